@@ -1,0 +1,5 @@
+"""`python -m sheepfold` is the command line."""
+
+from sheepfold.cli.main import main
+
+main()

@@ -1,0 +1,119 @@
+"""The composition: one application for every protocol and the pages, and the server that it runs in."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.upkeep import House
+from sheepfold.protocols import registry
+from sheepfold.web import pages
+
+_log = logging.getLogger(__name__)
+IDLE_CONNECTION_S = 30
+"""How long a quiet connection is kept open; clients that ask each ten minutes open a new one each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a server listens: plain HTTP always, since ShotFactory speaks nothing else, and TLS where a port is given.
+
+    A port of 0 lets the system choose one.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    tls_port: int | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+
+def make_app(farm: Farm) -> Starlette:
+    """Make the application of a farm: all protocols and the pages at one root, since their paths do not collide."""
+    application = Starlette(routes=[*_protocol_routes(farm), *pages.routes(farm)])
+    application.router.redirect_slashes = False  # old clients do not follow, or lose their body on the way
+    return application
+
+
+@contextlib.contextmanager
+def house_kept(farm: Farm) -> Iterator[None]:
+    """Keep house while the block runs: upkeep, and chores in processes of their own."""
+    executor = ProcessPoolExecutor(farm.settings.chore_processes, mp_context=get_context("spawn"))
+    house = House(farm, executor)
+    house.start()
+    try:
+        yield
+    finally:
+        house.stop()
+        executor.shutdown(cancel_futures=True)
+
+
+def serve(farm: Farm, listening: Listening, *, with_house: bool = True) -> None:
+    """Serve a farm until SIGINT or SIGTERM, which let answers that are under way finish."""
+    with house_kept(farm) if with_house else contextlib.nullcontext():
+        asyncio.run(_serve(make_app(farm), listening))
+
+
+def _protocol_routes(farm: Farm) -> list[BaseRoute]:
+    return [route for row in registry.PROTOCOLS.values() if row.routes for route in registry.load(row.routes)(farm)]
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs several of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(application: Starlette, listening: Listening) -> None:
+    servers = [(_Server(_config(application)), _bound(listening.host, listening.port), "http")]
+    if listening.tls_port is not None:
+        config = _config(application)
+        config.ssl_certfile, config.ssl_keyfile = listening.tls_cert, listening.tls_key
+        servers.append((_Server(config), _bound(listening.host, listening.tls_port), "https"))
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, _end, [server for server, _, _ in servers])
+    for _, bound, scheme in servers:
+        host, port = bound.getsockname()[:2]
+        _log.info("listening=%s://%s:%d", scheme, host, port)
+    await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound, _ in servers))
+
+
+def _end(servers: list[_Server]) -> None:
+    for server in servers:
+        server.should_exit = True
+
+
+def _config(application: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        access_log=False,  # the old wires carry secrets in their queries
+        log_config=None,
+        lifespan="off",
+        timeout_keep_alive=IDLE_CONNECTION_S,
+        timeout_graceful_shutdown=3,
+        server_header=False,
+        ssl_version=ssl.PROTOCOL_TLS_SERVER,
+    )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    bound.listen(2048)
+    return bound

@@ -1,0 +1,46 @@
+"""`sheepfold account`: the people of a farm."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sheepfold.cli.options import DataOption, farm_in
+from sheepfold.farm import accounts, browse
+from sheepfold.model.accounts import Role
+
+app = typer.Typer(no_args_is_help=True)
+PASSWORD_LENGTH = 8
+_RoleOption = Annotated[Role, typer.Option(help="Volunteers render, artists order too, owners do everything.")]
+_StdinOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+
+@app.callback()
+def account() -> None:
+    """Add and list accounts."""
+
+
+@app.command()
+def add(name: str, data: DataOption, role: _RoleOption = Role.ARTIST, password_stdin: _StdinOption = False) -> None:
+    """Add the account NAME; without --password-stdin the password is asked for."""
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    if len(password) < PASSWORD_LENGTH:
+        raise typer.BadParameter(f"A password has at least {PASSWORD_LENGTH} characters.")
+    with farm_in(data) as farm:
+        added = accounts.add_account(farm, name, role, password)
+    typer.echo(f"Added {added.name} ({added.role}).")
+
+
+@app.command("list")
+def list_accounts(data: DataOption) -> None:
+    """List the accounts and what they have earned."""
+    table = Table("account", "points", box=None)
+    with farm_in(data) as farm:
+        for name, millipoints in browse.balances(farm).items():
+            table.add_row(name, f"{millipoints / 1000:,.1f}")
+    Console().print(table)

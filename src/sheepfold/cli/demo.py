@@ -1,0 +1,146 @@
+"""`sheepfold demo`: everything on this machine, from an order to films, with real renderers and real protocols."""
+
+import time
+from collections.abc import Iterator
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sheepfold.cli.office import download_all
+from sheepfold.cli.stage import Stage, staged
+from sheepfold.kinds.film import make_sheet
+from sheepfold.model.errors import Unavailable
+from sheepfold.model.jobs import JobState
+from sheepfold.protocols.electricsheep.client import ElectricSheepLink
+from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.client import FarmClient
+
+app = typer.Typer()
+FRAMES = 20
+SIZE = (400, 296)
+QUALITY = 30
+LIMIT_S = 600
+LOOK_S = 0.5
+SHEET_COLUMNS = 10
+SHEET_CELL_PX = 160
+
+
+@app.command()
+def demo(
+    data: Annotated[Path, typer.Option("--data", help="Where everything goes.", metavar="DIR")] = Path("data/demo"),
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    once: Annotated[bool, typer.Option("--once", help="End when all is rendered; exit 1 if anything failed.")] = False,
+) -> None:
+    """Render a small flock with two workers, one of them speaking Electric Sheep, and serve it until Ctrl-C."""
+    console = Console()
+    with staged(data.absolute(), port) as stage:
+        with FarmClient(stage.url, stage.keys["studio"]) as office:
+            ordered = list(_order_all(office))
+            _start_workers(stage)
+            jobs = _watch(console, stage, office, ordered)
+            _play(console, stage)
+            _show(console, stage, office, jobs)
+        if not once:
+            _linger(console, stage)
+    raise typer.Exit(0 if all(job.state is JobState.DONE for job in jobs) else 1)
+
+
+def _order_all(office: FarmClient) -> Iterator[int]:
+    """Order two loops, the edge between them, and a still that only REST can render."""
+    size = {"width": SIZE[0], "height": SIZE[1], "quality": QUALITY}
+    samples = files("sheepfold.kinds.flame") / "samples"
+    with as_file(samples / "coral.flam3") as coral, as_file(samples / "ember.flam3") as ember:
+        film = size | {"frames": FRAMES}
+        yield office.order("flame", film, {"genome": coral}, "Coral").id
+        yield office.order("flame", film, {"genome": ember}, "Ember").id
+        edge = film | {"shape": "edge"}
+        yield office.order("flame", edge, {"genome": coral, "genome2": ember}, "Coral to Ember").id
+    with as_file(samples / "anemone.flam3") as anemone:
+        still = {"shape": "still", "width": 800, "height": 592, "quality": QUALITY}
+        yield office.order("flame", still, {"genome": anemone}, "Anemone, a still over REST").id
+
+
+def _start_workers(stage: Stage) -> None:
+    for machine, words in {
+        "screensaver": ["--protocol", "electricsheep", "--account", "spot"],
+        "workshop": ["--protocol", "rest"],
+    }.items():
+        folder = str(stage.folder / "machines" / machine)
+        stage.start(machine, ["work", "--server", stage.url, "--key", stage.keys[machine], "--folder", folder, *words])
+
+
+def _watch(console: Console, stage: Stage, office: FarmClient, ordered: list[int]) -> list[wire.JobDetail]:
+    """Show how the jobs come along until all have ended and the house has made their films."""
+    ends_at = time.monotonic() + LIMIT_S
+    with Live(console=console, refresh_per_second=4) as live:
+        while time.monotonic() < ends_at:
+            jobs = [office.job(job_id) for job_id in ordered]
+            live.update(_board(stage, jobs))
+            if all(job.is_finished for job in jobs):
+                return jobs
+            if dead := stage.dead():
+                logs = stage.folder / "logs"
+                raise Unavailable(f"{', '.join(dead)} ended before all was rendered; see {logs}.")
+            time.sleep(LOOK_S)
+    raise Unavailable(f"Not all was rendered within {LIMIT_S} s; see {stage.folder / 'logs'}.")
+
+
+def _board(stage: Stage, jobs: list[wire.JobDetail]) -> Group:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("job", "title", "", "frames", "being made", "made of them"):
+        table.add_column(head)
+    for job in jobs:
+        busy = sum(task.active_leases for task in job.tasks)
+        products = ", ".join(product.name for product in job.products)
+        bar = ProgressBar(total=job.tasks_total, completed=job.tasks_done, width=30)
+        table.add_row(str(job.id), job.title, bar, f"{job.tasks_done}/{job.tasks_total}", str(busy or ""), products)
+    return Group(Text(f"Sheepfold at {stage.url}: two workers, one over Electric Sheep, one over REST"), table)
+
+
+def _play(console: Console, stage: Stage) -> None:
+    """Do what a screensaver does: fetch the list and each film at its exact size, and vote for the first."""
+    films = stage.folder / "films"
+    films.mkdir(exist_ok=True)
+    state = stage.folder / "machines" / "player"
+    with ElectricSheepLink(stage.url, "spot", stage.keys["screensaver"], state, "sheepfold-demo") as player:
+        flock = player.fetch_list()
+        for one in flock.sheep:
+            path = player.download_sheep(one, films)
+            console.print(f"Played by its name: {path.name}, {one.size_bytes:,} bytes as listed", highlight=False)
+        if flock.sheep:
+            player.vote(flock.sheep[0].id, 1)
+            rated = next(one for one in player.fetch_list().sheep if one.id == flock.sheep[0].id)
+            console.print(f"Voted for sheep {rated.id}: rated {rated.rating} now", highlight=False)
+
+
+def _show(console: Console, stage: Stage, office: FarmClient, jobs: list[wire.JobDetail]) -> None:
+    """Fetch everything, make one contact sheet of it, and say where it lies."""
+    pictures: list[Path] = []
+    for job in jobs:
+        fetched = download_all(office, job.id, stage.folder / "jobs" / str(job.id))
+        pictures += [path for path in fetched if path.parent.name == "frames"]
+    sheet = stage.folder / "contact-sheet.jpg"
+    make_sheet(pictures, sheet, SHEET_COLUMNS, SHEET_CELL_PX)
+    for what, where in {
+        "Pictures and films of each job": stage.folder / "jobs",
+        "Films as a screensaver keeps them": stage.folder / "films",
+        "Contact sheet of everything": sheet,
+        "Logs of server and workers": stage.folder / "logs",
+    }.items():
+        console.print(f"{what}: {where}", soft_wrap=True, highlight=False)
+
+
+def _linger(console: Console, stage: Stage) -> None:
+    console.print(f"\nStill serving at {stage.url} until Ctrl-C.", highlight=False)
+    try:
+        while not stage.dead():
+            time.sleep(LOOK_S)
+    except KeyboardInterrupt:
+        console.print("Ending.")

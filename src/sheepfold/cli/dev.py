@@ -1,0 +1,113 @@
+"""`sheepfold dev`: a filled farm that reloads when its code changes, with pretend clients of every living protocol."""
+
+import random
+import re
+import sys
+import tempfile
+import threading
+import time
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from PIL import Image
+
+from sheepfold.cli.stage import Stage, staged
+from sheepfold.model.matching import Abilities, Program
+from sheepfold.protocols import registry
+from sheepfold.protocols.link import FarmRefused, FarmUnreachable, Figures, Link, Work
+from sheepfold.protocols.rest.client import FarmClient
+
+app = typer.Typer()
+SOURCE = Path(__file__).resolve().parents[1]
+JOBS_AT_LEAST = 2
+"""As long as fewer jobs than this are running, another one is ordered."""
+SHOWN_S = (0.4, 2.0)
+"""How long a pretended render takes, from and to."""
+
+
+@app.command()
+def dev(
+    data: Annotated[Path, typer.Option("--data", help="Where everything goes.", metavar="DIR")] = Path("data/dev"),
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+) -> None:
+    """Serve a farm that restarts when a file of Sheepfold changes; its pictures are drawn, not rendered."""
+    ended = threading.Event()
+    with staged(data.absolute(), port, _reloading) as stage:
+        for protocol, machine, account in (("rest", "workshop", ""), ("electricsheep", "screensaver", "spot")):
+            link = registry.load(registry.row_of(protocol).link)(
+                stage.url, stage.keys[machine], stage.folder / "machines" / machine, "sheepfold-dev", account)
+            threading.Thread(target=_pretend, args=(link, protocol, ended), daemon=True).start()
+        typer.echo(f"Open {stage.url}; Ctrl-C ends it. Logs: {stage.folder / 'logs'}")
+        try:
+            _keep_busy(stage)
+        except KeyboardInterrupt:
+            typer.echo("Ending.")
+        finally:
+            ended.set()
+
+
+def _reloading(words: list[str]) -> list[str]:
+    """Return the command that serves, and serves anew whenever a file of the source changes."""
+    command = " ".join([sys.executable, "-m", "sheepfold", *words])
+    return [sys.executable, "-m", "watchfiles", "--sigint-timeout", "5", command, str(SOURCE)]
+
+
+def _keep_busy(stage: Stage) -> None:
+    samples = sorted(path.name for path in (files("sheepfold.kinds.flame") / "samples").iterdir())
+    with FarmClient(stage.url, stage.keys["studio"]) as office:
+        while not stage.dead():
+            try:
+                if sum(job.state == "running" for job in office.jobs().jobs) < JOBS_AT_LEAST:
+                    _order(office, random.choice(samples))  # noqa: S311 -- nobody gains by guessing it
+            except FarmUnreachable:
+                pass  # it is just restarting
+            time.sleep(1)
+
+
+def _order(office: FarmClient, sample: str) -> None:
+    spec = {"frames": random.randint(8, 24), "width": 400, "height": 296, "quality": 5}  # noqa: S311
+    with as_file(files("sheepfold.kinds.flame") / "samples" / sample) as genome:
+        office.order("flame", spec, {"genome": genome}, genome.stem.capitalize())
+
+
+def _pretend(link: Link, protocol: str, ended: threading.Event) -> None:
+    """Do all that a worker does, but draw the picture."""
+    renderers = frozenset({Program("flam3", "3.1.1")})
+    abilities = Abilities(frozenset({"flame"}), renderers, protocol=protocol)
+    is_open = False
+    while not ended.is_set():
+        try:
+            if not is_open:
+                link.open(abilities)
+                is_open = True
+            work = link.claim(abilities)
+            if work is not None:
+                _draw_and_send(link, work)
+        except (FarmUnreachable, FarmRefused):
+            is_open = False
+        ended.wait(random.uniform(*SHOWN_S))  # noqa: S311
+
+
+def _draw_and_send(link: Link, work: Work) -> None:
+    with tempfile.TemporaryDirectory(prefix="sheepfold-dev-") as folder:
+        genome = Path(folder) / "genome"
+        link.fetch_task_input(work, genome)
+        picture = Path(folder) / "picture.png"
+        _draw(_size_of(genome.read_text()), work.frame).save(picture)
+        link.submit(work, picture, Figures(render_time_s=1))
+
+
+def _size_of(genome: str) -> tuple[int, int]:
+    found = re.search(r'size="(\d+) (\d+)"', genome)
+    return (int(found[1]), int(found[2])) if found else (400, 296)
+
+
+def _draw(size: tuple[int, int], frame: int) -> Image.Image:
+    """Draw rings that move with the frame."""
+    x, y = np.meshgrid(np.linspace(-2, 2, size[0]), np.linspace(-1.5, 1.5, size[1]))
+    turn = frame / 5
+    waves = [np.sin(6 * np.hypot(x - np.cos(turn + hue), y - np.sin(turn + hue))) for hue in (0.0, 2.1, 4.2)]
+    return Image.fromarray(np.stack([(wave + 1) * 127 for wave in waves], axis=-1).astype(np.uint8))

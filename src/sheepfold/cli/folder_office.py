@@ -1,0 +1,87 @@
+"""The office of a farm in a folder of this machine; whatever is ordered here, its server will dispatch."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sheepfold.cli.options import farm_in
+from sheepfold.farm import browse
+from sheepfold.farm.accounts import find_customer
+from sheepfold.farm.dispatch import Input
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.orders import Order, cancel_job, order_job
+from sheepfold.model.accounts import Account
+from sheepfold.model.jobs import JobId, Terms
+from sheepfold.model.tasks import TaskId
+from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.jobs import job_detail
+
+POLL_S = 0.5
+
+
+class FolderOffice:
+    """Fulfils `Office` for one account of a farm that is opened here."""
+
+    def __init__(self, farm: Farm, account: Account) -> None:
+        self._farm = farm
+        self._account = account
+
+    def order(self, kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Path] | None = None, title: str = "",
+              terms: Terms | None = None) -> wire.JobOrdered:
+        """Order a job for this account."""
+        order = Order(kind, spec, inputs or {}, title, terms or Terms())
+        return wire.JobOrdered.of(order_job(self._farm, self._account, order))
+
+    def jobs(self, limit: int = 50, before: int | None = None) -> wire.JobPage:
+        """List jobs, the newest first."""
+        jobs = browse.list_jobs(self._farm, limit, None if before is None else JobId(before))
+        return wire.JobPage(jobs=[wire.JobSummary.of(job) for job in jobs])
+
+    def job(self, job_id: int) -> wire.JobDetail:
+        """Look at a job."""
+        return job_detail(browse.view_job(self._farm, JobId(job_id)))
+
+    def wait(self, job_id: int, on_change: Callable[[wire.JobDetail], None] | None = None,
+             timeout_s: float | None = None) -> wire.JobDetail:
+        """Wait until a job has ended and the house has made what it makes of it, or the time is up."""
+        ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+        known: wire.JobDetail | None = None
+        while True:
+            job = self.job(job_id)
+            if job != known and on_change is not None:
+                on_change(job)
+            if job.is_finished or (ends_at is not None and time.monotonic() >= ends_at):
+                return job
+            known = job
+            time.sleep(POLL_S)
+
+    def cancel(self, job_id: int) -> wire.JobSummary:
+        """Cancel a job of this account."""
+        return wire.JobSummary.of(cancel_job(self._farm, self._account, JobId(job_id)))
+
+    def download(self, job_id: int, folder: Path) -> list[Path]:
+        """Copy what a job was made into."""
+        folder.mkdir(parents=True, exist_ok=True)
+        names = [product.name for product in self.job(job_id).products]
+        return [_copied(browse.open_product(self._farm, JobId(job_id), name)[1], folder / name) for name in names]
+
+    def download_picture(self, task_id: int, target: Path) -> str:
+        """Copy the picture of a task; returns its SHA-256."""
+        _, picture = browse.open_picture(self._farm, TaskId(task_id))
+        _copied(picture, target)
+        return picture.digest
+
+
+@contextmanager
+def open_folder_office(data: Path, account_name: str) -> Iterator[FolderOffice]:
+    """Open the farm in a data folder for an account, the first owner (or else artist) where none is named."""
+    with farm_in(data) as farm:
+        yield FolderOffice(farm, find_customer(farm, account_name))
+
+
+def _copied(source: Input, target: Path) -> Path:
+    with target.open("wb") as file:
+        file.writelines(source.chunks)
+    return target

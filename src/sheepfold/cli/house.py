@@ -1,0 +1,21 @@
+"""`sheepfold house`: upkeep and chores in a process of their own."""
+
+import signal
+import threading
+
+import typer
+
+from sheepfold.app import house_kept
+from sheepfold.cli.options import DataOption, farm_in
+
+app = typer.Typer()
+
+
+@app.command()
+def house(data: DataOption) -> None:
+    """Keep house for the farm in DIR until SIGINT or SIGTERM: expire leases, make previews and films, sweep."""
+    ended = threading.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, lambda *_: ended.set())
+    with farm_in(data) as farm, house_kept(farm):
+        ended.wait()

@@ -1,0 +1,103 @@
+"""`sheepfold job`: what became of what was ordered."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from sheepfold.cli.office import (
+    AccountOption,
+    FolderOption,
+    KeyOption,
+    ServerOption,
+    download_all,
+    open_office,
+)
+from sheepfold.model.jobs import JobState
+from sheepfold.protocols.rest import wire
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def job() -> None:
+    """List, watch, download and cancel jobs."""
+
+
+@app.command("list")
+def list_jobs(server: ServerOption = "", key: KeyOption = "", data: FolderOption = None) -> None:
+    """List the newest jobs."""
+    table = Table("job", "kind", "title", "state", "done", "failed", "of", box=None, padding=(0, 2, 0, 0))
+    with open_office(server, key, data) as office:
+        for one in office.jobs().jobs:
+            table.add_row(str(one.id), one.kind, one.title, one.state, str(one.tasks_done), str(one.tasks_failed),
+                          str(one.tasks_total))
+    Console().print(table)
+
+
+@app.command()
+def show(job_id: int, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None) -> None:
+    """Show the job ID: its tasks, and what it was made into."""
+    with open_office(server, key, data) as office:
+        _print_job(Console(), office.job(job_id))
+
+
+@app.command()
+def wait(
+    job_id: int,
+    timeout: Annotated[float | None, typer.Option(help="Seconds; exit 3 when they are over.")] = None,
+    server: ServerOption = "",
+    key: KeyOption = "",
+    data: FolderOption = None,
+) -> None:
+    """Wait until the job ID has ended and its film is made; exit 1 unless it is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with open_office(server, key, data) as office, Progress(*columns, console=Console(stderr=True)) as bar:
+        line = bar.add_task(f"job {job_id}")
+        ended = office.wait(job_id, lambda seen: bar.update(line, completed=seen.tasks_done, total=seen.tasks_total),
+                            timeout)
+    if not ended.is_finished:
+        raise typer.Exit(3)
+    typer.echo(f"Job {job_id} is {ended.state}.")
+    raise typer.Exit(0 if ended.state is JobState.DONE else 1)
+
+
+@app.command()
+def download(
+    job_id: int,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False)],
+    server: ServerOption = "",
+    key: KeyOption = "",
+    data: FolderOption = None,
+) -> None:
+    """Fetch into DIR what the job ID was made into, and its pictures as frames/NNNN.png."""
+    with open_office(server, key, data) as office:
+        for path in download_all(office, job_id, folder):
+            typer.echo(path)
+
+
+@app.command()
+def cancel(
+    job_id: int, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None, account: AccountOption = ""
+) -> None:
+    """Cancel the job ID; pictures that are being rendered may still come in, and are paid."""
+    with open_office(server, key, data, account) as office:
+        typer.echo(f"Job {job_id} is {office.cancel(job_id).state}.")
+
+
+def _print_job(console: Console, one: wire.JobDetail) -> None:
+    failures = f", {one.tasks_failed} failed" if one.tasks_failed else ""
+    counts = f"{one.tasks_done} of {one.tasks_total} done{failures}"
+    console.print(f"Job {one.id}: {one.title} ({one.kind}, {one.account}), {one.state}, {counts}", markup=False)
+    if one.sheep is not None:
+        ends = "a loop" if one.sheep.first == one.sheep.last else f"an edge from {one.sheep.first} to {one.sheep.last}"
+        console.print(f"Sheep {one.sheep.generation}.{one.sheep.number}, {ends}, rated {one.sheep.rating}")
+    tasks = Table("task", "frame", "part", "state", "machines", box=None, padding=(0, 2, 0, 0))
+    for task in one.tasks:
+        tasks.add_row(str(task.id), str(task.frame), str(task.part), task.state, str(task.active_leases))
+    console.print(tasks)
+    for product in one.products:
+        console.print(f"{product.name}  {product.size_bytes:,} bytes  {product.media_type}", markup=False)

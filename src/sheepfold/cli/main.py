@@ -1,0 +1,76 @@
+"""The command line: its first word leads to a module, imported only then: a worker needs none of a server's parts."""
+
+import importlib
+import logging
+import sys
+from importlib.metadata import version
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from sheepfold.model.errors import SheepfoldError
+from sheepfold.protocols.link import FarmRefused, FarmUnreachable
+from sheepfold.protocols.rest.calls import FarmProblem
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and its line in the help."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "serve": Entry("sheepfold.cli.serve", "Serve a farm: all protocols, the pages, and the house."),
+    "house": Entry("sheepfold.cli.house", "Keep house for a farm whose servers run with --no-house."),
+    "account": Entry("sheepfold.cli.account", "Add and list accounts."),
+    "key": Entry("sheepfold.cli.key", "Give keys to machines, and take them back."),
+    "order": Entry("sheepfold.cli.order", "Order a flame, a Blender project or screenshots."),
+    "job": Entry("sheepfold.cli.job", "List, watch, download and cancel jobs."),
+    "work": Entry("sheepfold.cli.work", "Render for a farm, unattended."),
+    "story": Entry("sheepfold.cli.story", "Tell all that happened to a task."),
+    "check": Entry("sheepfold.cli.check", "Prove that all that a farm knows agrees."),
+    "demo": Entry("sheepfold.cli.demo", "Show everything on this machine, from an order to films."),
+    "dev": Entry("sheepfold.cli.dev", "Serve a filled farm that reloads, with pretend clients."),
+}
+
+
+def main() -> None:
+    """Run the command line; what the farm refuses is one line, not a traceback."""
+    words = sys.argv[1:]
+    level = logging.DEBUG if words[:1] == ["--verbose"] else logging.INFO
+    words = words[1:] if level == logging.DEBUG else words
+    if words[:1] == ["--version"]:
+        print(f"sheepfold {version('sheepfold')}")  # noqa: T201 -- what was asked for
+        return
+    if not words or words[0] not in COMMANDS:
+        sys.exit(_explain(words))
+    _log_to_stderr(level)
+    try:
+        importlib.import_module(COMMANDS[words[0]].module).app(words[1:], prog_name=f"sheepfold {words[0]}")
+    except (SheepfoldError, FarmUnreachable, FarmRefused, FarmProblem) as error:
+        print(f"sheepfold: {error}", file=sys.stderr)  # noqa: T201 -- an error's place
+        sys.exit(1)
+
+
+def _explain(words: list[str]) -> int:
+    """Print the help; returns the exit status that it means."""
+    is_asked = not words or words[0] in {"-h", "--help", "help"}
+    console = Console(stderr=not is_asked)
+    if not is_asked:
+        console.print(f"sheepfold: there is no command {words[0]!r}.\n", markup=False)
+    console.print("Usage: sheepfold \\[--verbose] COMMAND …    (each COMMAND explains itself with --help)\n")
+    console.print("Run a farm of volunteers' machines that render pictures, or help one.\n")
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for name, entry in COMMANDS.items():
+        table.add_row(f"[bold]{name}[/bold]", entry.help)
+    console.print(table)
+    return 0 if is_asked else 2
+
+
+def _log_to_stderr(level: int) -> None:
+    form = "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(level=level, format=form, datefmt="%H:%M:%S", stream=sys.stderr)
+    for chatty in ("httpx", "httpcore", "alembic", "PIL"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

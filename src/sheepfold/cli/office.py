@@ -1,0 +1,92 @@
+"""Where jobs are ordered and watched: a farm over the network, or one in a folder here, in the same words."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from sheepfold.model.jobs import Terms
+from sheepfold.model.tasks import TaskState
+from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.client import FarmClient
+
+ServerOption = Annotated[
+    str, typer.Option("--server", envvar="SHEEPFOLD_SERVER", help="The farm's address.", metavar="URL")
+]
+KeyOption = Annotated[str, typer.Option("--key", envvar="SHEEPFOLD_KEY", help="A machine key that may order.")]
+FolderOption = Annotated[
+    Path | None, typer.Option("--data", envvar="SHEEPFOLD_DATA", help="Or: the farm's folder here.", metavar="DIR")
+]
+AccountOption = Annotated[str, typer.Option("--account", help="With --data: for whom; the first owner by default.")]
+ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"v/1\x01": "exr"}
+
+
+class Office(Protocol):
+    """What the command line can do with jobs; `FarmClient` does it over the network."""
+
+    def order(self, kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Path] | None = None, title: str = "",
+              terms: Terms | None = None) -> wire.JobOrdered:
+        """Order a job."""
+        ...
+
+    def jobs(self, limit: int = 50, before: int | None = None) -> wire.JobPage:
+        """List jobs, the newest first."""
+        ...
+
+    def job(self, job_id: int) -> wire.JobDetail:
+        """Look at a job."""
+        ...
+
+    def wait(self, job_id: int, on_change: Callable[[wire.JobDetail], None] | None = None,
+             timeout_s: float | None = None) -> wire.JobDetail:
+        """Wait until a job has ended."""
+        ...
+
+    def cancel(self, job_id: int) -> wire.JobSummary:
+        """Cancel a job."""
+        ...
+
+    def download(self, job_id: int, folder: Path) -> list[Path]:
+        """Fetch what a job was made into."""
+        ...
+
+    def download_picture(self, task_id: int, target: Path) -> str:
+        """Fetch a task's picture."""
+        ...
+
+
+@contextmanager
+def open_office(server: str, key: str, data: Path | None, account: str = "") -> Iterator[Office]:
+    """Open the farm that the options name: --server with --key, or --data."""
+    if server and key:
+        with FarmClient(server, key) as client:
+            yield client
+    elif data is not None and not server:
+        from sheepfold.cli.folder_office import open_folder_office  # noqa: PLC0415 -- a server's parts
+
+        with open_folder_office(data, account) as office:
+            yield office
+    else:
+        raise typer.BadParameter("Say which farm: --server URL with --key KEY, or --data DIR.")
+
+
+def download_all(office: Office, job_id: int, folder: Path) -> list[Path]:
+    """Fetch what a job was made into, and each of its pictures as `frames/NNNN.png`; returns the files."""
+    job = office.job(job_id)
+    files = office.download(job_id, folder)
+    frames = folder / "frames"
+    frames.mkdir(exist_ok=True)
+    for task in job.tasks:
+        if task.state is TaskState.DONE:
+            bare = frames / (f"{task.frame:04d}" + (f"-{task.part}" if task.part else ""))
+            office.download_picture(task.id, bare)
+            files.append(bare.rename(bare.with_suffix("." + _ending(bare))))
+    return files
+
+
+def _ending(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(4)
+    return next((ending for magic, ending in ENDINGS.items() if head.startswith(magic)), "bin")

@@ -1,0 +1,108 @@
+"""Chores: slow work of the house, taken like leases from the database and done on an executor."""
+
+import logging
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from pathlib import Path
+
+from sheepfold.blobs.spool import Digest
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.keeping import keep_file, name_blob
+from sheepfold.kinds import handwork
+from sheepfold.kinds.seam import Picture
+from sheepfold.model.events import Event, What
+from sheepfold.store import blobs as blob_rows
+from sheepfold.store import chores as chore_rows
+from sheepfold.store import events as event_rows
+from sheepfold.store import jobs as job_rows
+from sheepfold.store.blobs import PictureRow
+from sheepfold.store.chores import Chore, ChoreWhat
+from sheepfold.store.database import Tx
+
+PREVIEW_WIDTH = 320
+"""Pixels; what pages show of a picture before one asks for more."""
+
+_log = logging.getLogger(__name__)
+
+
+def do_next_chore(farm: Farm, executor: Executor) -> bool:
+    """Take the next chore and do it; False where none is due. One that fails is tried again later, a few times."""
+    chore = farm.db.write(lambda tx: chore_rows.take(tx, farm.now(), farm.settings.chore_term_s))
+    if chore is None:
+        return False
+    try:
+        _DEEDS[chore.what](farm, executor, chore)
+    except Exception as error:  # noqa: BLE001 -- whatever fails in a chore is its own trouble, never the house's
+        _log.exception("chore=%s what=%s job=%s task=%s failed", chore.id, chore.what, chore.job_id, chore.task_id)
+        _postpone(farm, chore, f"{type(error).__name__}: {error}"[:500])
+    return True
+
+
+def _postpone(farm: Farm, chore: Chore, reason: str) -> None:
+    now = farm.now()
+
+    def postpone(tx: Tx) -> None:
+        if chore.attempts < farm.settings.chore_attempts:
+            chore_rows.retry(tx, chore.id, now + 5 * 2**chore.attempts, reason)
+            return
+        chore_rows.end(tx, chore.id, failed=True, reason=reason)
+        told = {"chore": chore.id, "what": chore.what, "reason": reason}
+        event_rows.add(tx, [Event(What.CHORE_FAILED, chore.job_id, chore.task_id, told)], now)
+
+    farm.db.write(postpone)
+
+
+def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:
+    task_id = chore.task_id
+    picture = None if task_id is None else farm.db.read(lambda tx: blob_rows.picture_of_task(tx, task_id))
+    if task_id is None or picture is None:
+        raise ValueError(f"Chore {chore.id} asks for the preview of a task without a picture.")
+    job = farm.db.read(lambda tx: job_rows.job_of(tx, chore.job_id))
+    with _folder(farm) as name:
+        source = farm.blobs.local_path(Digest(picture.digest), Path(name))
+        target = Path(name) / "preview.jpg"
+        made = executor.submit(handwork.make_preview, job.kind, source, target, PREVIEW_WIDTH).result()
+        blob = keep_file(farm, made)
+
+    def save(tx: Tx) -> None:
+        now = farm.now()
+        name_blob(tx, blob, now)
+        blob_rows.set_preview(tx, task_id, PREVIEW_WIDTH, blob.digest)
+        chore_rows.end(tx, chore.id, failed=False)
+        event_rows.add(tx, [Event(What.PREVIEW_MADE, chore.job_id, task_id)], now)
+
+    farm.db.write(save)
+
+
+def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
+    job = farm.db.read(lambda tx: job_rows.job_of(tx, chore.job_id))
+    rows = farm.db.read(lambda tx: blob_rows.pictures_of_job(tx, chore.job_id))
+    with _folder(farm) as name:
+        pictures = list(_local_pictures(farm, rows, Path(name)))
+        target = Path(name) / "products"
+        target.mkdir()
+        products = executor.submit(handwork.assemble, job.kind, pictures, job.spec, target).result()
+        kept = [(product, keep_file(farm, product.path)) for product in products]
+
+    def save(tx: Tx) -> None:
+        now = farm.now()
+        for product, blob in kept:
+            name_blob(tx, blob, now)
+            blob_rows.set_product(tx, job.id, product.name, blob.digest, product.media_type, now)
+        chore_rows.end(tx, chore.id, failed=False)
+        event_rows.add(tx, (Event(What.PRODUCT_MADE, job.id, None, {"name": p.name}) for p in products), now)
+
+    farm.db.write(save)
+
+
+_DEEDS = {ChoreWhat.PREVIEW: _make_preview, ChoreWhat.ASSEMBLE: _assemble}
+
+
+def _local_pictures(farm: Farm, rows: Iterable[PictureRow], folder: Path) -> Iterable[Picture]:
+    for row in rows:
+        yield Picture(row.frame, row.part, farm.blobs.local_path(Digest(row.digest), folder), row.media_type)
+
+
+def _folder(farm: Farm) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="chore-", dir=farm.spool_folder)

@@ -1,0 +1,212 @@
+"""Dispatch: sessions, claims, inputs, heartbeats, and leases given back."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sheepfold.blobs.spool import Digest
+from sheepfold.farm.accounts import key_verifier
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.settlement import settle
+from sheepfold.model import lifecycle
+from sheepfold.model.accounts import AccountId, checked_name
+from sheepfold.model.errors import MachineSuspended, SessionEnded, UnknownBlob, UnknownLease
+from sheepfold.model.events import Event, What
+from sheepfold.model.flock import Sheep
+from sheepfold.model.jobs import Job, JobId
+from sheepfold.model.machines import MachineId, Session, SessionId
+from sheepfold.model.matching import Abilities
+from sheepfold.model.tasks import LeaseId, TaskId
+from sheepfold.store import accounts as account_rows
+from sheepfold.store import blobs as blob_rows
+from sheepfold.store import events as event_rows
+from sheepfold.store import flock as flock_rows
+from sheepfold.store import jobs as job_rows
+from sheepfold.store import leases as lease_rows
+from sheepfold.store import sessions as session_rows
+from sheepfold.store import tasks as task_rows
+from sheepfold.store.claim import Claimant, Granted, claim
+from sheepfold.store.database import Tx
+from sheepfold.store.leases import Holding
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who renders: a machine, whom its work is booked on, the protocol it speaks, its session if it has one."""
+
+    machine_id: MachineId
+    account_id: AccountId
+    protocol: str
+    session_id: SessionId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A lease that was granted, with all that a machine must know to make its task."""
+
+    lease_id: LeaseId
+    task_id: TaskId
+    job: Job
+    frame: int
+    part: int
+    deadline_at: int
+    term_s: int
+    input: str | None
+    sheep: Sheep | None
+
+
+def open_session(farm: Farm, maker: Maker, abilities: str, opened_by: str = "") -> str:
+    """Open a session and return its token; `abilities` is the protocol's own text, handed back by `session_of`."""
+    token = farm.token()
+    now = farm.now()
+    session = Session(SessionId(0), maker.machine_id, maker.account_id, maker.protocol, now, now)
+    farm.db.write(lambda tx: session_rows.add_session(tx, key_verifier(token), session, abilities, opened_by))
+    return token
+
+
+def session_of(farm: Farm, token: str) -> session_rows.OpenSession:
+    """Return a living session, noting that it was heard of; raises SessionEnded."""
+    found = farm.db.read(lambda tx: session_rows.find_session(tx, key_verifier(token)))
+    if found is None:
+        raise SessionEnded
+    now = farm.now()
+    if now - found.session.last_seen_at >= session_rows.SEEN_GRAIN_S:
+        farm.db.write(lambda tx: session_rows.touch(tx, found.session, now))
+    return found
+
+
+def close_session(farm: Farm, session: Session) -> None:
+    """End a session and give back at once whatever it still holds."""
+    now = farm.now()
+
+    def close(tx: Tx) -> None:
+        session_rows.end_session(tx, session.id, now)
+        for held in lease_rows.active_of_machine(tx, session.machine_id, session.id):
+            _give_up(tx, held, now, "The session ended.", failed=False)
+
+    farm.db.write(close)
+
+
+def maker_named(farm: Farm, account_id: AccountId, machine_name: str, protocol: str) -> Maker:
+    """Return the maker that a wire without sessions names, its machine added where the farm did not know it yet."""
+    name = checked_name(machine_name)
+    machine = farm.db.read(lambda tx: account_rows.find_machine(tx, name))
+    if machine is None:
+        machine = farm.db.write(lambda tx: account_rows.ensure_machine(tx, account_id, name, farm.now()))
+    return Maker(machine.id, account_id, protocol)
+
+
+def find_maker(farm: Farm, machine_name: str, protocol: str) -> Maker:
+    """Return the maker that a wire without sessions names; raises UnknownMachine."""
+    machine = farm.db.read(lambda tx: account_rows.machine_named(tx, machine_name))
+    return Maker(machine.id, machine.account_id, protocol)
+
+
+def find_task(farm: Farm, job_id: JobId, frame: int, part: int) -> TaskId:
+    """Return the task at a place of a job; raises UnknownTask."""
+    return farm.db.read(lambda tx: task_rows.find_task(tx, job_id, frame, part))
+
+
+def claim_task(farm: Farm, maker: Maker, abilities: Abilities, term_s: int,
+               figures: Mapping[str, Any] | None = None) -> Assignment | None:
+    """Grant a lease on the best task that these abilities satisfy; None where there is none.
+
+    `term_s` is how long the lease lasts on this wire without a sign of life, `figures` what the client told with its
+    request. Raises MachineSuspended.
+    """
+    needs_ids = farm.needs.satisfied_by(abilities)
+    claimant = Claimant(maker.machine_id, maker.account_id, maker.protocol, maker.session_id, term_s)
+
+    def grant(tx: Tx) -> Granted | None:
+        if account_rows.is_suspended(tx, maker.machine_id):
+            raise MachineSuspended
+        now = farm.now()
+        granted = claim(tx, claimant, needs_ids, now)
+        if granted is not None:
+            lease_rows.add_figures(tx, granted.lease_id, figures or {})
+            told = {"lease": granted.lease_id, "machine": maker.machine_id, "protocol": maker.protocol}
+            event_rows.add(tx, [Event(What.LEASE_GRANTED, granted.job_id, granted.task_id, told)], now)
+        return granted
+
+    granted = farm.db.write(grant) if needs_ids else None
+    return None if granted is None else farm.db.read(lambda tx: _assignment(tx, granted, term_s))
+
+
+def _assignment(tx: Tx, granted: Granted, term_s: int) -> Assignment:
+    frame, part, digest = task_rows.place_of(tx, granted.task_id)
+    job = job_rows.job_of(tx, granted.job_id)
+    sheep = flock_rows.find_sheep_of_job(tx, job.id) if job.kind == "flame" else None
+    return Assignment(granted.lease_id, granted.task_id, job, frame, part, granted.deadline_at, term_s, digest, sheep)
+
+
+def held_lease(farm: Farm, maker: Maker, lease_id: LeaseId) -> Holding:
+    """Return what a lease is on; raises UnknownLease, also where it is another machine's, so that ids tell nothing."""
+    held = farm.db.read(lambda tx: lease_rows.holding(tx, lease_id))
+    if held.machine_id != maker.machine_id:
+        raise UnknownLease(f"There is no lease {lease_id}.")
+    return held
+
+
+def lease_on(farm: Farm, maker: Maker, task_id: TaskId) -> Holding:
+    """Return the lease of a machine on a task, its active one or else its newest; raises UnknownLease."""
+    return farm.db.read(lambda tx: lease_rows.holding_of_pair(tx, task_id, maker.machine_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file that a lease's holder may read: its digest and size, and its bytes as they are asked for."""
+
+    digest: str
+    size_bytes: int
+    chunks: Iterator[bytes] = field(repr=False)
+
+
+def read_input(farm: Farm, held: Holding, name: str = "") -> Input:
+    """Open the task's own input, or one of its job's by name; raises UnknownBlob where there is none of the name."""
+
+    def find(tx: Tx) -> str | None:
+        if name:
+            return job_rows.inputs_of(tx, held.job_id).get(name)
+        return blob_rows.task_input(tx, held.task_id)
+
+    digest = farm.db.read(find)
+    if digest is None:
+        raise UnknownBlob(f"Task {held.task_id} has no input {name!r}.")
+    return open_blob(farm, digest)
+
+
+def open_blob(farm: Farm, digest: str) -> Input:
+    """Open a blob to read; raises UnknownBlob."""
+    return Input(digest, farm.blobs.size(Digest(digest)), farm.blobs.open_stream(Digest(digest)))
+
+
+def heartbeat(farm: Farm, held: Holding, term_s: int, figures: Mapping[str, Any] | None = None) -> int:
+    """Move a lease's deadline on and return it; raises LeaseNotHeld where the farm wants this task no more."""
+
+    def move(tx: Tx) -> int:
+        now = farm.now()
+        before = task_rows.load(tx, held.task_id, lock=True)
+        after = lifecycle.heartbeat(lifecycle.transition(before, now), held.lease_id, now + term_s)
+        settle(tx, before, after, now)
+        lease_rows.add_figures(tx, held.lease_id, figures or {})
+        return lifecycle.lease_of(after, held.lease_id).deadline_at
+
+    return farm.db.write(move)
+
+
+def give_up(farm: Farm, held: Holding, reason: str, *, failed: bool, log: str | None = None) -> None:
+    """End a lease as failed or merely given back; one that has ended stays as it is. `log` is a kept blob's digest."""
+
+    def end(tx: Tx) -> None:
+        now = farm.now()
+        if log is not None or reason:
+            lease_rows.note_end(tx, held.lease_id, reason, log)
+        _give_up(tx, held, now, reason, failed=failed)
+
+    farm.db.write(end)
+
+
+def _give_up(tx: Tx, held: Holding, now: int, reason: str, *, failed: bool) -> None:
+    before = task_rows.load(tx, held.task_id, lock=True)
+    after = lifecycle.give_up(before, held.lease_id, now, failed=failed)
+    settle(tx, before, after, now, {"reason": reason} if reason else None)

@@ -1,0 +1,71 @@
+"""What an operation may need of its farm: database, blobs, inspection, clock and chance, put together in one place."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sheepfold.blobs.blobs import Blobs, open_blobs
+from sheepfold.config import Settings
+from sheepfold.farm.needs import NeedsIndex
+from sheepfold.kinds.inspector import Inspector
+from sheepfold.model.accounts import ANONYMOUS, Account, Role
+from sheepfold.store import accounts as account_rows
+from sheepfold.store.database import Database, Tx
+from sheepfold.store.opening import open_database
+
+Verifiers = Callable[[str, str], Sequence[tuple[str, str]]]
+"""Of a machine key and its account's name: what the wires will check that key by, as pairs of scheme and value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Farm:
+    """Everything that an operation may touch; time and chance are `now` (Unix seconds) and `token` (32 hex digits)."""
+
+    settings: Settings
+    db: Database
+    blobs: Blobs
+    inspector: Inspector
+    anonymous: Account
+    needs: NeedsIndex
+    verifiers: Verifiers
+    now: Callable[[], int]
+    token: Callable[[], str]
+    spool_folder: Path = field(default_factory=Path)
+
+
+@contextmanager
+def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] | None = None) -> Iterator[Farm]:
+    """Open a farm in its data folder, made where it is missing, and close it at the end."""
+    clock = now or (lambda: int(time.time()))
+    spool_folder = settings.data / "spool"
+    spool_folder.mkdir(parents=True, exist_ok=True)
+    db = open_database(settings.database_url, settings.data)
+    inspector = Inspector(
+        settings.inspection_processes,
+        deadline_s=settings.inspection_deadline_s,
+        memory_mib=settings.inspection_memory_mib,
+    )
+    try:
+        yield Farm(
+            settings=settings,
+            db=db,
+            blobs=open_blobs(settings.blobs_url or settings.data / "blobs", spool_folder),
+            inspector=inspector,
+            anonymous=db.write(lambda tx: _ensure_anonymous(tx, clock())),
+            needs=NeedsIndex(db),
+            verifiers=verifiers,
+            now=clock,
+            token=lambda: secrets.token_hex(16),
+            spool_folder=spool_folder,
+        )
+    finally:
+        inspector.close()
+        db.close()
+
+
+def _ensure_anonymous(tx: Tx, now: int) -> Account:
+    known = account_rows.find_account(tx, ANONYMOUS)
+    return known or account_rows.add_account(tx, ANONYMOUS, Role.VOLUNTEER, "", now)

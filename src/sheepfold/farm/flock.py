@@ -1,0 +1,95 @@
+"""The flock as players see it: the list of films, votes, and which task a sheep's frame is."""
+
+from dataclasses import dataclass
+
+from sheepfold.farm.dispatch import Input, open_blob
+from sheepfold.farm.farm import Farm
+from sheepfold.model.errors import BadInput, UnknownBlob
+from sheepfold.model.events import Event, What
+from sheepfold.model.flock import SheepId
+from sheepfold.model.jobs import Job
+from sheepfold.store import blobs as blob_rows
+from sheepfold.store import events as event_rows
+from sheepfold.store import flock as flock_rows
+from sheepfold.store import jobs as job_rows
+from sheepfold.store.database import Tx
+from sheepfold.store.flock import FilmedSheep
+
+PLAYER_FILM = "film.avi"
+"""What old screensavers play; the same pictures as `film.mp4`, in the container that their file names promise."""
+
+FIRST_GENERATION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Flock:
+    """The living generation: its sheep that have a film, and the size in pixels that it is listed with."""
+
+    generation: int
+    size: tuple[int, int]
+    sheep: tuple[FilmedSheep, ...]
+
+
+def list_flock(farm: Farm) -> Flock:
+    """Return the newest generation's films."""
+
+    def read(tx: Tx) -> Flock:
+        generation = _living(tx)
+        filmed = tuple(flock_rows.filmed(tx, generation, PLAYER_FILM))
+        spec = job_rows.job_of(tx, filmed[-1].sheep.job_id).spec if filmed else {}
+        size = farm.settings.flock_size if not spec else (spec["width"], spec["height"])
+        return Flock(generation, size, filmed)
+
+    return farm.db.read(read)
+
+
+def vote(farm: Farm, number: int, voter: str, value: int, generation: int | None = None) -> None:
+    """Count a voter's vote on a sheep, +1 or -1, in the living generation where none is named.
+
+    Raises UnknownSheep, and BadInput for any other value.
+    """
+    if value not in {-1, 1}:
+        raise BadInput(f"A vote is 1 or -1; found {value}.")
+
+    def cast(tx: Tx) -> None:
+        sheep = flock_rows.sheep_of(tx, SheepId(_living(tx) if generation is None else generation, number))
+        flock_rows.vote(tx, sheep.job_id, voter, value, farm.now())
+        event_rows.add(tx, [Event(What.VOTE_CAST, sheep.job_id, None, {"value": value})], farm.now())
+
+    farm.db.write(cast)
+
+
+def living_generation(farm: Farm) -> int:
+    """Return the generation that new sheep are born into."""
+    return farm.db.read(_living)
+
+
+def _living(tx: Tx) -> int:
+    newest = flock_rows.newest_id(tx)
+    return newest.generation if newest else FIRST_GENERATION
+
+
+def job_of_sheep(farm: Farm, sheep_id: SheepId) -> Job:
+    """Return the job that a sheep is; raises UnknownSheep."""
+    return farm.db.read(lambda tx: job_rows.job_of(tx, flock_rows.sheep_of(tx, sheep_id).job_id))
+
+
+def open_film(farm: Farm, sheep_id: SheepId, film: str = PLAYER_FILM) -> tuple[str, Input]:
+    """Open a sheep's film with its media type; raises UnknownSheep, and UnknownBlob while it is not made yet."""
+
+    def find(tx: Tx) -> tuple[str, str] | None:
+        job_id = flock_rows.sheep_of(tx, sheep_id).job_id
+        found = (product for product in blob_rows.products_of(tx, job_id) if product.name == film)
+        return next(((product.media_type, product.digest) for product in found), None)
+
+    product = farm.db.read(find)
+    if product is None:
+        raise UnknownBlob(f"Sheep {sheep_id.number} of generation {sheep_id.generation} has no {film!r} yet.")
+    return product[0], open_blob(farm, product[1])
+
+
+def read_genomes(farm: Farm, sheep_id: SheepId) -> list[bytes]:
+    """Return the genome of a loop, or both of an edge; raises UnknownSheep."""
+    inputs = job_of_sheep(farm, sheep_id).inputs
+    digests = [inputs[name] for name in ("genome", "genome2") if name in inputs]
+    return [b"".join(open_blob(farm, digest).chunks) for digest in digests]

@@ -1,0 +1,151 @@
+"""Intake: what a machine sent is kept, inspected and settled, in this order on all wires.
+
+The bytes are durable before a row names them. Inspection and comparison happen outside of any transaction, in processes
+that a hostile picture cannot take down with the server. The same bytes for the same lease again get the same receipt.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sheepfold.blobs.blobs import Blob
+from sheepfold.blobs.spool import Digest, Spooled
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.keeping import name_blob
+from sheepfold.farm.settlement import settle
+from sheepfold.kinds.seam import Facts, Inspection
+from sheepfold.model import lifecycle
+from sheepfold.model.tasks import Lease, Result, ResultId, Soundness, Task, TaskState, Verdict
+from sheepfold.store import jobs as job_rows
+from sheepfold.store import leases as lease_rows
+from sheepfold.store import tasks as task_rows
+from sheepfold.store.database import Tx
+from sheepfold.store.leases import Holding
+
+COMPARISONS = 8
+"""How often a result is compared anew because another one came in meanwhile; each round needs one more machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a result: its verdict so far, what was found in it, and the state of its task."""
+
+    result_id: ResultId
+    digest: str
+    verdict: Verdict
+    soundness: Soundness
+    reason: str
+    task_state: TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A result on its way into the database: for which lease, its blob, and what the client told of it."""
+
+    held: Holding
+    blob: Blob
+    result: Result
+    figures: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Likeness:
+    """Which parties of a task's results a new one was compared with, and which of them it is like."""
+
+    compared: frozenset[ResultId]
+    like: ResultId | None
+
+
+class _NewRival(Exception):
+    """A result came in that this one was not compared with."""
+
+
+def submit_result(farm: Farm, held: Holding, spooled: Spooled, figures: Mapping[str, Any] | None = None) -> Receipt:
+    """Take a result in for a lease, however late; returns its receipt.
+
+    Raises LeaseNotHeld where the lease has another result already.
+    """
+    blob = farm.blobs.keep(spooled)
+    task = farm.db.read(lambda tx: task_rows.load(tx, held.task_id, lock=False))
+    job = farm.db.read(lambda tx: job_rows.job_of(tx, held.job_id))
+    if (known := _known(task, held, blob.digest)) is not None:
+        return _receipt(task, known)
+    facts = Facts(job.spec, task.frame, task.part)
+    inspection = farm.inspector.inspect(job.kind, spooled.path, facts)
+    result = _result(farm, lifecycle.lease_of(task, held.lease_id), blob, inspection)
+    arrival = _Arrival(held, blob, result, figures or {})
+    for _ in range(COMPARISONS):
+        settling = partial(_settled, farm, arrival, _compared(farm, job.kind, facts, task, arrival, spooled.path))
+        try:
+            return farm.db.write(settling)
+        except _NewRival:
+            task = farm.db.read(lambda tx: task_rows.load(tx, held.task_id, lock=False))
+    raise AssertionError(f"Task {task.id} gets results faster than they can be compared.")
+
+
+def _known(task: Task, held: Holding, digest: str) -> Result | None:
+    return next((r for r in task.results if r.lease_id == held.lease_id and r.digest == digest), None)
+
+
+def _result(farm: Farm, lease: Lease, blob: Blob, found: Inspection) -> Result:
+    is_sound = found.soundness in {Soundness.SOUND, Soundness.BLANK}
+    return Result(
+        id=ResultId(0),
+        lease_id=lease.id,
+        machine_id=lease.machine_id,
+        account_id=lease.account_id,
+        digest=blob.digest,
+        submitted_at=farm.now(),
+        verdict=Verdict.PENDING if is_sound else Verdict.INVALID,
+        soundness=found.soundness,
+        reason=found.reason,
+        media_type=found.media_type,
+        width=found.width,
+        height=found.height,
+    )
+
+
+def _compared(farm: Farm, kind: str, facts: Facts, task: Task, arrival: _Arrival, path: Path) -> _Likeness:
+    """Compare a new picture with one of each party so far, until it is like one of them."""
+    firsts = {} if arrival.result.verdict is Verdict.INVALID else _firsts(task)
+    for party, first in firsts.items():
+        if first.digest == arrival.blob.digest or _is_same(farm, kind, facts, path, first.digest):
+            return _Likeness(frozenset(firsts), party)
+    return _Likeness(frozenset(firsts), None)
+
+
+def _is_same(farm: Farm, kind: str, facts: Facts, path: Path, digest: str) -> bool:
+    with tempfile.TemporaryDirectory(prefix="compare-", dir=farm.spool_folder) as folder:
+        other = farm.blobs.local_path(Digest(digest), Path(folder))
+        return farm.inspector.same(kind, path, other, facts)
+
+
+def _firsts(task: Task) -> dict[ResultId, Result]:
+    """Return the oldest result of each party that may still be, or is, the task's picture."""
+    firsts: dict[ResultId, Result] = {}
+    for result in task.results:
+        if result.verdict is not Verdict.INVALID:
+            firsts.setdefault(result.party, result)
+    return firsts
+
+
+def _settled(farm: Farm, arrival: _Arrival, likeness: _Likeness, tx: Tx) -> Receipt:
+    now = farm.now()
+    held, blob = arrival.held, arrival.blob
+    before = task_rows.load(tx, held.task_id, lock=True)
+    if (known := _known(before, held, blob.digest)) is not None:
+        return _receipt(before, known)
+    if arrival.result.verdict is not Verdict.INVALID and not likeness.compared.issuperset(_firsts(before)):
+        raise _NewRival
+    name_blob(tx, blob, now)
+    lease_rows.add_figures(tx, held.lease_id, arrival.figures)
+    result = replace(arrival.result, like=likeness.like, submitted_at=now)
+    saved = settle(tx, before, lifecycle.submit(before, result, now), now)
+    return _receipt(saved, saved.results[-1])
+
+
+def _receipt(task: Task, result: Result) -> Receipt:
+    return Receipt(result.id, result.digest, result.verdict, result.soundness, result.reason, task.state)

@@ -1,0 +1,31 @@
+"""Keeping: bytes become blobs first, and rows name them afterwards."""
+
+from pathlib import Path
+
+from sheepfold.blobs.blobs import Blob
+from sheepfold.blobs.spool import Spooled, spool_file
+from sheepfold.farm.farm import Farm
+from sheepfold.store import blobs as blob_rows
+from sheepfold.store.blobs import BlobRow
+from sheepfold.store.database import Tx
+
+
+def keep_file(farm: Farm, path: Path) -> Blob:
+    """Keep a copy of a local file as a blob; raises TooLarge beyond the limit of inputs."""
+    spooled = spool_file(path, farm.spool_folder, farm.settings.input_limit_bytes)
+    try:
+        return farm.blobs.keep(spooled)
+    finally:
+        spooled.discard()
+
+
+def name_blob(tx: Tx, blob: Blob, now: int) -> None:
+    """Write down what is known of a blob, so that other rows may name it."""
+    blob_rows.add(tx, BlobRow(blob.digest, blob.md5, blob.size_bytes), now)
+
+
+def keep_log(farm: Farm, spooled: Spooled) -> str:
+    """Keep a renderer's log and name it; returns its digest."""
+    blob = farm.blobs.keep(spooled)
+    farm.db.write(lambda tx: name_blob(tx, blob, farm.now()))
+    return blob.digest

@@ -1,0 +1,156 @@
+"""Orders: a checked spec and its inputs become a job with tasks, and jobs are canceled."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sheepfold.blobs.blobs import Blob
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.keeping import keep_file, name_blob
+from sheepfold.farm.settlement import end_job, settle
+from sheepfold.kinds.registry import module_of
+from sheepfold.kinds.seam import TaskDraft
+from sheepfold.model import lifecycle
+from sheepfold.model.accounts import Account, Role
+from sheepfold.model.errors import Forbidden, InvalidSpec, JobEnded, UnknownSheep
+from sheepfold.model.events import Event, What
+from sheepfold.model.jobs import Job, JobId, JobState, Progress, Terms
+from sheepfold.store import events as event_rows
+from sheepfold.store import flock as flock_rows
+from sheepfold.store import jobs as job_rows
+from sheepfold.store import lanes as lane_rows
+from sheepfold.store import tasks as task_rows
+from sheepfold.store.database import Tx
+from sheepfold.store.jobs import NewTask
+
+TITLE_LENGTH = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody orders: a kind, its spec as they wrote it, and the files that it needs by name."""
+
+    kind: str
+    spec: Mapping[str, Any]
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    title: str = ""
+    terms: Terms = field(default_factory=Terms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An order with its bytes kept and its tasks drafted: all that its transaction needs."""
+
+    job: Job
+    blobs: tuple[Blob, ...]
+    drafts: tuple[TaskDraft, ...]
+    task_inputs: tuple[str | None, ...]
+
+
+def order_job(farm: Farm, account: Account, order: Order) -> Job:
+    """Check an order, make all that its tasks need, and queue it.
+
+    Raises InvalidSpec with a sentence that the one who ordered understands, and Forbidden where the role may not order.
+    """
+    if not account.role.covers(Role.ARTIST):
+        raise Forbidden(f"{account.name} is a {account.role} and may not order.")
+    folder = Path(tempfile.mkdtemp(prefix="order-", dir=farm.spool_folder))
+    try:
+        prepared = _prepare(farm, account, order, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return farm.db.write(lambda tx: _add(tx, prepared, farm.now()))
+
+
+def cancel_job(farm: Farm, account: Account, job_id: JobId) -> Job:
+    """Cancel a running job of this account, or any as the owner. What is being rendered may still come in and is paid.
+
+    Raises UnknownJob, Forbidden, and JobEnded where there is nothing left to cancel.
+    """
+
+    def cancel(tx: Tx) -> Job:
+        job = job_rows.job_of(tx, job_id)
+        if job.account_id != account.id and account.role is not Role.OWNER:
+            raise Forbidden(f"Job {job_id} belongs to another account.")
+        if job.state is not JobState.RUNNING:
+            raise JobEnded(f"Job {job_id} is {job.state} already.")
+        now = farm.now()
+        events = list(end_job(tx, job_id, JobState.CANCELED, now))
+        job_rows.count_ended(tx, job_id, done=0, failed=task_rows.cancel_untouched(tx, job_id, now))
+        for task_id in task_rows.open_tasks_of(tx, job_id):
+            task = task_rows.load(tx, task_id, lock=True)
+            settle(tx, task, lifecycle.cancel(task, now), now)
+        event_rows.add(tx, events, now)
+        return job_rows.job_of(tx, job_id)
+
+    return farm.db.write(cancel)
+
+
+def _prepare(farm: Farm, account: Account, order: Order, folder: Path) -> _Prepared:
+    spec = module_of(order.kind, "spec").parse(order.spec)
+    drafts: tuple[TaskDraft, ...] = tuple(module_of(order.kind, "split").split(spec, order.inputs, folder))
+    if not drafts:
+        raise InvalidSpec("There is nothing to render in this order.")
+    inputs = {name: keep_file(farm, path) for name, path in order.inputs.items()}
+    made = {path: keep_file(farm, path) for path in {draft.input for draft in drafts if draft.input is not None}}
+    job = Job(
+        id=JobId(0),
+        account_id=account.id,
+        kind=order.kind,
+        title=(order.title or order.kind)[:TITLE_LENGTH],
+        spec=spec,
+        terms=_checked_terms(order.terms),
+        state=JobState.RUNNING,
+        created_at=farm.now(),
+        progress=Progress(total=len(drafts)),
+        inputs={name: blob.digest for name, blob in inputs.items()},
+    )
+    task_inputs = tuple(made[draft.input].digest if draft.input is not None else None for draft in drafts)
+    return _Prepared(job, (*inputs.values(), *made.values()), drafts, task_inputs)
+
+
+def _checked_terms(terms: Terms) -> Terms:
+    if not (-100 <= terms.priority <= 100 and 1 <= terms.quorum <= 5 and 1 <= terms.max_attempts <= 50):
+        raise InvalidSpec("Priority lies between -100 and 100, quorum between 1 and 5, attempts between 1 and 50.")
+    return terms
+
+
+def _add(tx: Tx, prepared: _Prepared, now: int) -> Job:
+    job = prepared.job
+    for blob in prepared.blobs:
+        name_blob(tx, blob, now)
+    job_id = job_rows.add_job(tx, job)
+    lanes = {
+        needs: lane_rows.ensure_lane(tx, needs, job.account_id, job.terms.priority)
+        for needs in {draft.needs for draft in prepared.drafts}
+    }
+    job_rows.add_tasks(tx, job_id, job.terms.quorum, (
+        NewTask(draft.frame, draft.part, lanes[draft.needs], draft.cost_ms, digest)
+        for draft, digest in zip(prepared.drafts, prepared.task_inputs, strict=True)
+    ))
+    for lane_id in lanes.values():
+        lane_rows.wake_lane(tx, lane_id)
+    if job.kind == "flame":
+        _join_flock(tx, job, job_id)
+    event_rows.add(tx, [Event(What.JOB_ORDERED, job_id, None, {"title": job.title, "kind": job.kind})], now)
+    return replace(job, id=job_id)
+
+
+def _join_flock(tx: Tx, job: Job, job_id: JobId) -> None:
+    """Give a loop or an edge its number; an edge joins the loops that were ordered of its two genomes."""
+    match job.spec["shape"]:
+        case "loop":
+            flock_rows.add_loop(tx, job_id)
+        case "edge":
+            first, last = (_keyframe(tx, job.inputs.get(name, "")) for name in ("genome", "genome2"))
+            flock_rows.add_edge(tx, job_id, first, last)
+
+
+def _keyframe(tx: Tx, digest: str) -> int:
+    sheep = flock_rows.find_loop_of(tx, digest)
+    if sheep is None:
+        raise UnknownSheep("An edge joins two loops of the flock: order the loops of both genomes first.")
+    return sheep.id.number

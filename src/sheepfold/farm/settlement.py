@@ -1,0 +1,118 @@
+"""The one way in which a task changes: what a rule has decided is written with all that follows from it.
+
+From the difference between a task before and after come its rows, the credit of newly valid results, the counts and
+the end of its job, the chores that are now due, a machine's suspension, and the events that tell of it; all in the
+caller's transaction.
+"""
+
+from collections.abc import Iterator
+
+from sheepfold.model.credit import earned
+from sheepfold.model.events import Event, What
+from sheepfold.model.jobs import JobId, JobState
+from sheepfold.model.lifecycle import openings
+from sheepfold.model.tasks import LeaseState, Result, Task, TaskState, Verdict
+from sheepfold.model.trust import INVALID_IN_A_ROW, is_suspended
+from sheepfold.store import accounts as account_rows
+from sheepfold.store import chores as chore_rows
+from sheepfold.store import events as event_rows
+from sheepfold.store import jobs as job_rows
+from sheepfold.store import lanes as lane_rows
+from sheepfold.store import ledger as ledger_rows
+from sheepfold.store import tasks as task_rows
+from sheepfold.store.chores import ChoreWhat
+from sheepfold.store.database import Tx
+
+_LEASE_EVENTS = {
+    LeaseState.FAILED: What.LEASE_FAILED,
+    LeaseState.RELEASED: What.LEASE_RELEASED,
+    LeaseState.EXPIRED: What.LEASE_EXPIRED,
+}
+_TASK_EVENTS = {
+    TaskState.DONE: What.TASK_DONE,
+    TaskState.FAILED: What.TASK_FAILED,
+    TaskState.CANCELED: What.TASK_CANCELED,
+}
+_JOB_EVENTS = {JobState.DONE: What.JOB_DONE, JobState.FAILED: What.JOB_FAILED, JobState.CANCELED: What.JOB_CANCELED}
+
+
+def settle(tx: Tx, before: Task, after: Task, now: int, detail: dict[str, object] | None = None) -> Task:
+    """Write what a rule changed of a task, and all that follows from it; returns the task as it now stands.
+
+    `before` must have been loaded under its lock in this transaction. `detail` goes into the events of its leases.
+    """
+    if after == before:
+        return before
+    saved = task_rows.save(tx, before, after, now)
+    judged = _newly_judged(before, saved)
+    events = list(_lease_events(before, saved, detail or {}))
+    events += _result_events(before, saved, judged)
+    events += _paid(tx, saved, judged, now)
+    if openings(saved) > openings(before):
+        lane_rows.wake_lane_of(tx, saved.id)
+    if saved.state is not before.state:
+        events.append(Event(_TASK_EVENTS[saved.state], saved.job_id, saved.id))
+        events += _ended(tx, saved, now)
+    event_rows.add(tx, events, now)
+    _suspended(tx, judged, now)
+    return saved
+
+
+def end_job(tx: Tx, job_id: JobId, state: JobState, now: int) -> Iterator[Event]:
+    """End a running job and queue what is made of it; the events that tell of it are the caller's to write."""
+    if job_rows.end_job(tx, job_id, state, now):
+        if state is JobState.DONE:
+            chore_rows.add(tx, ChoreWhat.ASSEMBLE, job_id, None, now)
+        yield Event(_JOB_EVENTS[state], job_id)
+
+
+def _newly_judged(before: Task, after: Task) -> list[Result]:
+    known = {result.id: result.verdict for result in before.results}
+    return [result for result in after.results
+            if result.verdict is not Verdict.PENDING and known.get(result.id) is not result.verdict]
+
+
+def _lease_events(before: Task, after: Task, detail: dict[str, object]) -> Iterator[Event]:
+    known = {lease.id: lease.state for lease in before.leases}
+    for lease in after.leases:
+        if lease.state is not known[lease.id] and lease.state in _LEASE_EVENTS:
+            told = {"lease": lease.id, "machine": lease.machine_id, **detail}
+            yield Event(_LEASE_EVENTS[lease.state], after.job_id, after.id, told)
+
+
+def _result_events(before: Task, after: Task, judged: list[Result]) -> Iterator[Event]:
+    known = {result.id for result in before.results}
+    for result in after.results:
+        if result.id not in known:
+            told = {"result": result.id, "lease": result.lease_id, "machine": result.machine_id,
+                    "digest": result.digest}
+            yield Event(What.RESULT_SUBMITTED, after.job_id, after.id, told)
+    for result in judged:
+        is_valid = result.verdict is Verdict.VALID
+        told = {"result": result.id, "machine": result.machine_id} | ({} if is_valid else {"reason": result.reason})
+        yield Event(What.RESULT_VALID if is_valid else What.RESULT_INVALID, after.job_id, after.id, told)
+
+
+def _paid(tx: Tx, task: Task, judged: list[Result], now: int) -> Iterator[Event]:
+    for result in judged:
+        if result.verdict is Verdict.VALID:
+            amount = earned(task.cost_ms)
+            if ledger_rows.pay(tx, result, task.job_id, amount, now):
+                told = {"account": result.account_id, "millipoints": amount}
+                yield Event(What.CREDIT_EARNED, task.job_id, task.id, told)
+
+
+def _ended(tx: Tx, task: Task, now: int) -> Iterator[Event]:
+    """Count an ended task, and end its job with its last one."""
+    is_done = task.state is TaskState.DONE
+    if is_done:
+        chore_rows.add(tx, ChoreWhat.PREVIEW, task.job_id, task.id, now)
+    progress = job_rows.count_ended(tx, task.job_id, done=int(is_done), failed=int(not is_done))
+    if progress.outcome() is not JobState.RUNNING:
+        yield from end_job(tx, task.job_id, progress.outcome(), now)
+
+
+def _suspended(tx: Tx, judged: list[Result], now: int) -> None:
+    for machine_id in {result.machine_id for result in judged if result.verdict is Verdict.INVALID}:
+        if is_suspended(ledger_rows.newest_verdicts(tx, machine_id, INVALID_IN_A_ROW)):
+            account_rows.suspend_machine(tx, machine_id, now)

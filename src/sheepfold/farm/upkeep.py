@@ -1,0 +1,112 @@
+"""Upkeep: what happens by time alone. Every deed is idempotent, may be late, and may be done by many at once."""
+
+import logging
+import threading
+from concurrent.futures import Executor
+from functools import partial
+
+from sheepfold.blobs.spool import sweep_spools
+from sheepfold.farm.chores import do_next_chore
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.settlement import settle
+from sheepfold.model import lifecycle
+from sheepfold.model.errors import Unavailable
+from sheepfold.model.tasks import TaskId
+from sheepfold.store import blobs as blob_rows
+from sheepfold.store import lanes as lane_rows
+from sheepfold.store import tasks as task_rows
+from sheepfold.store.database import Tx
+
+BEAT_S = 1.0
+SWEEP_PERIOD_S = 3600
+AT_A_TIME = 100
+"""How many overdue tasks are settled before others get their turn again."""
+
+_log = logging.getLogger(__name__)
+
+
+def expire_leases(farm: Farm) -> int:
+    """End leases that are past their deadline, so that their tasks open again; returns how many tasks were touched."""
+    overdue = farm.db.read(lambda tx: task_rows.overdue_tasks(tx, farm.now(), AT_A_TIME))
+    for task_id in overdue:
+        _expire(farm, task_id)
+    return len(overdue)
+
+
+def _expire(farm: Farm, task_id: TaskId) -> None:
+    def expire(tx: Tx) -> None:
+        now = farm.now()
+        task = task_rows.load(tx, task_id, lock=True)
+        settle(tx, task, lifecycle.transition(task, now), now)
+
+    farm.db.write(expire)
+
+
+def tidy_lanes(farm: Farm) -> int:
+    """Fold what claims have charged, and wake lanes that a race put to sleep; returns how many woke."""
+
+    def tidy(tx: Tx) -> int:
+        lane_rows.fold_charges(tx)
+        return lane_rows.wake_forgotten(tx)
+
+    woken = farm.db.write(tidy)
+    if woken:
+        _log.info("lanes_woken=%d", woken)
+    return woken
+
+
+def sweep_blobs(farm: Farm) -> int:
+    """Drop blobs that no row names and that were kept more than a day ago; returns how many."""
+    limit = farm.now() - farm.settings.orphan_blob_age_s
+    swept = 0
+    for digest, _ in farm.blobs.list_digests(older_than=limit):
+        if farm.db.write(partial(blob_rows.forget_unnamed, digest=digest)):
+            swept += farm.blobs.delete(digest, older_than=limit)
+    return swept
+
+
+class House:
+    """The house thread: a beat a second of upkeep, and chores whenever some are due."""
+
+    def __init__(self, farm: Farm, executor: Executor) -> None:
+        self._farm = farm
+        self._executor = executor
+        self._woken = threading.Event()
+        self._ended = threading.Event()
+        self._next_sweep = 0
+        self._thread = threading.Thread(target=self._keep, name="house", daemon=True)
+
+    def start(self) -> None:
+        """Begin; commits wake the house before its next beat."""
+        self._farm.db.listen(self._woken.set)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the chore at hand, and end."""
+        self._ended.set()
+        self._woken.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self.beat()
+            except Unavailable as error:
+                _log.warning("house=waiting reason=%s", error)
+            except Exception:  # noqa: BLE001 -- the house must outlive whatever stumbles in it
+                _log.exception("house=stumbled")
+            self._woken.wait(BEAT_S)
+            self._woken.clear()
+
+    def beat(self) -> None:
+        """Do all that is due now."""
+        while expire_leases(self._farm) == AT_A_TIME:
+            pass
+        tidy_lanes(self._farm)
+        while not self._ended.is_set() and do_next_chore(self._farm, self._executor):
+            pass
+        if self._farm.now() >= self._next_sweep:
+            self._next_sweep = self._farm.now() + SWEEP_PERIOD_S
+            swept = sweep_blobs(self._farm)
+            sweep_spools(self._farm.spool_folder, self._farm.now() - self._farm.settings.orphan_blob_age_s)
+            _log.info("blobs_swept=%d", swept)

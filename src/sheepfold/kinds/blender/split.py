@@ -1,0 +1,36 @@
+"""Splitting an order of Blender frames into tasks: one a frame, all of the job's own file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sheepfold.kinds.blender.spec import CYCLES, frames_of
+from sheepfold.kinds.seam import Spec, TaskDraft
+from sheepfold.model.errors import InvalidSpec
+from sheepfold.model.matching import Compute, Needs
+
+# Microseconds of a reference core: a guess of scenes of middling size, as only a render tells what a scene costs.
+_START_US = 2_000_000
+_CYCLES_SAMPLE_US = 1.0
+_RASTER_PIXEL_US = 5.0
+
+
+def split(spec: Spec, inputs: Mapping[str, Path], folder: Path) -> list[TaskDraft]:
+    """Return one task a frame; raises InvalidSpec where there is no input, the .blend or an archive with it."""
+    del folder  # a Blender task has no file of its own
+    if not inputs:
+        raise InvalidSpec("An order of kind blender needs a .blend file, or an archive that holds one.")
+    needs = Needs(
+        kind="blender",
+        renderer="blender",
+        renderer_version=spec["renderer_version"],
+        memory_mib=spec["memory_mib"],
+        compute=Compute(spec["compute"]),
+    )
+    return [TaskDraft(frame, needs, cost_ms(spec)) for frame in frames_of(spec)]
+
+
+def cost_ms(spec: Spec) -> int:
+    """Return the milliseconds that a reference core may need for a frame; at least 1."""
+    each_us = spec["samples"] * _CYCLES_SAMPLE_US if spec["engine"] == CYCLES else _RASTER_PIXEL_US
+    picture_px = int(spec["width"]) * int(spec["height"])
+    return max(1, round((_START_US + picture_px * each_us) / 1000))

@@ -1,0 +1,13 @@
+"""Whether a file is a flame frame of the size ordered."""
+
+from pathlib import Path
+
+from sheepfold.kinds import pictures
+from sheepfold.kinds.seam import Facts, Inspection
+
+
+def inspect(path: Path, facts: Facts) -> Inspection:
+    """Judge a rendered frame. PNG and JPEG both count, whatever was ordered: old clients send either."""
+    spec = facts.spec
+    misfit = pictures.wrong_size(spec["width"], spec["height"])
+    return pictures.examine(path, misfit, allow_blank=bool(spec.get("allow_blank")))

@@ -1,0 +1,19 @@
+"""What the house makes of finished pictures, for a process pool or a cluster to run: paths in, paths out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sheepfold.kinds.registry import module_of
+from sheepfold.kinds.seam import Picture, Product, Spec
+
+
+def make_preview(kind: str, path: Path, target: Path, width: int) -> Path:
+    """Write the preview of a picture at a width in pixels, and return its path."""
+    module_of(kind, "preview").preview(path, target, width)
+    return target
+
+
+def assemble(kind: str, pictures: Sequence[Picture], spec: Spec, folder: Path) -> list[Product]:
+    """Make a finished job's products in a folder."""
+    products: list[Product] = module_of(kind, "assemble").assemble(pictures, spec, folder)
+    return products

@@ -1,0 +1,80 @@
+"""The child of the inspector: limits itself, then answers questions about files until its line closes."""
+
+import contextlib
+import json
+import resource
+import sys
+import warnings
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sheepfold.kinds.seam import Facts
+
+
+def main(line: Connection, memory_bytes: int) -> None:
+    """Answer one question after another; the first message says that the child is ready."""
+    _limit(memory_bytes)
+    from sheepfold.kinds import registry  # noqa: PLC0415 - nothing large is imported before the limits hold
+
+    for kind in registry.KINDS:
+        registry.module_of(kind, "inspect")
+        registry.module_of(kind, "compare")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    _warnings_are_errors()
+    line.send_bytes(b'{"ready": true}')
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            line.send_bytes(json.dumps(_answer(json.loads(line.recv_bytes()))).encode())
+
+
+def _limit(memory_bytes: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+
+
+def _warnings_are_errors() -> None:
+    from PIL import Image  # noqa: PLC0415
+
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+def _answer(question: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return _compare(question) if question["do"] == "same" else _inspect(question)
+    except MemoryError:
+        return {"error": "it needs more memory than an inspection may use"}
+    except Exception as error:  # noqa: BLE001 - the parent logs it, and the next file deserves an answer too
+        return {"error": f"its reader failed with {type(error).__name__}: {error}"[:500]}
+
+
+def _inspect(question: dict[str, Any]) -> dict[str, Any]:
+    from sheepfold.kinds import registry  # noqa: PLC0415
+
+    found = registry.module_of(question["kind"], "inspect").inspect(Path(question["path"]), _facts(question))
+    return {
+        "soundness": found.soundness.value,
+        "reason": found.reason[:1000],
+        "media_type": found.media_type,
+        "width": found.width,
+        "height": found.height,
+    }
+
+
+def _compare(question: dict[str, Any]) -> dict[str, Any]:
+    from sheepfold.kinds import registry  # noqa: PLC0415
+
+    module = registry.module_of(question["kind"], "compare")
+    return {"same": module.same(Path(question["path"]), Path(question["other"]), _facts(question))}
+
+
+def _facts(question: dict[str, Any]) -> "Facts":
+    from sheepfold.kinds.seam import Facts  # noqa: PLC0415
+
+    return Facts(question["spec"], question["frame"], question["part"])
+
+
+if __name__ == "__main__":
+    main(Connection(int(sys.argv[1])), int(sys.argv[2]))

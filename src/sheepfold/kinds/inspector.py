@@ -1,0 +1,257 @@
+"""A pool of long-lived children that judge strangers' files, so that no file can take the server down.
+
+A child is a fresh interpreter (`inspecting.py`), limited in memory from its first moment, and knows neither the
+server's environment nor its open files. It is fed paths and answers with plain JSON over a socket pair; nothing it
+sends is unpickled, as a child that a file has taken over would be a stranger too. The parent keeps the deadline.
+"""
+
+import json
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sheepfold.kinds.registry import KINDS
+from sheepfold.kinds.seam import Facts, Inspection, Soundness
+from sheepfold.model.errors import InvalidSpec, Overloaded, Unavailable
+
+log = logging.getLogger(__name__)
+
+MIB = 1024 * 1024
+_START_S = 60.0  # a loaded machine may be slow to import numpy
+_PATIENCE_S = 60.0
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+
+
+class _NoAnswer(Exception):
+    """A child failed, died or overstayed; the text says which."""
+
+
+class _ChildLost(_NoAnswer):
+    """The child is gone, or must go."""
+
+
+class Inspector:
+    """Inspections and comparisons by `children` processes, each for one caller at a time; safe for many threads.
+
+    Children start on first use, or all at once by `start`. `deadline_s` is the longest that one file may take,
+    `memory_mib` the address space of a child, and a child is renewed after `renew_after` files.
+    """
+
+    def __init__(
+        self, children: int = 2, *, deadline_s: float = 20.0, memory_mib: int = 2048, renew_after: int = 1000
+    ) -> None:
+        self._deadline_s = deadline_s
+        self._memory_mib = memory_mib
+        self._renew_after = renew_after
+        self._seats: queue.LifoQueue[_Seat] = queue.LifoQueue()
+        self._all = [_Seat() for _ in range(children)]
+        self._closed = threading.Event()
+        for seat in self._all:
+            self._seats.put(seat)
+
+    def start(self) -> None:
+        """Start every child now; raises Unavailable where one does not come up."""
+        taken = [self._seats.get() for _ in self._all]
+        try:
+            for seat in taken:
+                self._child(seat)
+        finally:
+            for seat in taken:
+                self._seats.put(seat)
+
+    def inspect(self, kind: str, path: Path, facts: Facts) -> Inspection:
+        """Judge a file. A child that dies of it or overstays means UNDECODABLE.
+
+        Raises FileNotFoundError where there is no such file, Overloaded where no child was free for a minute, and
+        Unavailable where children do not start or the inspector is closed: neither says anything about the file.
+        """
+        _check_kind(kind)
+        path.stat()
+        try:
+            return _inspection(self._ask({"do": "inspect", "kind": kind, "path": str(path.resolve()), **_plain(facts)}))
+        except _NoAnswer as error:
+            log.warning("inspection_failed kind=%s path=%s reason=%s", kind, path, error)
+            return Inspection(Soundness.UNDECODABLE, f"The picture could not be read: {error}.")
+
+    def same(self, kind: str, one: Path, other: Path, facts: Facts) -> bool:
+        """Say whether two files are the same picture; False where a child dies of them. Raises as `inspect` does."""
+        _check_kind(kind)
+        one.stat()
+        other.stat()
+        paths = {"path": str(one.resolve()), "other": str(other.resolve())}
+        try:
+            return self._ask({"do": "same", "kind": kind, **paths, **_plain(facts)}).get("same") is True
+        except _NoAnswer as error:
+            log.warning("comparison_failed kind=%s path=%s other=%s reason=%s", kind, one, other, error)
+            return False
+
+    def close(self) -> None:
+        """End all children; calls that still run raise Unavailable. May be called again."""
+        self._closed.set()
+        for seat in self._all:
+            if seat.child is not None:
+                seat.child.kill()  # only a seat's user may close its line; `_ask` does, on the death
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pids(self) -> list[int]:
+        """Return the process ids of the children that live now."""
+        return [seat.child.pid for seat in self._all if seat.child is not None and seat.child.lives]
+
+    def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            seat = self._seats.get(timeout=_PATIENCE_S)
+        except queue.Empty as error:
+            raise Overloaded from error
+        try:
+            return self._child(seat).ask(question, self._deadline_s)
+        except _ChildLost as error:
+            if self._closed.is_set():
+                raise Unavailable("The inspector is closed.") from error
+            raise
+        finally:
+            self._seats.put(seat)
+
+    def _child(self, seat: "_Seat") -> "_Child":
+        """Return the seat's child, a new one where it has none, lost it, or wore it out."""
+        if seat.child is not None and (not seat.child.lives or seat.child.asked >= self._renew_after):
+            seat.child.end()
+            seat.child = None
+        if self._closed.is_set():
+            raise Unavailable("The inspector is closed.")
+        if seat.child is None:
+            seat.child = _Child(self._memory_mib)
+            if self._closed.is_set():  # while the child came up, when `close` could not see it
+                seat.child.end()
+                raise Unavailable("The inspector is closed.")
+        return seat.child
+
+
+class _Seat:
+    """A place for one child; whoever took the seat from the queue may use it."""
+
+    __slots__ = ("child",)
+
+    def __init__(self) -> None:
+        self.child: _Child | None = None
+
+
+class _Child:
+    """One process and the line to it."""
+
+    def __init__(self, memory_mib: int) -> None:
+        self.asked = 0
+        self._line, far = Pipe()
+        try:
+            self._process = _spawn(far, memory_mib)
+        finally:
+            far.close()
+        try:
+            self._receive(_START_S)
+        except _ChildLost as error:
+            self.end()
+            raise Unavailable(f"An inspection process did not start: {error}.") from error
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def lives(self) -> bool:
+        return self._process.poll() is None and not self._line.closed
+
+    def ask(self, question: Mapping[str, Any], deadline_s: float) -> dict[str, Any]:
+        """Return the answer to one question; the child is ended, and _ChildLost raised, where there is none in time."""
+        self.asked += 1
+        message = json.dumps(question).encode()
+        try:
+            self._send(message)
+            answer = self._receive(deadline_s)
+        except _ChildLost:
+            self.end()
+            raise
+        if "error" in answer:
+            raise _NoAnswer(str(answer["error"])[:500])
+        return answer
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> None:
+        self.kill()
+        self._line.close()
+
+    def _send(self, message: bytes) -> None:
+        try:
+            self._line.send_bytes(message)
+        except OSError as error:
+            raise _ChildLost("the process that read it died") from error
+
+    def _receive(self, deadline_s: float) -> dict[str, Any]:
+        until = time.monotonic() + deadline_s
+        try:
+            if not self._line.poll(max(0.0, until - time.monotonic())):
+                raise _ChildLost(f"it took more than {deadline_s:g} seconds")
+            answer = json.loads(self._line.recv_bytes(maxlength=64 * 1024))
+        except (EOFError, OSError, ValueError) as error:
+            raise _ChildLost("the process that read it died") from error
+        if not isinstance(answer, dict):
+            raise _ChildLost("the process that read it answered nonsense")
+        return answer
+
+
+def _spawn(far: Connection, memory_mib: int) -> "subprocess.Popen[bytes]":
+    """Start the child with its end of the line, an environment of its own, and a session that no Ctrl-C reaches."""
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    paths = [str(_PACKAGE_ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    environment["OPENBLAS_NUM_THREADS"] = "1"  # each of its threads would reserve address space
+    argv = [sys.executable, "-B", "-m", "sheepfold.kinds.inspecting", str(far.fileno()), str(memory_mib * MIB)]
+    return subprocess.Popen(
+        argv,
+        env=environment,
+        pass_fds=[far.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise InvalidSpec(f"There is no kind {kind!r}; there are {', '.join(KINDS)}.")
+
+
+def _inspection(answer: Mapping[str, Any]) -> Inspection:
+    try:
+        return Inspection(
+            Soundness(answer["soundness"]),
+            str(answer["reason"]),
+            str(answer["media_type"]),
+            int(answer["width"]),
+            int(answer["height"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _NoAnswer("the process that read it answered nonsense") from error
+
+
+def _plain(facts: Facts) -> dict[str, Any]:
+    return {"spec": dict(facts.spec), "frame": facts.frame, "part": facts.part}

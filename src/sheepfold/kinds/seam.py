@@ -1,0 +1,119 @@
+"""What the house asks of a kind: the plain values that pass between them, and the modules that a kind's folder holds.
+
+A kind `x` is the folder `kinds/x` and one line in `registry.py`. Its modules and their public functions:
+
+| module     | function                                            | who calls it, where                             |
+|------------|-----------------------------------------------------|-------------------------------------------------|
+| `spec`     | `parse(raw) -> spec`                                | the farm, when a job is ordered                 |
+| `split`    | `split(spec, inputs, folder) -> list[TaskDraft]`    | the farm, before the order's transaction        |
+| `inspect`  | `inspect(path, facts) -> Inspection`                | an inspection process                           |
+| `compare`  | `same(one, other, facts) -> bool`                   | an inspection process, where there are several  |
+| `preview`  | `preview(path, target, width) -> None`              | a chore's process                               |
+| `assemble` | `assemble(pictures, spec, folder) -> list[Product]` | a chore's process, when the last task is done   |
+| `render`   | `render(order, workbench) -> Path`                  | the worker alone                                |
+
+A spec is plain JSON (`dict` of text, numbers, booleans, lists and dicts) that `parse` has checked and completed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from sheepfold.model.matching import Needs
+from sheepfold.model.tasks import Soundness
+
+__all__ = ["Soundness"]
+
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDraft:
+    """One render that a job splits into.
+
+    `cost_ms` is the processor time that a reference core is expected to need; credit and fair sharing are made of it.
+    `input` is a file made for this task alone, such as a frame's genome.
+    """
+
+    frame: int
+    needs: Needs
+    cost_ms: int
+    part: int = 0
+    input: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a picture claims to be: which task of which order."""
+
+    spec: Spec
+    frame: int
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a picture is: its soundness with a sentence on it, its media type, and its size in pixels."""
+
+    soundness: Soundness
+    reason: str = ""
+    media_type: str = "application/octet-stream"
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A valid result of a job, as a local file."""
+
+    frame: int
+    part: int
+    path: Path
+    media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Something that a finished job is made into: a film, a sheet, an archive."""
+
+    name: str
+    path: Path
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOrder:
+    """A task as a worker renders it: `inputs` are local files by name, `input` the task's own file, if it has one."""
+
+    spec: Spec
+    frame: int
+    part: int = 0
+    input: Path | None = None
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+
+
+class Workbench(Protocol):
+    """Where a worker renders: a folder of its own, and a way to run programs that sees little else."""
+
+    @property
+    def folder(self) -> Path:
+        """Return the only folder that a program may write to."""
+        ...
+
+    def run(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> None:
+        """Run a program to its end inside the sandbox, its output going to the task's log.
+
+        Only `env` is its environment; `readable` are files and folders that it may read besides the system's. Raises
+        RenderFailed when it exits non-zero, is ended by a signal or overstays its time, and RenderStopped when the
+        farm wants the task no more.
+        """
+        ...
+
+
+class RenderFailed(Exception):
+    """The renderer made no picture."""
+
+
+class RenderStopped(Exception):
+    """The farm wants this task no more."""

@@ -1,0 +1,229 @@
+"""Electric Sheep's requests: decode, do, encode. Sources: seed 002 and the protocol note, whose sections are cited."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from sheepfold.blobs.spool import Spooled
+from sheepfold.farm import flock as flock_verbs
+from sheepfold.farm.accounts import holder_by
+from sheepfold.farm.dispatch import (
+    Assignment,
+    Maker,
+    claim_task,
+    find_maker,
+    find_task,
+    lease_on,
+    maker_named,
+    open_blob,
+)
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.intake import Receipt, submit_result
+from sheepfold.kinds.flame.flam3 import animate_args
+from sheepfold.kinds.flame.genome import spex
+from sheepfold.model.accounts import Account
+from sheepfold.model.errors import BadCredentials, IncompleteUpload, SheepfoldError, UnknownBlob, UnknownSheep
+from sheepfold.model.flock import SheepId
+from sheepfold.model.matching import Abilities, Program
+from sheepfold.protocols.electricsheep import wire
+from sheepfold.protocols.electricsheep.credentials import (
+    ANONYMOUS_HASH,
+    SCHEME,
+    Credentials,
+    decode_basic,
+)
+from sheepfold.protocols.electricsheep.wire import RequestKind, Role
+from sheepfold.protocols.uploads import base_url, file_response, spooled_body
+
+PROTOCOL = "electricsheep"
+
+ABILITIES = Abilities(
+    kinds=frozenset({"flame"}),
+    renderers=frozenset({Program("flam3")}),
+    protocol=PROTOCOL,
+)
+"""What every client of this wire can do: it tells nothing of itself, and renders on one thread of its processor."""
+
+_log = logging.getLogger(__name__)
+_Answer = Callable[[Farm, Request], Awaitable[Response]]
+
+
+def routes(farm: Farm) -> list[BaseRoute]:
+    """Return the routes of this wire, at the root of the application."""
+
+    def route(path: str, kind: RequestKind, answer: _Answer, method: str = "GET") -> Route:
+        return Route(path, partial(_guarded, farm, kind, answer), methods=[method])
+
+    return [
+        route("/query.php", RequestKind.REDIRECT, _redirect),
+        route("/cgi/list", RequestKind.LIST, _list),
+        route("/cgi/get", RequestKind.GET, _get),
+        route("/cgi/put", RequestKind.PUT, _put, "PUT"),
+        route("/cgi/vote", RequestKind.VOTE, _vote),
+        route("/cgi/vote.cgi", RequestKind.VOTE, _vote),
+        route("/cgi/status.cgi", RequestKind.MEDIA, _status),
+        route("/gen/{generation:int}/{number:int}/sheep.{ending}", RequestKind.MEDIA, _film),
+        route("/gen/{generation:int}/{number:int}/{name}.flam3", RequestKind.MEDIA, _genome),
+    ]
+
+
+async def _guarded(farm: Farm, kind: RequestKind, answer: _Answer, request: Request) -> Response:
+    """Answer a request, or refuse it in the wire's own terms."""
+    try:
+        return await answer(farm, request)
+    except SheepfoldError as error:
+        refusal = wire.answer_for(error, kind)
+        _log.info("wire=%s request=%s refused=%s status=%d reason=%s", PROTOCOL, kind, type(error).__name__,
+                  refusal.status, error)
+        headers = {} if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
+        return Response(refusal.body, refusal.status, headers, refusal.media_type)
+
+
+async def _redirect(farm: Farm, request: Request) -> Response:
+    asked = wire.decode_redirect_request(request.scope["query_string"])
+    credentials = Credentials(asked.nick, asked.password_hash)
+    role = await run_in_threadpool(_role, farm, credentials)
+    answer = wire.RedirectAnswer(base_url(request, farm), role=role)
+    return Response(wire.encode_redirect_answer(answer), media_type=wire.XML_MEDIA_TYPE)
+
+
+def _role(farm: Farm, credentials: Credentials) -> Role:
+    """Tell a client whether it is logged in; a wrong password is no 401, which would end its whole session."""
+    if not credentials.nick or credentials.password_hash == ANONYMOUS_HASH:
+        return Role.NONE
+    return Role.ERROR if _account(farm, credentials) is None else Role.REGISTERED
+
+
+def _account(farm: Farm, credentials: Credentials | None) -> Account | None:
+    if credentials is None:
+        return None
+    try:
+        account = holder_by(farm, SCHEME, [credentials.password_hash.upper()]).account
+    except BadCredentials:
+        return None
+    return account if account.name == credentials.nick.lower() else None
+
+
+async def _list(farm: Farm, request: Request) -> Response:
+    wire.decode_list_request(request.scope["query_string"])
+    flock = await run_in_threadpool(flock_verbs.list_flock, farm)
+    base = base_url(request, farm)
+    listed = tuple(
+        wire.ListedSheep(
+            id=one.sheep.id.number,
+            first=one.sheep.first,
+            last=one.sheep.last,
+            size_bytes=one.size_bytes,
+            url=f"{base}/gen/{flock.generation}/{one.sheep.id.number}/sheep.avi",
+            time=one.made_at,
+            rating=one.sheep.rating,
+        )
+        for one in flock.sheep
+    )
+    body = await run_in_threadpool(wire.encode_flock, wire.Flock(flock.generation, *flock.size, listed))
+    return Response(body, media_type=wire.GZIP_MEDIA_TYPE)
+
+
+async def _get(farm: Farm, request: Request) -> Response:
+    asked = wire.decode_get_request(request.scope["query_string"])
+    credentials = decode_basic(request.headers.get("authorization"))
+    told = {"nick": asked.nick, "credit_url": asked.url, "version": asked.version}
+    body = await run_in_threadpool(_ordered, farm, asked.uid, credentials, {k: v for k, v in told.items() if v})
+    return Response(body, media_type=wire.GZIP_MEDIA_TYPE)
+
+
+def _ordered(farm: Farm, uid: str, credentials: Credentials | None, told: dict[str, str]) -> bytes:
+    account = _account(farm, credentials) or farm.anonymous
+    known = maker_named(farm, account.id, machine_name(uid), PROTOCOL)
+    maker = Maker(known.machine_id, account.id, PROTOCOL)
+    granted = claim_task(farm, maker, ABILITIES, farm.settings.silent_lease_term_s, told)
+    if granted is None or granted.sheep is None or granted.input is None:
+        generation = flock_verbs.living_generation(farm)
+        return wire.encode_get_answer(wire.NoWork(generation, farm.settings.retry_s, "There is nothing to render now."))
+    return wire.encode_get_answer(_frame_order(farm, granted, granted.sheep.id, granted.input))
+
+
+def _frame_order(farm: Farm, granted: Assignment, sheep: SheepId, digest: str) -> wire.FrameOrder:
+    """Write an order: with one part a frame all numbers are the frame's, with several `job` alone tells them apart."""
+    parts = granted.job.spec["parts"]
+    is_whole = parts == 1
+    return wire.FrameOrder(
+        generation=sheep.generation,
+        sheep=sheep.number,
+        job=granted.frame * parts + granted.part,
+        genome=b"".join(open_blob(farm, digest).chunks),
+        args=animate_args(granted.job.spec, granted.frame, granted.part),
+        frame=granted.frame if is_whole else None,
+        time=granted.frame if is_whole else None,
+    )
+
+
+async def _put(farm: Farm, request: Request) -> Response:
+    asked = wire.decode_put_request(request.scope["query_string"])
+    async with spooled_body(request, farm, farm.settings.result_limit_bytes) as spooled:
+        if spooled.size_bytes != asked.size_bytes:
+            raise IncompleteUpload(f"{asked.size_bytes} bytes were announced, {spooled.size_bytes} came.")
+        receipt = await run_in_threadpool(_submitted, farm, asked, spooled)
+    _log.info("wire=%s request=put sheep=%d job=%d verdict=%s", PROTOCOL, asked.sheep, asked.job, receipt.verdict)
+    return Response(wire.PUT_ACCEPTED, media_type=wire.XML_MEDIA_TYPE)
+
+
+def _submitted(farm: Farm, asked: wire.PutRequest, spooled: Spooled) -> Receipt:
+    """Find the lease by UID, generation, sheep and job, since this wire carries no other name of it."""
+    maker = find_maker(farm, machine_name(asked.uid), PROTOCOL)
+    job = flock_verbs.job_of_sheep(farm, SheepId(asked.generation, asked.sheep))
+    frame, part = divmod(asked.job, job.spec["parts"])
+    held = lease_on(farm, maker, find_task(farm, job.id, frame, part))
+    return submit_result(farm, held, spooled)
+
+
+async def _vote(farm: Farm, request: Request) -> Response:
+    asked = wire.decode_vote_request(request.scope["query_string"])
+    await run_in_threadpool(flock_verbs.vote, farm, asked.sheep, asked.uid, asked.vote)
+    return Response("Your vote was counted.\n", media_type="text/plain; charset=utf-8")
+
+
+async def _status(farm: Farm, request: Request) -> Response:
+    """Say how the flock does, for people whose client leads them here."""
+    flock = await run_in_threadpool(flock_verbs.list_flock, farm)
+    best = max(flock.sheep, key=lambda one: one.sheep.rating, default=None)
+    liked = f" Best liked: sheep {best.sheep.id.number}, rated {best.sheep.rating}." if best else ""
+    text = f"Generation {flock.generation}: {len(flock.sheep)} sheep can be played.{liked}\n"
+    return Response(text, media_type="text/plain; charset=utf-8")
+
+
+_FILMS = {"avi": "film.avi", "mp4": "film.mp4"}
+
+
+async def _film(farm: Farm, request: Request) -> Response:
+    name = _FILMS.get(request.path_params["ending"])
+    if name is None:
+        raise UnknownBlob(f"Sheep are offered as {' and '.join(_FILMS)}.")
+    media_type, film = await run_in_threadpool(flock_verbs.open_film, farm, _sheep_id(request), name)
+    return file_response(film, media_type)
+
+
+async def _genome(farm: Farm, request: Request) -> Response:
+    """Offer a sheep's genome under the name that archives have kept it by: electricsheep.G.ID, five digits of ID."""
+    sheep = _sheep_id(request)
+    if request.path_params["name"] != f"electricsheep.{sheep.generation}.{sheep.number:05d}":
+        raise UnknownBlob(f"There is no genome {request.path_params['name'][:80]!r}.")
+    genomes = await run_in_threadpool(flock_verbs.read_genomes, farm, sheep)
+    return Response(spex(genomes, len(genomes)), media_type="application/xml")
+
+
+def _sheep_id(request: Request) -> SheepId:
+    generation, number = request.path_params["generation"], request.path_params["number"]
+    if generation > wire.MAX_SHEEP or number > wire.MAX_SHEEP:
+        raise UnknownSheep(f"There is no sheep {number} in generation {generation}.")
+    return SheepId(generation, number)
+
+
+def machine_name(uid: str) -> str:
+    """Return the name of the machine that a UID is; anybody may send any UID, so it opens only its own leases."""
+    return f"es-{uid.lower()}"

@@ -1,0 +1,56 @@
+"""The protocols that this house speaks: one line each.
+
+A row holds dotted names only, imported on use: `routes` makes a server's routes, `link` a worker's line to a farm,
+and `verifiers` what the wire checks a machine key by.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sheepfold.model.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A protocol's dotted names, `module:function`, empty for what it does not have (yet)."""
+
+    routes: str = ""
+    link: str = ""
+    verifiers: str = ""
+
+
+PROTOCOLS: dict[str, Row] = {
+    "rest": Row(
+        routes="sheepfold.protocols.rest.endpoints:routes",
+        link="sheepfold.protocols.rest.client:open_link",
+    ),
+    "electricsheep": Row(
+        routes="sheepfold.protocols.electricsheep.endpoints:routes",
+        link="sheepfold.protocols.electricsheep.client:open_link",
+        verifiers="sheepfold.protocols.electricsheep.credentials:key_verifiers",
+    ),
+    "sheepit": Row(),
+    "browsershots": Row(),
+}
+
+
+def load(dotted: str) -> Callable[..., Any]:
+    """Import what a `module:function` names."""
+    module, _, name = dotted.partition(":")
+    loaded: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return loaded
+
+
+def row_of(protocol: str) -> Row:
+    """Return a protocol's row; raises BadInput where the house does not speak it."""
+    if protocol not in PROTOCOLS:
+        raise BadInput(f"There is no protocol {protocol!r}; there are {', '.join(PROTOCOLS)}.")
+    return PROTOCOLS[protocol]
+
+
+def verifiers(key: str, account_name: str) -> list[tuple[str, str]]:
+    """Return what all wires check a machine key by, as pairs of scheme and value."""
+    made = (load(row.verifiers)(key, account_name) for row in PROTOCOLS.values() if row.verifiers)
+    return [pair for pairs in made for pair in pairs]

@@ -1,0 +1,321 @@
+"""The REST protocol's client: a worker's line to a farm, and a person's hands on it."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from hashlib import file_digest
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self, TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from sheepfold.model.jobs import Terms
+from sheepfold.model.matching import Abilities
+from sheepfold.protocols.link import FarmUnreachable, Figures, Receipt, Work
+from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.calls import PATIENT, Calls, FarmProblem, Sent, Unwelcome, query_of, read_answer
+
+CLAIM_WAIT_S = 20
+LOG_BYTES = 2**20
+POLL_S = 2.0
+# The server's stream says something at least each 15 seconds.
+STREAM_TIMEOUT = httpx.Timeout(60.0, connect=20.0)
+
+T = TypeVar("T")
+
+
+def open_link(server_url: str, key: str, state_folder: Path, user_agent: str, account: str = "") -> "RestLink":
+    """Make a machine's line to a farm; nothing is asked before `open`. A key names its account, so `account` is idle.
+
+    `state_folder` stays empty: a session is a matter of one run, and leases outlive it.
+    """
+    del state_folder, account
+    return RestLink(server_url, key, user_agent)
+
+
+class RestLink:
+    """One machine's line to one farm; fulfils `Link`.
+
+    A session that the farm has forgotten is opened anew, once, before the farm counts as refusing. `claim_wait_s` is
+    how long the farm may hold a request for work.
+    """
+
+    def __init__(self, server_url: str, key: str, user_agent: str, claim_wait_s: int = CLAIM_WAIT_S,
+                 pause: Callable[[float], None] = time.sleep) -> None:
+        self._calls = Calls(server_url, user_agent, pause)
+        self._key = key
+        self._claim_wait_s = min(claim_wait_s, wire.MOST_WAIT_S)
+        self._abilities: wire.Abilities | None = None
+
+    def open(self, abilities: Abilities) -> None:
+        """Open a session; raises FarmRefused for a wrong key."""
+        self._abilities = wire.Abilities.of(abilities)
+        self._open_session()
+
+    def claim(self, abilities: Abilities) -> Work | None:
+        """Ask for a task, waiting a while for one."""
+        told = wire.Abilities.of(abilities)
+        other = None if told == self._abilities else told
+        asked = wire.LeaseAsked(abilities=other, wait_s=self._claim_wait_s)
+        granted = self._in_session(lambda: self._claimed(asked))
+        if granted is None:
+            return None
+        return Work(str(granted.lease), granted.kind, granted.spec, granted.frame, granted.part, granted.term_s,
+                    dict(granted.inputs))
+
+    def fetch_task_input(self, work: Work, target: Path) -> bool:
+        """Write the task's own input to `target`; False where it has none."""
+        try:
+            self._in_session(lambda: self._calls.download(f"/leases/{work.handle}/input", target))
+        except FarmProblem as error:
+            if error.is_about("unknown-blob"):
+                return False
+            raise FarmUnreachable(f"The task's input cannot be fetched: {error}") from error
+        return True
+
+    def fetch_input(self, work: Work, name: str, target: Path) -> None:
+        """Write one of the job's inputs to `target`; raises FarmUnreachable also where the lease is gone."""
+        try:
+            self._in_session(lambda: self._calls.download(f"/leases/{work.handle}/inputs/{name}", target))
+        except FarmProblem as error:
+            raise FarmUnreachable(f"The input {name!r} cannot be fetched: {error}") from error
+
+    def heartbeat(self, work: Work, seconds_done: int) -> bool:
+        """Tell that the render goes on; False when the farm wants the task no more."""
+        told = wire.Heartbeat(seconds_done=max(0, seconds_done)).model_dump()
+        try:
+            path = f"/leases/{work.handle}/heartbeat"
+            self._in_session(lambda: self._calls.ask("POST", path, wire.Deadline, Sent(json=told)))
+        except FarmProblem as error:
+            if error.status in {404, 409}:
+                return False
+            raise FarmUnreachable(f"The farm cannot read our heartbeat: {error}") from error
+        return True
+
+    def submit(self, work: Work, picture: Path, figures: Figures) -> Receipt:
+        """Send a result, up to three times; the farm knows the same picture again."""
+        try:
+            return self._calls.again(lambda: self._in_session(lambda: self._sent(work, picture, figures)))
+        except FarmProblem as error:
+            if error.status in {404, 409}:
+                return Receipt.UNWANTED
+            return Receipt.REFUSED
+
+    def give_up(self, work: Work, reason: str, log: Path | None, *, failed: bool) -> None:
+        """Give a lease back, with the end of the log; nothing happens where the farm knows of no such lease."""
+        query = query_of({"reason": _one_line(reason), "failed": failed})
+        body = b"" if log is None else _end_of(log)
+        try:
+            path = f"/leases/{work.handle}"
+            self._in_session(lambda: self._calls.tell("DELETE", path, Sent(params=query, content=body)))
+        except FarmProblem as error:
+            if error.status not in {404, 409}:
+                raise FarmUnreachable(f"The lease cannot be given back: {error}") from error
+
+    def close(self) -> None:
+        """End the session, if the farm can be reached, and close the connections."""
+        try:
+            if self._calls.token:
+                self._calls.tell("DELETE", "/sessions/current")
+        except (FarmUnreachable, Unwelcome, FarmProblem):
+            pass  # what the session holds ends at its deadline
+        finally:
+            self._calls.token = ""
+            self._calls.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _claimed(self, asked: wire.LeaseAsked) -> wire.LeaseGranted | None:
+        body = asked.model_dump(mode="json", exclude_defaults=True)
+        try:
+            with self._calls.stream("POST", "/leases", Sent(json=body)) as response:
+                return None if response.status_code == 204 else read_answer(response, wire.LeaseGranted)
+        except FarmProblem as error:
+            raise FarmUnreachable(f"The farm cannot read our request for work: {error}") from error
+
+    def _sent(self, work: Work, picture: Path, figures: Figures) -> Receipt:
+        told = query_of({"render_time_s": figures.render_time_s, "memory_kib": figures.memory_kib,
+                             "cores": figures.cores})
+        with picture.open("rb") as body:
+            headers = {"X-Sha256": file_digest(body, "sha256").hexdigest(), "Content-Type": "application/octet-stream",
+                       "Content-Length": str(body.tell())}
+            body.seek(0)
+            try:
+                self._calls.ask("PUT", f"/leases/{work.handle}/result", wire.ResultReceipt,
+                                Sent(content=body, params=told, headers=headers, timeout=PATIENT))
+            except FarmProblem as error:
+                if error.is_about("incomplete-upload"):
+                    raise FarmUnreachable(str(error)) from error
+                raise
+        return Receipt.ACCEPTED
+
+    def _open_session(self) -> None:
+        assert self._abilities is not None
+        self._calls.token = self._key
+        asked = wire.SessionAsked(abilities=self._abilities).model_dump(mode="json", exclude_defaults=True)
+        try:
+            self._calls.token = self._calls.ask("POST", "/sessions", wire.SessionOpened, Sent(json=asked)).session
+        except FarmProblem as error:
+            raise FarmUnreachable(f"The farm cannot read who we are: {error}") from error
+
+    def _in_session(self, deed: Callable[[], T]) -> T:
+        """Do a thing, with a new session where the old one has ended; Unwelcome is a FarmRefused."""
+        try:
+            return deed()
+        except Unwelcome as error:
+            if error.problem.status != 401 or self._abilities is None:
+                raise
+            self._open_session()
+            return deed()
+
+
+class FarmClient:
+    """What a person does with a farm: order, watch, fetch. The key must have the scope `order` to order and cancel.
+
+    Every call raises FarmUnreachable, FarmRefused for a key that may not, and FarmProblem with the farm's sentence.
+    """
+
+    def __init__(self, server_url: str, key: str, user_agent: str = "sheepfold-client",
+                 pause: Callable[[float], None] = time.sleep) -> None:
+        self._calls = Calls(server_url, user_agent, pause)
+        self._calls.token = key
+        self._pause = pause
+
+    def order(self, kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Path] | None = None, title: str = "",
+              terms: Terms | None = None) -> wire.JobOrdered:
+        """Order a job with its files, which are streamed; it is not tried twice, since that might be two jobs."""
+        agreed = terms or Terms()
+        order = _checked_order({"kind": kind, "spec": dict(spec), "title": title, "priority": agreed.priority,
+                                "quorum": agreed.quorum, "max_attempts": agreed.max_attempts})
+        with ExitStack() as open_files:
+            parts: list[tuple[str, tuple[str, bytes | BinaryIO, str]]] = [
+                ("order", ("order.json", order.model_dump_json().encode(), "application/json"))
+            ]
+            for name, path in (inputs or {}).items():
+                file = open_files.enter_context(path.open("rb"))
+                parts.append((name, (path.name, file, "application/octet-stream")))
+            return self._calls.ask("POST", "/jobs", wire.JobOrdered, Sent(files=parts, timeout=PATIENT))
+
+    def jobs(self, limit: int = 50, before: int | None = None) -> wire.JobPage:
+        """Return a page of jobs, the newest first."""
+        return self._read("/jobs", wire.JobPage, query_of({"limit": limit, "before": before}))
+
+    def job(self, job_id: int) -> wire.JobDetail:
+        """Return a job whole."""
+        return self._read(f"/jobs/{job_id}", wire.JobDetail)
+
+    def wait(self, job_id: int, on_change: Callable[[wire.JobDetail], None] | None = None,
+             timeout_s: float | None = None) -> wire.JobDetail:
+        """Wait until a job has ended and the house has made what it makes of it; returns the job.
+
+        `on_change` is called with the job at first and whenever it has changed. After `timeout_s` the job is returned
+        as it then is.
+        """
+        ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+        known: wire.JobDetail | None = None
+        while True:
+            job = self.job(job_id)
+            if job != known and on_change is not None:
+                on_change(job)
+            if job.is_finished or (ends_at is not None and time.monotonic() >= ends_at):
+                return job
+            known = job
+            self._pause(POLL_S)
+
+    def cancel(self, job_id: int) -> wire.JobSummary:
+        """Cancel a job."""
+        return self._calls.ask("DELETE", f"/jobs/{job_id}", wire.JobSummary)
+
+    def download(self, job_id: int, folder: Path) -> list[Path]:
+        """Fetch everything that a job was made into; files that are there already, whole, are not fetched again."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return [self._fetched(job_id, product, folder) for product in self.job(job_id).products]
+
+    def download_picture(self, task_id: int, target: Path) -> str:
+        """Fetch the valid picture of a task; returns its SHA-256."""
+        return self._calls.download(f"/tasks/{task_id}/picture", target)
+
+    def story(self, task_id: int) -> wire.StoryOut:
+        """Return all that happened to a task."""
+        return self._read(f"/tasks/{task_id}/story", wire.StoryOut)
+
+    def flock(self) -> wire.FlockOut:
+        """Return the living flock."""
+        return self._read("/flock", wire.FlockOut)
+
+    def vote(self, number: int, value: int, generation: int | None = None) -> None:
+        """Vote for (1) or against (-1) a sheep."""
+        body = {"value": value} | ({} if generation is None else {"generation": generation})
+        self._calls.tell("POST", f"/flock/{number}/votes", Sent(json=body))
+
+    def machines(self) -> list[wire.MachineOut]:
+        """Return all machines, those heard of last first."""
+        return self._read("/machines", wire.MachineList).machines
+
+    def whoami(self) -> wire.Whoami:
+        """Return whom the key belongs to."""
+        return self._read("/whoami", wire.Whoami)
+
+    def events(self, after: int | None = None, job_id: int | None = None) -> Iterator[wire.EventOut]:
+        """Yield events as they happen, without end; raises FarmUnreachable where the line breaks.
+
+        To go on after that, ask for what came `after` the id of the last event.
+        """
+        sent = Sent(params=query_of({"after": after, "job": job_id}), timeout=STREAM_TIMEOUT)
+        with self._calls.stream("GET", "/events", sent) as response:
+            yield from wire.decode_events(response.iter_lines())
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._calls.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _read(self, path: str, answer: type[wire.Answer], query: Mapping[str, str] | None = None) -> wire.Answer:
+        return self._calls.again(lambda: self._calls.ask("GET", path, answer, Sent(params=query)))
+
+    def _fetched(self, job_id: int, product: wire.Product, folder: Path) -> Path:
+        if not wire.is_file_name(product.name):
+            raise FarmUnreachable(f"The farm names a file {product.name!r}, which cannot be one.")
+        target = folder / product.name
+        if target.is_file() and target.stat().st_size == product.size_bytes and _sha256(target) == product.digest:
+            return target
+        self._calls.download(f"/jobs/{job_id}/products/{product.name}", target)
+        return target
+
+
+def _checked_order(fields: Mapping[str, Any]) -> wire.JobOrder:
+    """Check an order before it travels; raises FarmProblem as the farm would."""
+    try:
+        return wire.JobOrder.model_validate(fields)
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise FarmProblem(wire.Problem(title="The order cannot be understood", status=422, detail=said)) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _one_line(reason: str) -> str:
+    """Cut a reason to what the wire takes: one line of printable text."""
+    return "".join(c if c.isprintable() else " " for c in reason)[: wire.LONGEST_REASON]
+
+
+def _end_of(log: Path) -> bytes:
+    """Return the end of a log, as much as a farm keeps."""
+    with log.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - LOG_BYTES))
+        return file.read(LOG_BYTES)

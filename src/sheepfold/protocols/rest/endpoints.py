@@ -1,0 +1,74 @@
+"""The REST API as one application: an OpenAPI 3.1 document, a page that shows it, and the routes of version 1."""
+
+import importlib.metadata
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from starlette.routing import BaseRoute, Mount
+
+from sheepfold.farm.farm import Farm
+from sheepfold.protocols.rest import docs, events, flock, jobs, leases
+from sheepfold.protocols.rest.bell import Bell
+from sheepfold.protocols.rest.errors import add_handlers
+from sheepfold.protocols.rest.wire import PROBLEM_MEDIA_TYPE, JobOrder, Problem
+
+ROOT = "/api"
+VERSION = "/v1"
+
+TITLE = "Sheepfold"
+SUMMARY = "Order pictures of a farm, render for it, and watch what happens."
+DESCRIPTION = (
+    "Every request carries `Authorization: Bearer KEY`, a machine key of the farm. A machine that renders opens a "
+    "session with its key first and sends the session's token instead. Times are Unix seconds. Refusals are problem "
+    "documents (RFC 9457) whose `type` tells which."
+)
+TAGS = [
+    {"name": "jobs", "description": "Order, watch and fetch."},
+    {"name": "machines", "description": "Render for the farm."},
+    {"name": "flock", "description": "Sheep and votes."},
+    {"name": "events", "description": "What happens, as it happens."},
+]
+_REFUSED: dict[int | str, dict[str, Any]] = {"default": {
+    "description": "A refusal.",
+    "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}}
+
+
+def routes(farm: Farm) -> list[BaseRoute]:
+    """Return the one route of this protocol, at the root of the application: `/api` with all below it."""
+    return [Mount(ROOT, application(farm))]
+
+
+def application(farm: Farm) -> FastAPI:
+    """Make the API's application; it knows that it is mounted at `/api`."""
+    app = FastAPI(title=TITLE, docs_url=None, redoc_url=None, redirect_slashes=False, openapi_url=None)
+    app.state.farm = farm
+    app.state.bell = Bell(farm)
+    version = APIRouter(prefix=VERSION, responses=_REFUSED, redirect_slashes=False)
+    for part in (jobs.router, leases.router, leases.uploads, flock.router, events.router):
+        version.include_router(part)
+    app.include_router(version)
+    document = _document(app)
+    app.router.routes.extend(docs.routes(document))
+    add_handlers(app)
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """Write the OpenAPI document, with the models that the framework does not see since we read or write them."""
+    document = get_openapi(
+        title=TITLE,
+        version=importlib.metadata.version("sheepfold"),
+        summary=SUMMARY,
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=TAGS,
+        servers=[{"url": ROOT}],
+    )
+    _, models = models_json_schema(
+        [(Problem, "serialization"), (JobOrder, "validation")], ref_template="#/components/schemas/{model}"
+    )
+    document["components"]["schemas"] |= models["$defs"]
+    return document

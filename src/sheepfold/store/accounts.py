@@ -1,0 +1,157 @@
+"""Rows of accounts, their machines, and the machines' keys."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, text, update
+
+from sheepfold.model.accounts import Account, AccountId, Role, Scope
+from sheepfold.model.errors import NameTaken, UnknownAccount, UnknownMachine
+from sheepfold.model.machines import Machine, MachineId
+from sheepfold.store import schema
+from sheepfold.store.database import Tx
+
+_ACCOUNT = select(*schema.accounts.c["id", "name", "role", "weight"])
+_MACHINE = select(*schema.machines.c["id", "account_id", "name", "last_seen_at"])
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """What a machine key opens: which machine's work, for which account, and whether orders too."""
+
+    account: Account
+    machine: Machine
+    scope: Scope
+    is_suspended: bool
+
+
+def add_account(tx: Tx, name: str, role: Role, password_hash: str, now: int) -> Account:
+    """Add an account; raises NameTaken."""
+    if find_account(tx, name) is not None:
+        raise NameTaken(f"There is an account {name!r} already.")
+    values = {"name": name, "role": role, "password_hash": password_hash, "created_at": now}
+    row = tx.execute(insert(schema.accounts).values(values).returning(*schema.accounts.c["id", "weight"])).one()
+    return Account(AccountId(row.id), name, role, row.weight)
+
+
+def find_account(tx: Tx, name: str) -> Account | None:
+    """Return the account of a name, or None."""
+    row = tx.execute(_ACCOUNT.where(schema.accounts.c.name == name)).one_or_none()
+    return None if row is None else _account(row)
+
+
+def account_of(tx: Tx, account_id: AccountId) -> Account:
+    """Return the account of an id, which some row names."""
+    return _account(tx.execute(_ACCOUNT.where(schema.accounts.c.id == account_id)).one())
+
+
+def account_named(tx: Tx, name: str) -> Account:
+    """Return the account of a name; raises UnknownAccount."""
+    account = find_account(tx, name)
+    if account is None:
+        raise UnknownAccount(f"There is no account {name!r}.")
+    return account
+
+
+def list_accounts(tx: Tx) -> list[Account]:
+    """Return all accounts, oldest first."""
+    return [_account(row) for row in tx.execute(_ACCOUNT.order_by(schema.accounts.c.id))]
+
+
+def password_hash_of(tx: Tx, account_id: AccountId) -> str:
+    """Return an account's password hash, empty where it has no password."""
+    query = select(schema.accounts.c.password_hash).where(schema.accounts.c.id == account_id)
+    return str(tx.execute(query).scalar_one())
+
+
+def ensure_machine(tx: Tx, account_id: AccountId, name: str, now: int) -> Machine:
+    """Return the machine of a name, added for this account where the farm did not know it yet."""
+    known = find_machine(tx, name)
+    if known is not None:
+        return known
+    values = {"account_id": account_id, "name": name, "created_at": now, "last_seen_at": now}
+    machine_id = tx.execute(insert(schema.machines).values(values).returning(schema.machines.c.id)).scalar_one()
+    return Machine(MachineId(machine_id), account_id, name, now)
+
+
+def find_machine(tx: Tx, name: str) -> Machine | None:
+    """Return the machine of a name, or None."""
+    row = tx.execute(_MACHINE.where(schema.machines.c.name == name)).one_or_none()
+    return None if row is None else _machine(row)
+
+
+def machine_named(tx: Tx, name: str) -> Machine:
+    """Return the machine of a name; raises UnknownMachine."""
+    machine = find_machine(tx, name)
+    if machine is None:
+        raise UnknownMachine(f"There is no machine {name!r}.")
+    return machine
+
+
+def list_machines(tx: Tx) -> list[Machine]:
+    """Return all machines, those heard of last first."""
+    return [_machine(row) for row in tx.execute(_MACHINE.order_by(schema.machines.c.last_seen_at.desc()))]
+
+
+def suspend_machine(tx: Tx, machine_id: MachineId, now: int | None) -> None:
+    """Suspend a machine, or with None let it work again."""
+    tx.execute(update(schema.machines).where(schema.machines.c.id == machine_id).values(suspended_at=now))
+
+
+def is_suspended(tx: Tx, machine_id: MachineId) -> bool:
+    """Say whether a machine may not work."""
+    query = select(schema.machines.c.suspended_at).where(schema.machines.c.id == machine_id)
+    return tx.execute(query).scalar_one() is not None
+
+
+def add_key(tx: Tx, machine_id: MachineId, scope: Scope, verifiers: Iterable[tuple[str, str]], now: int) -> int:
+    """Add a machine key, known only by what the wires verify it with (scheme and value); returns its id."""
+    values = {"machine_id": machine_id, "scope": scope, "created_at": now}
+    key_id = tx.execute(insert(schema.machine_keys).values(values).returning(schema.machine_keys.c.id)).scalar_one()
+    rows = [{"key_id": key_id, "scheme": scheme, "value": value} for scheme, value in verifiers]
+    tx.execute(insert(schema.key_verifiers), rows)
+    return int(key_id)
+
+
+def revoke_keys(tx: Tx, machine_id: MachineId, now: int) -> int:
+    """Revoke every key of a machine; returns how many that were."""
+    keys = schema.machine_keys
+    query = update(keys).where(keys.c.machine_id == machine_id, keys.c.revoked_at.is_(None)).values(revoked_at=now)
+    return tx.execute(query).rowcount
+
+
+# by uq_key_verifiers_scheme_value
+_HOLDER = text("""
+    SELECT a.id AS account_id, a.name AS account, a.role, a.weight,
+           m.id AS machine_id, m.name AS machine, m.last_seen_at, m.suspended_at, k.scope
+    FROM key_verifiers v
+    JOIN machine_keys k ON k.id = v.key_id AND k.revoked_at IS NULL
+    JOIN machines m ON m.id = k.machine_id
+    JOIN accounts a ON a.id = m.account_id
+    WHERE v.scheme = :scheme AND v.value = :value
+""")
+
+
+def find_key_holder(tx: Tx, scheme: str, value: str) -> KeyHolder | None:
+    """Return whom a living key belongs to, found by one of its verifiers, or None."""
+    row = tx.execute(_HOLDER, {"scheme": scheme, "value": value}).one_or_none()
+    if row is None:
+        return None
+    account = Account(AccountId(row.account_id), row.account, Role(row.role), row.weight)
+    machine = Machine(MachineId(row.machine_id), account.id, row.machine, row.last_seen_at)
+    return KeyHolder(account, machine, Scope(row.scope), row.suspended_at is not None)
+
+
+def counts(tx: Tx) -> tuple[int, int]:
+    """Return how many accounts and machines there are."""
+    accounts = tx.execute(select(func.count()).select_from(schema.accounts)).scalar_one()
+    return accounts, tx.execute(select(func.count()).select_from(schema.machines)).scalar_one()
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(AccountId(row.id), row.name, Role(row.role), row.weight)
+
+
+def _machine(row: Row[Any]) -> Machine:
+    return Machine(MachineId(row.id), AccountId(row.account_id), row.name, row.last_seen_at)

@@ -1,0 +1,154 @@
+"""Rows of blobs, and of what is made of them: inputs, pictures, previews, products. The bytes live elsewhere."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from sheepfold.model.jobs import JobId
+from sheepfold.model.tasks import TaskId
+from sheepfold.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRow:
+    """What is known of a blob: SHA-256, MD5 (SheepIt's checksum) and size in bytes."""
+
+    digest: str
+    md5: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRow:
+    """The valid picture of a task."""
+
+    task_id: TaskId
+    frame: int
+    part: int
+    digest: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """Something that a finished job was made into, with its exact size in bytes."""
+
+    name: str
+    digest: str
+    media_type: str
+    size_bytes: int
+    made_at: int
+
+
+_ADD = text("""
+    INSERT INTO blobs (digest, md5, size_bytes, kept_at) VALUES (:digest, :md5, :size_bytes, :now)
+    ON CONFLICT (digest) DO NOTHING
+""")
+_BLOB = text("SELECT digest, md5, size_bytes FROM blobs WHERE digest = :digest")
+_FORGET = text("DELETE FROM blobs WHERE digest = :digest")
+
+
+def add(tx: Tx, blob: BlobRow, now: int) -> None:
+    """Name a blob that was kept; the same one again changes nothing."""
+    tx.execute(_ADD, {"digest": blob.digest, "md5": blob.md5, "size_bytes": blob.size_bytes, "now": now})
+
+
+def find(tx: Tx, digest: str) -> BlobRow | None:
+    """Return what is known of a blob, or None."""
+    row = tx.execute(_BLOB, {"digest": digest}).one_or_none()
+    return None if row is None else BlobRow(row.digest, row.md5, row.size_bytes)
+
+
+# by ix_results_task_id; results of one party are alike, and the oldest stands for it
+_PICTURE = """
+    SELECT t.id AS task_id, t.frame, t.part, r.digest, r.media_type FROM tasks t
+    JOIN results r ON r.id = (SELECT min(v.id) FROM results v WHERE v.task_id = t.id AND v.verdict = 'valid')
+"""
+_OF_JOB = text(_PICTURE + " WHERE t.job_id = :job_id ORDER BY t.frame, t.part")
+_OF_TASK = text(_PICTURE + " WHERE t.id = :task_id")
+
+
+def pictures_of_job(tx: Tx, job_id: JobId) -> list[PictureRow]:
+    """Return the valid pictures of a job in the order of frames and parts."""
+    return [_picture(row) for row in tx.execute(_OF_JOB, {"job_id": job_id})]
+
+
+def picture_of_task(tx: Tx, task_id: TaskId) -> PictureRow | None:
+    """Return the valid picture of a task, or None."""
+    row = tx.execute(_OF_TASK, {"task_id": task_id}).one_or_none()
+    return None if row is None else _picture(row)
+
+
+_TASK_INPUT = text("SELECT input FROM tasks WHERE id = :task_id")
+_SET_PREVIEW = text("""
+    INSERT INTO previews (task_id, width, digest) VALUES (:task_id, :width, :digest)
+    ON CONFLICT (task_id, width) DO UPDATE SET digest = excluded.digest
+""")
+_PREVIEW = text("SELECT digest FROM previews WHERE task_id = :task_id AND width = :width")
+_SET_PRODUCT = text("""
+    INSERT INTO products (job_id, name, digest, media_type, made_at)
+    VALUES (:job_id, :name, :digest, :media_type, :now)
+    ON CONFLICT (job_id, name) DO UPDATE
+    SET digest = excluded.digest, media_type = excluded.media_type, made_at = excluded.made_at
+""")
+_PRODUCTS = text("""
+    SELECT p.name, p.digest, p.media_type, p.made_at, b.size_bytes FROM products p JOIN blobs b ON b.digest = p.digest
+    WHERE p.job_id = :job_id ORDER BY p.name
+""")
+
+
+def task_input(tx: Tx, task_id: TaskId) -> str | None:
+    """Return the digest of the file made for one task alone, or None."""
+    found = tx.execute(_TASK_INPUT, {"task_id": task_id}).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+def set_preview(tx: Tx, task_id: TaskId, width: int, digest: str) -> None:
+    """Name the preview of a task at a width in pixels."""
+    tx.execute(_SET_PREVIEW, {"task_id": task_id, "width": width, "digest": digest})
+
+
+def find_preview(tx: Tx, task_id: TaskId, width: int) -> str | None:
+    """Return the digest of a task's preview, or None where none was made yet."""
+    found = tx.execute(_PREVIEW, {"task_id": task_id, "width": width}).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+def set_product(tx: Tx, job_id: JobId, name: str, digest: str, media_type: str, now: int) -> None:
+    """Name a product of a job; one of the same name is replaced."""
+    row = {"job_id": job_id, "name": name, "digest": digest, "media_type": media_type, "now": now}
+    tx.execute(_SET_PRODUCT, row)
+
+
+def products_of(tx: Tx, job_id: JobId) -> list[ProductRow]:
+    """Return what a job was made into."""
+    rows = tx.execute(_PRODUCTS, {"job_id": job_id})
+    return [ProductRow(row.name, row.digest, row.media_type, row.size_bytes, row.made_at) for row in rows]
+
+
+_NAMED = text("""
+    SELECT 1 FROM job_inputs WHERE digest = :digest UNION ALL SELECT 1 FROM tasks WHERE input = :digest
+    UNION ALL SELECT 1 FROM results WHERE digest = :digest UNION ALL SELECT 1 FROM previews WHERE digest = :digest
+    UNION ALL SELECT 1 FROM products WHERE digest = :digest UNION ALL SELECT 1 FROM leases WHERE log = :digest
+""")
+_ALL = text("SELECT digest, md5, size_bytes FROM blobs ORDER BY digest")
+
+
+def forget_unnamed(tx: Tx, digest: str) -> bool:
+    """Forget a blob unless some row names it; True when nothing names it (any more)."""
+    if tx.execute(_NAMED, {"digest": digest}).first() is not None:
+        return False
+    tx.execute(_FORGET, {"digest": digest})
+    return True
+
+
+def all_blobs(tx: Tx) -> Iterator[BlobRow]:
+    """Walk over every blob that a row knows."""
+    for row in tx.execute(_ALL):
+        yield BlobRow(row.digest, row.md5, row.size_bytes)
+
+
+def _picture(row: Row[Any]) -> PictureRow:
+    return PictureRow(TaskId(row.task_id), row.frame, row.part, row.digest, row.media_type)

@@ -1,0 +1,84 @@
+"""Rows of chores: slow work of the house, queued in the transaction of what caused it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NewType
+
+from sqlalchemy import Row, text
+
+from sheepfold.model.jobs import JobId
+from sheepfold.model.tasks import TaskId
+from sheepfold.store.database import Tx
+
+ChoreId = NewType("ChoreId", int)
+
+
+class ChoreWhat(StrEnum):
+    """What a chore makes."""
+
+    PREVIEW = "preview"
+    ASSEMBLE = "assemble"
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """A piece of slow work on a job, or on one task of it."""
+
+    id: ChoreId
+    what: ChoreWhat
+    job_id: JobId
+    task_id: TaskId | None
+    attempts: int
+
+
+_ADD = text("""
+    INSERT INTO chores (what, job_id, task_id, state, queued_at, due_at)
+    VALUES (:what, :job_id, :task_id, 'queued', :now, :now)
+""")
+# by ix_chores_due; a chore that is taken stays queued, but is due again only when whoever took it must be dead
+_TAKE = """
+    UPDATE chores SET due_at = :again_at, attempts = attempts + 1
+    WHERE id = (SELECT id FROM chores WHERE state = 'queued' AND due_at <= :now ORDER BY due_at, id LIMIT 1 {lock})
+    RETURNING id, what, job_id, task_id, attempts
+"""
+_TAKE_OF = {"sqlite": text(_TAKE.format(lock="")), "postgresql": text(_TAKE.format(lock="FOR UPDATE SKIP LOCKED"))}
+_END = text("UPDATE chores SET state = :state, reason = :reason WHERE id = :id")
+_RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason WHERE id = :id")
+_WAITING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND (job_id = :job_id OR :job_id = 0)")
+_FAILED = text("SELECT id, what, job_id, task_id, attempts FROM chores WHERE state = 'failed' ORDER BY id")
+
+
+def add(tx: Tx, what: ChoreWhat, job_id: JobId, task_id: TaskId | None, now: int) -> None:
+    """Queue a chore."""
+    tx.execute(_ADD, {"what": what, "job_id": job_id, "task_id": task_id, "now": now})
+
+
+def take(tx: Tx, now: int, term_s: int) -> Chore | None:
+    """Take the chore that waited longest, for a time; None where none is due."""
+    row = tx.execute(_TAKE_OF[tx.dialect.name], {"now": now, "again_at": now + term_s}).one_or_none()
+    return None if row is None else _chore(row)
+
+
+def end(tx: Tx, chore_id: ChoreId, *, failed: bool, reason: str = "") -> None:
+    """End a chore for good."""
+    tx.execute(_END, {"id": chore_id, "state": "failed" if failed else "done", "reason": reason})
+
+
+def retry(tx: Tx, chore_id: ChoreId, due_at: int, reason: str) -> None:
+    """Let a chore be taken again from a time on."""
+    tx.execute(_RETRY, {"id": chore_id, "due_at": due_at, "reason": reason})
+
+
+def count_waiting(tx: Tx, job_id: JobId | None = None) -> int:
+    """Return how many chores are not done yet, of one job or of all."""
+    return int(tx.execute(_WAITING, {"job_id": job_id or 0}).scalar_one())
+
+
+def failed(tx: Tx) -> list[Chore]:
+    """Return the chores that were given up."""
+    return [_chore(row) for row in tx.execute(_FAILED)]
+
+
+def _chore(row: Row[Any]) -> Chore:
+    task_id = None if row.task_id is None else TaskId(row.task_id)
+    return Chore(ChoreId(row.id), ChoreWhat(row.what), JobId(row.job_id), task_id, row.attempts)

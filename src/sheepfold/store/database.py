@@ -1,0 +1,62 @@
+"""The seam between the house and its database: one operation, one transaction, on SQLite or PostgreSQL.
+
+An operation is a function that takes the transaction and returns a value. It does nothing but SQL and pure rules,
+since it may run on the writer's thread, under a savepoint among others, and may run again after a deadlock.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+
+from sheepfold.model.errors import StoreUnavailable
+
+T = TypeVar("T")
+Tx = Connection
+"""An open transaction. Only this package calls its methods; to all others it is a thing to hand on."""
+
+
+class Database(Protocol):
+    """A database that is up to date with the schema."""
+
+    @property
+    def url(self) -> str:
+        """Return the SQLAlchemy address, without a password."""
+        ...
+
+    def write(self, operation: Callable[[Tx], T]) -> T:
+        """Run an operation in a write transaction and return its answer once that is durable.
+
+        What the operation raises is raised here, and nothing of it remains. Raises StoreUnavailable where the
+        database does not answer.
+        """
+        ...
+
+    def read(self, operation: Callable[[Tx], T]) -> T:
+        """Run an operation that only reads, on a snapshot of its own."""
+        ...
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have a function called, on some thread, after commits; it must return at once."""
+        ...
+
+    def close(self) -> None:
+        """End all threads and connections."""
+        ...
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the database's own troubles into the farm's errors; what breaks a rule of the schema stays a bug."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(f"The database does not answer: {_first_line(error)}") from error
+
+
+def _first_line(error: DBAPIError) -> str:
+    return (str(error.orig or error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,115 @@
+"""Rows of the flock: sheep by generation and number, and the votes on them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from sheepfold.model.errors import UnknownSheep
+from sheepfold.model.flock import Sheep, SheepId, next_id
+from sheepfold.model.jobs import JobId
+from sheepfold.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class FilmedSheep:
+    """A sheep that can be played: when its film was made, and that film's exact size in bytes and digest."""
+
+    sheep: Sheep
+    made_at: int
+    size_bytes: int
+    digest: str
+
+
+_NEWEST = text("SELECT generation, number FROM sheep ORDER BY generation DESC, number DESC LIMIT 1")
+_ADD = text("""
+    INSERT INTO sheep (generation, number, job_id, first, last) VALUES (:generation, :number, :job_id, :first, :last)
+""")
+_SHEEP = """
+    SELECT s.generation, s.number, s.job_id, s.first, s.last,
+           coalesce((SELECT sum(v.value) FROM votes v WHERE v.job_id = s.job_id), 0) AS rating
+    FROM sheep s
+"""
+_BY_ID = text(_SHEEP + " WHERE s.generation = :generation AND s.number = :number")
+_BY_JOB = text(_SHEEP + " WHERE s.job_id = :job_id")
+_FILMED = text("""
+    SELECT s.generation, s.number, s.job_id, s.first, s.last, p.made_at, b.size_bytes, p.digest,
+           coalesce((SELECT sum(v.value) FROM votes v WHERE v.job_id = s.job_id), 0) AS rating
+    FROM sheep s JOIN products p ON p.job_id = s.job_id AND p.name = :film JOIN blobs b ON b.digest = p.digest
+    WHERE s.generation = :generation ORDER BY s.number
+""")
+_VOTE = text("""
+    INSERT INTO votes (job_id, voter, value, cast_at) VALUES (:job_id, :voter, :value, :now)
+    ON CONFLICT (job_id, voter) DO UPDATE SET value = excluded.value, cast_at = excluded.cast_at
+""")
+_LOCK = text("LOCK TABLE sheep IN SHARE ROW EXCLUSIVE MODE")
+
+
+def newest_id(tx: Tx) -> SheepId | None:
+    """Return the id that was given last, or None before the first sheep."""
+    row = tx.execute(_NEWEST).one_or_none()
+    return None if row is None else SheepId(row.generation, row.number)
+
+
+def add_loop(tx: Tx, job_id: JobId) -> Sheep:
+    """Put a job into the flock as a loop, under the next id."""
+    sheep_id = _next_id(tx)
+    return _add(tx, Sheep(sheep_id, job_id, sheep_id.number, sheep_id.number))
+
+
+def add_edge(tx: Tx, job_id: JobId, first: int, last: int) -> Sheep:
+    """Put a job into the flock as an edge between two keyframes of its generation, under the next id."""
+    return _add(tx, Sheep(_next_id(tx), job_id, first, last))
+
+
+def _next_id(tx: Tx) -> SheepId:
+    if tx.dialect.name == "postgresql":
+        tx.execute(_LOCK)
+    return next_id(newest_id(tx))
+
+
+def _add(tx: Tx, sheep: Sheep) -> Sheep:
+    tx.execute(_ADD, {"generation": sheep.id.generation, "number": sheep.id.number, "job_id": sheep.job_id,
+                      "first": sheep.first, "last": sheep.last})
+    return sheep
+
+
+def sheep_of(tx: Tx, sheep_id: SheepId) -> Sheep:
+    """Return a sheep by its id; raises UnknownSheep."""
+    row = tx.execute(_BY_ID, {"generation": sheep_id.generation, "number": sheep_id.number}).one_or_none()
+    if row is None:
+        raise UnknownSheep(f"There is no sheep {sheep_id.number} in generation {sheep_id.generation}.")
+    return _sheep(row)
+
+
+def find_sheep_of_job(tx: Tx, job_id: JobId) -> Sheep | None:
+    """Return the sheep that a job is, or None."""
+    row = tx.execute(_BY_JOB, {"job_id": job_id}).one_or_none()
+    return None if row is None else _sheep(row)
+
+
+_LOOP_OF = text(_SHEEP + """
+    JOIN job_inputs i ON i.job_id = s.job_id AND i.name = 'genome'
+    WHERE i.digest = :digest AND s.first = s.last ORDER BY s.generation DESC, s.number DESC LIMIT 1
+""")
+
+
+def find_loop_of(tx: Tx, digest: str) -> Sheep | None:
+    """Return the newest loop that was ordered of a genome, by the genome's digest, or None."""
+    row = tx.execute(_LOOP_OF, {"digest": digest}).one_or_none()
+    return None if row is None else _sheep(row)
+
+
+def filmed(tx: Tx, generation: int, film: str) -> list[FilmedSheep]:
+    """Return a generation's sheep that have the film of a name."""
+    rows = tx.execute(_FILMED, {"generation": generation, "film": film})
+    return [FilmedSheep(_sheep(row), row.made_at, row.size_bytes, row.digest) for row in rows]
+
+
+def vote(tx: Tx, job_id: JobId, voter: str, value: int, now: int) -> None:
+    """Count a vote, +1 or -1; a voter's newer vote replaces the older."""
+    tx.execute(_VOTE, {"job_id": job_id, "voter": voter, "value": value, "now": now})
+
+
+def _sheep(row: Row[Any]) -> Sheep:
+    return Sheep(SheepId(row.generation, row.number), JobId(row.job_id), row.first, row.last, int(row.rating))

@@ -1,0 +1,116 @@
+"""Rows of jobs: what was ordered, with its inputs and its counts of tasks."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, insert, select, text
+
+from sheepfold.model.accounts import AccountId
+from sheepfold.model.errors import UnknownJob
+from sheepfold.model.jobs import Job, JobId, JobState, Progress, Terms
+from sheepfold.store import schema
+from sheepfold.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task as it is ordered: which lane it queues in, what it costs, and the blob made for it alone."""
+
+    frame: int
+    part: int
+    lane_id: int
+    cost_ms: int
+    input: str | None
+
+
+def add_job(tx: Tx, job: Job) -> JobId:
+    """Add a job with its inputs' names; its own id is ignored, the new one returned."""
+    values = {
+        "account_id": job.account_id,
+        "kind": job.kind,
+        "title": job.title,
+        "spec": json.dumps(job.spec, sort_keys=True),
+        "priority": job.terms.priority,
+        "quorum": job.terms.quorum,
+        "max_attempts": job.terms.max_attempts,
+        "state": job.state,
+        "tasks_total": job.progress.total,
+        "created_at": job.created_at,
+    }
+    job_id = JobId(tx.execute(insert(schema.jobs).values(values).returning(schema.jobs.c.id)).scalar_one())
+    if job.inputs:
+        rows = [{"job_id": job_id, "name": name, "digest": digest} for name, digest in job.inputs.items()]
+        tx.execute(insert(schema.job_inputs), rows)
+    return job_id
+
+
+def add_tasks(tx: Tx, job_id: JobId, openings: int, tasks: Iterable[NewTask]) -> None:
+    """Add a job's tasks, each with as many openings as the job's quorum asks for."""
+    rows = [
+        {"job_id": job_id, "lane_id": task.lane_id, "frame": task.frame, "part": task.part, "state": "open",
+         "openings": openings, "cost_ms": task.cost_ms, "input": task.input}
+        for task in tasks
+    ]
+    tx.execute(insert(schema.tasks), rows)
+
+
+def job_of(tx: Tx, job_id: JobId) -> Job:
+    """Return a job whole; raises UnknownJob."""
+    row = tx.execute(select(schema.jobs).where(schema.jobs.c.id == job_id)).one_or_none()
+    if row is None:
+        raise UnknownJob(f"There is no job {job_id}.")
+    return _job(row, inputs_of(tx, job_id))
+
+
+def inputs_of(tx: Tx, job_id: JobId) -> dict[str, str]:
+    """Return the digests of a job's inputs by name."""
+    query = select(*schema.job_inputs.c["name", "digest"]).where(schema.job_inputs.c.job_id == job_id)
+    return {row.name: row.digest for row in tx.execute(query)}
+
+
+def list_jobs(tx: Tx, limit: int, before: JobId | None = None, account_id: AccountId | None = None) -> list[Job]:
+    """Return the newest jobs without their inputs, those before an id where one is given, of one account or of all."""
+    query = select(schema.jobs).order_by(schema.jobs.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(schema.jobs.c.id < before)
+    if account_id is not None:
+        query = query.where(schema.jobs.c.account_id == account_id)
+    return [_job(row, {}) for row in tx.execute(query)]
+
+
+# by pk_jobs
+_COUNT = text("""
+    UPDATE jobs SET tasks_done = tasks_done + :done, tasks_failed = tasks_failed + :failed WHERE id = :job_id
+    RETURNING tasks_total, tasks_done, tasks_failed
+""")
+_END = text("UPDATE jobs SET state = :state, ended_at = :now WHERE id = :job_id AND state = 'running'")
+
+
+def count_ended(tx: Tx, job_id: JobId, *, done: int, failed: int) -> Progress:
+    """Count tasks that ended; returns how far the job has come with them."""
+    row = tx.execute(_COUNT, {"job_id": job_id, "done": done, "failed": failed}).one()
+    return Progress(row.tasks_total, row.tasks_done, row.tasks_failed)
+
+
+def end_job(tx: Tx, job_id: JobId, state: JobState, now: int) -> bool:
+    """End a running job; False when it had ended already."""
+    return tx.execute(_END, {"job_id": job_id, "state": state, "now": now}).rowcount > 0
+
+
+def _job(row: Row[Any], inputs: Mapping[str, str]) -> Job:
+    return Job(
+        id=JobId(row.id),
+        account_id=AccountId(row.account_id),
+        kind=row.kind,
+        title=row.title,
+        spec=json.loads(row.spec),
+        terms=Terms(row.priority, row.quorum, row.max_attempts),
+        state=JobState(row.state),
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+        revision=row.revision,
+        progress=Progress(row.tasks_total, row.tasks_done, row.tasks_failed),
+        inputs=inputs,
+    )

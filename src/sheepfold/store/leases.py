@@ -1,0 +1,121 @@
+"""Rows of leases beyond their state: who holds one on which task, and what the clients told about it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from sheepfold.model.accounts import AccountId
+from sheepfold.model.errors import UnknownLease
+from sheepfold.model.jobs import JobId
+from sheepfold.model.machines import MachineId
+from sheepfold.model.tasks import LeaseId, TaskId
+from sheepfold.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A lease seen from outside its task: what it is on, and who holds it."""
+
+    lease_id: LeaseId
+    task_id: TaskId
+    job_id: JobId
+    machine_id: MachineId
+    account_id: AccountId
+
+
+_HOLDING = """
+    SELECT l.id, l.task_id, t.job_id, l.machine_id, l.account_id FROM leases l JOIN tasks t ON t.id = l.task_id
+"""
+_BY_ID = text(_HOLDING + " WHERE l.id = :lease_id")
+# by ix_leases_task_id; the newest lease of the pair, an active one first
+_BY_PAIR = text(_HOLDING + """
+    WHERE l.task_id = :task_id AND l.machine_id = :machine_id
+    ORDER BY CASE l.state WHEN 'active' THEN 0 ELSE 1 END, l.id DESC LIMIT 1
+""")
+# by ix_leases_machine_id_id
+_ACTIVE_OF_MACHINE = text(_HOLDING + " WHERE l.machine_id = :machine_id AND l.state = 'active' ORDER BY l.id")
+_ACTIVE_OF_SESSION = text(_HOLDING + """
+    WHERE l.machine_id = :machine_id AND l.session_id = :session_id AND l.state = 'active' ORDER BY l.id
+""")
+_FIGURES = text("SELECT figures FROM leases WHERE id = :lease_id")
+_SAVE_FIGURES = text("UPDATE leases SET figures = :figures WHERE id = :lease_id")
+_SAVE_END = text("UPDATE leases SET reason = :reason, log = :log WHERE id = :lease_id")
+
+
+def holding(tx: Tx, lease_id: LeaseId) -> Holding:
+    """Return what a lease is on and who holds it; raises UnknownLease."""
+    row = tx.execute(_BY_ID, {"lease_id": lease_id}).one_or_none()
+    if row is None:
+        raise UnknownLease(f"There is no lease {lease_id}.")
+    return _held(row)
+
+
+def holding_of_pair(tx: Tx, task_id: TaskId, machine_id: MachineId) -> Holding:
+    """Return the lease of a machine on a task, its active one or else its newest; raises UnknownLease."""
+    row = tx.execute(_BY_PAIR, {"task_id": task_id, "machine_id": machine_id}).one_or_none()
+    if row is None:
+        raise UnknownLease(f"Machine {machine_id} never had a lease on task {task_id}.")
+    return _held(row)
+
+
+def active_of_machine(tx: Tx, machine_id: MachineId, session_id: int | None = None) -> list[Holding]:
+    """Return the active leases of a machine, or of one session of it."""
+    query = _ACTIVE_OF_MACHINE if session_id is None else _ACTIVE_OF_SESSION
+    rows = tx.execute(query, {"machine_id": machine_id} | ({} if session_id is None else {"session_id": session_id}))
+    return [_held(row) for row in rows]
+
+
+def add_figures(tx: Tx, lease_id: LeaseId, figures: Mapping[str, Any]) -> None:
+    """Keep what a client told of a lease (seconds, KiB, cores, User-Agent); the newest figure of a name stays."""
+    if not figures:
+        return
+    known = json.loads(tx.execute(_FIGURES, {"lease_id": lease_id}).scalar_one())
+    merged = json.dumps(known | dict(figures), sort_keys=True)
+    tx.execute(_SAVE_FIGURES, {"lease_id": lease_id, "figures": merged})
+
+
+def note_end(tx: Tx, lease_id: LeaseId, reason: str, log: str | None) -> None:
+    """Keep why a lease was given up, and the digest of the log that the client sent."""
+    tx.execute(_SAVE_END, {"lease_id": lease_id, "reason": reason, "log": log})
+
+
+def _held(row: Row[Any]) -> Holding:
+    return Holding(LeaseId(row.id), TaskId(row.task_id), JobId(row.job_id), MachineId(row.machine_id),
+                   AccountId(row.account_id))
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseStory:
+    """A lease as `story` tells it: whose it was, over which protocol, what its client told, and its log's digest."""
+
+    lease_id: LeaseId
+    machine: str
+    account: str
+    protocol: str
+    state: str
+    granted_at: int
+    deadline_at: int
+    ended_at: int | None
+    reason: str
+    figures: Mapping[str, Any]
+    log: str | None
+
+
+_STORIES = text("""
+    SELECT l.id, m.name AS machine, a.name AS account, l.protocol, l.state, l.granted_at, l.deadline_at, l.ended_at,
+           l.reason, l.figures, l.log
+    FROM leases l JOIN machines m ON m.id = l.machine_id JOIN accounts a ON a.id = l.account_id
+    WHERE l.task_id = :task_id ORDER BY l.id
+""")
+
+
+def stories_of_task(tx: Tx, task_id: TaskId) -> list[LeaseStory]:
+    """Return every lease that a task ever had, oldest first."""
+    return [
+        LeaseStory(LeaseId(row.id), row.machine, row.account, row.protocol, row.state, row.granted_at, row.deadline_at,
+                   row.ended_at, row.reason, json.loads(row.figures), row.log)
+        for row in tx.execute(_STORIES, {"task_id": task_id})
+    ]

@@ -1,0 +1,17 @@
+"""Where a database is opened, whichever it is."""
+
+from pathlib import Path
+
+from sheepfold.store.database import Database
+from sheepfold.store.postgres import PostgresDatabase
+from sheepfold.store.sqlite import SqliteDatabase
+
+
+def open_database(url: str, data: Path) -> Database:
+    """Open the database at a URL, or SQLite in the data folder where it is empty, and bring its schema up to date."""
+    if not url:
+        data.mkdir(parents=True, exist_ok=True)
+        url = f"sqlite:///{data / 'farm.sqlite'}"
+    if url.startswith("sqlite"):
+        return SqliteDatabase(url)
+    return PostgresDatabase(url)

@@ -1,0 +1,138 @@
+"""SQLite: one thread writes for all, many operations to a commit; readers have connections of their own.
+
+Operations that wait together run each under a savepoint inside one physical transaction and are answered after its
+commit, so that one flush to the disk makes all of them durable (synchronous FULL). A group ends after 20 ms, so that
+the command line, which writes with BEGIN IMMEDIATE from a process of its own, gets its turn.
+"""
+
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+from sheepfold.model.errors import StoreUnavailable
+from sheepfold.store.database import T, Tx, translated
+from sheepfold.store.migrations.upgrade import upgrade
+
+GROUP_TIME_S = 0.020
+GROUP_SIZE = 64
+BUSY_TIMEOUT_MS = 15_000
+READERS = 16
+
+_Waiting = tuple[Callable[[Tx], Any], "Future[Any]"]
+
+
+class SqliteDatabase:
+    """A SQLite file with its writer thread."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._writer_engine = _engine(url, begin="BEGIN IMMEDIATE", size=1)
+        self._reader_engine = _engine(url, begin="BEGIN", size=READERS)
+        with translated():
+            upgrade(self._writer_engine)
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._listeners: list[Callable[[], None]] = []
+        self._closing = threading.Lock()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._write_groups, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def write(self, operation: Callable[[Tx], T]) -> T:
+        """Hand an operation to the writer and wait for its answer."""
+        answer: Future[T] = Future()
+        with self._closing:
+            if self._is_closed:
+                raise StoreUnavailable("The database is closed.")
+            self._waiting.put((operation, answer))
+        return answer.result()
+
+    def read(self, operation: Callable[[Tx], T]) -> T:
+        """Run an operation on a snapshot of its own."""
+        with translated(), self._reader_engine.begin() as tx:
+            return operation(tx)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have a function called after each commit."""
+        self._listeners.append(listener)
+
+    def close(self) -> None:
+        """Let the writer finish what waits, then end it."""
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._waiting.put(None)
+        self._thread.join()
+        self._writer_engine.dispose()
+        self._reader_engine.dispose()
+
+    def _write_groups(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            answered: list[tuple[Future[Any], Any]] = []
+            try:
+                with translated(), self._writer_engine.begin() as tx:
+                    is_last = self._run_group(tx, first, answered)
+            except BaseException as error:  # noqa: BLE001 -- whoever waits must hear of it, whatever it is
+                for answer, _ in answered:
+                    answer.set_exception(error)
+                if not answered:
+                    first[1].set_exception(error)
+                continue
+            for answer, value in answered:
+                answer.set_result(value)
+            for listener in self._listeners:
+                listener()
+            if is_last:
+                return
+
+    def _run_group(self, tx: Connection, first: _Waiting, answered: list[tuple[Future[Any], Any]]) -> bool:
+        """Run what waits, one savepoint each, and collect the answers; True when the end of all writing was met."""
+        started = time.monotonic()
+        waiting: _Waiting | None = first
+        while waiting is not None:
+            self._run_one(tx, *waiting, answered)
+            if len(answered) >= GROUP_SIZE or time.monotonic() - started > GROUP_TIME_S:
+                return False
+            try:
+                waiting = self._waiting.get_nowait()
+            except queue.Empty:
+                return False
+        return True
+
+    @staticmethod
+    def _run_one(tx: Connection, operation: Callable[[Tx], Any], answer: "Future[Any]",
+                 answered: list[tuple["Future[Any]", Any]]) -> None:
+        try:
+            with tx.begin_nested():
+                value = operation(tx)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 -- it belongs to the operation's caller, and only the savepoint is undone
+            answer.set_exception(error)
+        else:
+            answered.append((answer, value))
+
+
+def _engine(url: str, *, begin: str, size: int) -> Engine:
+    engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=0,
+                           connect_args={"check_same_thread": False, "cached_statements": 512})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN comes too late for a snapshot
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}",
+                       "temp_store=MEMORY", "cache_size=-65536", "mmap_size=268435456"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

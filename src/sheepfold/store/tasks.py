@@ -1,0 +1,221 @@
+"""Tasks whole, as the lifecycle wants them: loaded under a lock, and saved by what a rule has changed."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from sheepfold.model.accounts import AccountId
+from sheepfold.model.errors import UnknownTask
+from sheepfold.model.jobs import JobId
+from sheepfold.model.lifecycle import openings
+from sheepfold.model.machines import MachineId
+from sheepfold.model.tasks import (
+    Lease,
+    LeaseId,
+    LeaseState,
+    Result,
+    ResultId,
+    Soundness,
+    Task,
+    TaskId,
+    TaskState,
+    Verdict,
+)
+from sheepfold.store.database import Tx
+
+# all by primary key, or by the indexes on task_id
+_TASK = """
+    SELECT t.id, t.job_id, t.frame, t.part, t.state, t.cost_ms, j.quorum, j.max_attempts
+    FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = :task_id
+"""
+_TASK_SHARED = text(_TASK)
+_TASK_LOCKED = text(_TASK + " FOR UPDATE OF t")
+_LEASES = text("""
+    SELECT id, machine_id, account_id, state, granted_at, deadline_at, ended_at
+    FROM leases WHERE task_id = :task_id ORDER BY id
+""")
+_RESULTS = text("""
+    SELECT id, lease_id, machine_id, account_id, digest, submitted_at,
+           like_id, verdict, soundness, reason, media_type, width, height
+    FROM results WHERE task_id = :task_id ORDER BY id
+""")
+
+
+def load(tx: Tx, task_id: TaskId, *, lock: bool) -> Task:
+    """Return a task with all its leases and results; locked, nobody else changes it before this transaction ends.
+
+    Raises UnknownTask. On SQLite a write transaction is alone anyway, and the lock costs nothing.
+    """
+    query = _TASK_LOCKED if lock and tx.dialect.name == "postgresql" else _TASK_SHARED
+    row = tx.execute(query, {"task_id": task_id}).one_or_none()
+    if row is None:
+        raise UnknownTask(f"There is no task {task_id}.")
+    return Task(
+        id=task_id,
+        job_id=JobId(row.job_id),
+        frame=row.frame,
+        part=row.part,
+        state=TaskState(row.state),
+        quorum=row.quorum,
+        max_attempts=row.max_attempts,
+        cost_ms=row.cost_ms,
+        leases=tuple(_lease(lease) for lease in tx.execute(_LEASES, {"task_id": task_id})),
+        results=tuple(_result(result) for result in tx.execute(_RESULTS, {"task_id": task_id})),
+    )
+
+
+_SAVE_LEASE = text("""
+    UPDATE leases SET state = :state, deadline_at = :deadline_at, ended_at = :ended_at WHERE id = :id
+""")
+_SAVE_VERDICT = text("UPDATE results SET verdict = :verdict, reason = :reason WHERE id = :id")
+_ADD_RESULT = text("""
+    INSERT INTO results (task_id, lease_id, machine_id, account_id, digest, submitted_at,
+                         like_id, verdict, soundness, reason, media_type, width, height)
+    VALUES (:task_id, :lease_id, :machine_id, :account_id, :digest, :submitted_at,
+            :like_id, :verdict, :soundness, :reason, :media_type, :width, :height)
+    RETURNING id
+""")
+_SAVE_TASK = text("UPDATE tasks SET state = :state, openings = :openings, ended_at = :ended_at WHERE id = :id")
+
+
+def save(tx: Tx, before: Task, after: Task, now: int) -> Task:
+    """Write what a rule changed of a task: its leases, its results, its state and openings.
+
+    Returns the task as it now stands, new results with the ids that they were given.
+    """
+    _save_leases(tx, before, after)
+    saved = replace(after, results=_saved_results(tx, before, after))
+    if saved.state is not before.state or openings(saved) != openings(before):
+        ended_at = None if saved.state is TaskState.OPEN else now
+        values = {"state": saved.state, "openings": openings(saved), "ended_at": ended_at}
+        tx.execute(_SAVE_TASK, values | {"id": saved.id})
+    return saved
+
+
+def _save_leases(tx: Tx, before: Task, after: Task) -> None:
+    known = {lease.id: lease for lease in before.leases}
+    for lease in after.leases:
+        if lease != known[lease.id]:
+            values = {"state": lease.state, "deadline_at": lease.deadline_at, "ended_at": lease.ended_at}
+            tx.execute(_SAVE_LEASE, values | {"id": lease.id})
+
+
+def _saved_results(tx: Tx, before: Task, after: Task) -> tuple[Result, ...]:
+    known = {result.id: result for result in before.results}
+    saved = []
+    for result in after.results:
+        if not result.id:
+            saved.append(_added(tx, after.id, result))
+            continue
+        if result != known[result.id]:
+            tx.execute(_SAVE_VERDICT, {"id": result.id, "verdict": result.verdict, "reason": result.reason})
+        saved.append(result)
+    return tuple(saved)
+
+
+def _added(tx: Tx, task_id: TaskId, result: Result) -> Result:
+    values = {name: getattr(result, name) for name in Result.__slots__ if name not in {"id", "like"}}
+    values |= {"task_id": task_id, "like_id": result.like}
+    return replace(result, id=ResultId(tx.execute(_ADD_RESULT, values).scalar_one()))
+
+
+def _lease(row: Row[Any]) -> Lease:
+    return Lease(LeaseId(row.id), MachineId(row.machine_id), AccountId(row.account_id), LeaseState(row.state),
+                 row.granted_at, row.deadline_at, row.ended_at)
+
+
+def _result(row: Row[Any]) -> Result:
+    return Result(
+        id=ResultId(row.id),
+        lease_id=LeaseId(row.lease_id),
+        machine_id=MachineId(row.machine_id),
+        account_id=AccountId(row.account_id),
+        digest=row.digest,
+        submitted_at=row.submitted_at,
+        like=None if row.like_id is None else ResultId(row.like_id),
+        verdict=Verdict(row.verdict),
+        soundness=Soundness(row.soundness),
+        reason=row.reason,
+        media_type=row.media_type,
+        width=row.width,
+        height=row.height,
+    )
+
+
+_PLACE = text("SELECT frame, part, input FROM tasks WHERE id = :task_id")
+
+
+def place_of(tx: Tx, task_id: TaskId) -> tuple[int, int, str | None]:
+    """Return a task's frame, part, and the digest of the file made for it alone."""
+    row = tx.execute(_PLACE, {"task_id": task_id}).one()
+    return row.frame, row.part, row.input
+
+
+# by uq_tasks_job_id_frame_part
+_BY_PLACE = text("SELECT id FROM tasks WHERE job_id = :job_id AND frame = :frame AND part = :part")
+_OPEN_OF_JOB = text("SELECT id FROM tasks WHERE job_id = :job_id AND state = 'open' ORDER BY id")
+# by ix_leases_deadline
+_OVERDUE = text("""
+    SELECT DISTINCT task_id FROM leases WHERE state = 'active' AND deadline_at <= :now ORDER BY task_id LIMIT :limit
+""")
+
+
+def find_task(tx: Tx, job_id: JobId, frame: int, part: int = 0) -> TaskId:
+    """Return the id of the task at a place of a job; raises UnknownTask."""
+    found = tx.execute(_BY_PLACE, {"job_id": job_id, "frame": frame, "part": part}).scalar_one_or_none()
+    if found is None:
+        raise UnknownTask(f"Job {job_id} has no frame {frame}, part {part}.")
+    return TaskId(found)
+
+
+def open_tasks_of(tx: Tx, job_id: JobId) -> list[TaskId]:
+    """Return the tasks of a job that have not ended."""
+    return [TaskId(row.id) for row in tx.execute(_OPEN_OF_JOB, {"job_id": job_id})]
+
+
+def overdue_tasks(tx: Tx, now: int, limit: int) -> list[TaskId]:
+    """Return tasks that hold a lease past its deadline."""
+    return [TaskId(row.task_id) for row in tx.execute(_OVERDUE, {"now": now, "limit": limit})]
+
+
+# a task without a result is canceled the same way by the rule and by this statement, thousands at a time
+_CANCEL = text("""
+    UPDATE tasks SET state = 'canceled', openings = 0, ended_at = :now
+    WHERE job_id = :job_id AND state = 'open' AND NOT EXISTS (SELECT 1 FROM results r WHERE r.task_id = tasks.id)
+""")
+
+
+def cancel_untouched(tx: Tx, job_id: JobId, now: int) -> int:
+    """Cancel the open tasks of a job that have no result; returns how many. The others need to be judged."""
+    return tx.execute(_CANCEL, {"job_id": job_id, "now": now}).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task in a list: where it is, and whether it has a picture and a preview to show."""
+
+    id: TaskId
+    frame: int
+    part: int
+    state: TaskState
+    openings: int
+    active_leases: int
+    has_preview: bool
+
+
+_ROWS = text("""
+    SELECT t.id, t.frame, t.part, t.state, t.openings,
+           (SELECT count(*) FROM leases l WHERE l.task_id = t.id AND l.state = 'active') AS active_leases,
+           EXISTS (SELECT 1 FROM previews p WHERE p.task_id = t.id) AS has_preview
+    FROM tasks t WHERE t.job_id = :job_id ORDER BY t.frame, t.part
+""")
+
+
+def rows_of_job(tx: Tx, job_id: JobId) -> list[TaskRow]:
+    """Return a job's tasks in the order of frames and parts."""
+    return [
+        TaskRow(TaskId(row.id), row.frame, row.part, TaskState(row.state), row.openings, row.active_leases,
+                bool(row.has_preview))
+        for row in tx.execute(_ROWS, {"job_id": job_id})
+    ]

@@ -1,0 +1,52 @@
+"""The live stream of the pages: which jobs have changed, as server-sent events."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from sheepfold.farm import browse
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.feed import Feed
+from sheepfold.protocols.bell import Bell
+
+KEEP_ALIVE_S = 15
+"""A comment is sent after this silence, so that proxies keep the connection, and a reader that went away is noticed."""
+
+
+def routes(farm: Farm) -> list[BaseRoute]:
+    """Return the route of the stream."""
+    bell = Bell(farm)
+
+    async def stream(request: Request) -> Response:
+        start = await _start(farm, request)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(_lines(farm, bell, start), media_type="text/event-stream", headers=headers)
+
+    return [Route("/events", stream, methods=["GET"])]
+
+
+async def _start(farm: Farm, request: Request) -> int:
+    """Return the event after which a reader wants to hear: what it heard last, what its page was made of, or now."""
+    asked = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    if asked.isdecimal() and len(asked) < 19:
+        return int(asked)
+    return await run_in_threadpool(browse.newest_event_id, farm)
+
+
+async def _lines(farm: Farm, bell: Bell, after: int) -> AsyncIterator[str]:
+    feed = await run_in_threadpool(Feed, farm, after)
+    silent_since = time.monotonic()
+    while True:
+        if events := await run_in_threadpool(feed.next):
+            silent_since = time.monotonic()
+            for job_id in dict.fromkeys(event.job_id for event in events):
+                yield f"id: {events[-1].id}\ndata: {json.dumps({'job': job_id})}\n\n"
+        elif time.monotonic() - silent_since > KEEP_ALIVE_S:
+            silent_since = time.monotonic()
+            yield ": still here\n\n"
+        await bell.wait()

@@ -1,0 +1,166 @@
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from sheepfold.kinds.flame import spec, split
+from sheepfold.model.errors import InvalidSpec, Unavailable
+from sheepfold.model.matching import Needs
+
+SMALL = {"width": 96, "height": 72, "quality": 4}
+
+
+def flames_of(path: Path) -> list[etree._Element]:
+    return etree.fromstring(b"<a>" + path.read_bytes() + b"</a>").findall("flame")
+
+
+def order(genomes: Path, folder: Path, *names: str, **fields: object) -> list[split.TaskDraft]:
+    inputs = dict(zip(("genome", "genome2"), (genomes / f"{name}.flam3" for name in names), strict=False))
+    return split.split(spec.parse(SMALL | fields), inputs, folder)
+
+
+def test_every_frame_is_a_task_with_its_own_control_points(genomes: Path, tmp_path: Path) -> None:
+    drafts = order(genomes, tmp_path, "r1", frames=5)
+    assert [(draft.frame, draft.part) for draft in drafts] == [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0)]
+    assert len({draft.input for draft in drafts}) == 5
+    for draft in drafts:
+        assert draft.input is not None
+        assert draft.input.parent == tmp_path
+        assert draft.input.read_bytes().startswith(b"<flame ")
+        points = flames_of(draft.input)
+        assert [point.get("time") for point in points] == [str(draft.frame + step) for step in (-1, 0, 1)]
+        assert {point.get("size") for point in points} == {"96 72"}
+        assert draft.needs == Needs(kind="flame", renderer="flam3")
+        assert draft.cost_ms > 0
+
+
+def test_parts_share_their_frames_genome_and_its_quality(genomes: Path, tmp_path: Path) -> None:
+    drafts = order(genomes, tmp_path, "r1", frames=2, parts=4)
+    assert [(draft.frame, draft.part) for draft in drafts] == [(frame, part) for frame in (0, 1) for part in range(4)]
+    assert len({draft.input for draft in drafts}) == 2
+    assert drafts[0].input is not None
+    assert flames_of(drafts[0].input)[0].get("quality") == "1"
+
+
+def test_a_still_is_a_genome_at_rest(genomes: Path, tmp_path: Path) -> None:
+    (draft,) = order(genomes, tmp_path, "final", shape="still")
+    assert draft.input is not None
+    before, at, after = flames_of(draft.input)
+    for other in (before, after):
+        assert [dict(e.attrib) for e in other] == [dict(e.attrib) for e in at]
+    source = next(etree.parse(genomes / "final.flam3").iter("flame"))
+    assert [e.get("coefs") for e in at.findall("xform")] == [e.get("coefs") for e in source.findall("xform")]
+
+
+def test_an_edge_goes_from_its_first_genome_to_its_second(genomes: Path, tmp_path: Path) -> None:
+    drafts = order(genomes, tmp_path, "r1", "r2", shape="edge", frames=4)
+    first, last = drafts[0].input, drafts[-1].input
+    assert first is not None
+    assert last is not None
+    ends = [etree.parse(genomes / f"{name}.flam3").find(".//flame/color") for name in ("r1", "r2")]
+    assert ends[0] is not None
+    shown = flames_of(first)[1].find("color")
+    assert shown is not None
+    assert shown.get("rgb") == ends[0].get("rgb")
+    assert first.read_bytes() != last.read_bytes()
+
+
+def test_an_edge_may_come_as_one_file(genomes: Path, tmp_path: Path) -> None:
+    assert len(order(genomes, tmp_path, "edge_spex", shape="edge", frames=3)) == 3
+
+
+def test_a_loop_of_two_genomes_and_an_edge_of_one_are_refused(genomes: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSpec, match="order an edge to use two"):
+        order(genomes, tmp_path, "r1", "r2", frames=3)
+    with pytest.raises(InvalidSpec, match="needs 2 flames"):
+        order(genomes, tmp_path, "r1", shape="edge", frames=3)
+    with pytest.raises(InvalidSpec, match="needs a genome"):
+        order(genomes, tmp_path, frames=3)
+
+
+def test_a_genome_cannot_set_its_own_price(genomes: Path, tmp_path: Path) -> None:
+    text = (genomes / "r1.flam3").read_text()
+    for ours, theirs in {
+        'size="100 100"': 'size="100000 100000"',
+        'quality="1"': 'quality="1e9"',
+        'supersample="1"': 'supersample="16"',
+        'passes="1"': 'passes="1000"',
+        'temporal_samples="1000"': 'temporal_samples="1000000" zoom="12"',
+    }.items():
+        assert ours in text
+        text = text.replace(ours, theirs)
+    (tmp_path / "greedy.flam3").write_text(text)
+    (draft,) = split.split(spec.parse(SMALL | {"frames": 1}), {"genome": tmp_path / "greedy.flam3"}, tmp_path)
+    assert draft.input is not None
+    for point in flames_of(draft.input):
+        found = [point.get(name) for name in ("size", "quality", "supersample", "passes", "temporal_samples")]
+        assert found == ["96 72", "4", "1", "1", "60"]
+        assert float(point.get("zoom", "0")) == 0
+
+
+def test_a_symmetry_stays_for_the_renderer_to_see(genomes: Path, tmp_path: Path) -> None:
+    (draft,) = order(genomes, tmp_path, "s14", frames=1)
+    assert draft.input is not None
+    assert [e.get("kind") for flame in flames_of(draft.input) for e in flame.findall("symmetry")] == ["-5"] * 3
+
+
+def test_splitting_twice_gives_the_same_genomes(genomes: Path, tmp_path: Path) -> None:
+    texts = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        drafts = order(genomes, tmp_path / name, "s11", frames=2)
+        texts.append([draft.input.read_bytes() for draft in drafts if draft.input])
+    assert texts[0] == texts[1]
+
+
+def program(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Put a program in flam3-genome's place."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "flam3-genome").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "bin" / "flam3-genome").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder / "bin"))
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        ("echo no such thing >&2; exit 3", "frame 0: no such thing"),
+        ("exit 3", "frame 0: status 3"),
+        ("exec /bin/sleep 100", "frame 0: it took more than 0.2 seconds"),
+        ("exec /usr/bin/yes", "frame 0"),
+        ("echo '<flame/>'", "1 control points of frame 0"),
+        ("echo '<flame size=\"1 1\"/><flame/><flame/>'", "Frame 0 does not have the size"),
+        ("echo '<flame'", "well-formed"),
+    ],
+)
+def test_a_program_that_fails_is_told_of_with_its_frame(
+    genomes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, complaint: str
+) -> None:
+    program(tmp_path, monkeypatch, script)
+    monkeypatch.setattr(split, "FRAME_LIMIT_S", 0.2)
+    with pytest.raises(InvalidSpec, match=complaint):
+        order(genomes, tmp_path, "r1", frames=1)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 20 * 2**20
+
+
+def test_the_program_sees_nothing_of_the_servers_environment(
+    genomes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "secret")
+    program(tmp_path, monkeypatch, f"/usr/bin/env > {tmp_path}/seen; exit 1")
+    with pytest.raises(InvalidSpec):
+        order(genomes, tmp_path, "r1", frames=1)
+    names = {line.partition("=")[0] for line in (tmp_path / "seen").read_text().splitlines()}
+    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"rotate", "frame", "nframes", "enclosed", "noedits", "template"}
+
+
+def test_without_flam3_the_farm_is_unavailable(genomes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unavailable, match="flam3-utils"):
+        order(genomes, tmp_path, "r1", frames=1)
+
+
+def test_a_flam3_that_prints_no_numbers_is_caught(tmp_path: Path) -> None:
+    text = b'<flame size="96 72" quality="4" scale="nan"/>' * 3
+    with pytest.raises(InvalidSpec, match="a number that is none"):
+        split._check(text, spec.parse(SMALL), 0)

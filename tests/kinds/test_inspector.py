@@ -1,0 +1,193 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sheepfold.kinds.inspector import Inspector
+from sheepfold.kinds.seam import Facts, Soundness
+from sheepfold.model.errors import InvalidSpec, Unavailable
+
+Noise = Callable[..., Image.Image]
+FACTS = Facts({"width": 40, "height": 30}, 0)
+LARGE = Facts({"width": 8192, "height": 8192}, 0)
+
+
+@pytest.fixture
+def picture(tmp_path: Path, noise: Noise) -> Path:
+    path = tmp_path / "a.png"
+    noise(40, 30).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a sound file of some hundred KB that takes 200 MB and a while to decode."""
+    path = tmp_path_factory.mktemp("large") / "large.png"
+    Image.new("RGB", (8192, 8192)).save(path, compress_level=1)
+    return path
+
+
+def test_a_sound_picture_is_sound(inspector: Inspector, picture: Path) -> None:
+    found = inspector.inspect("flame", picture, FACTS)
+    assert (found.soundness, found.media_type, found.width, found.height) == (Soundness.SOUND, "image/png", 40, 30)
+
+
+def test_two_files_are_compared(inspector: Inspector, picture: Path, tmp_path: Path, noise: Noise) -> None:
+    noise(40, 30, 1).save(tmp_path / "b.png")
+    assert inspector.same("flame", picture, picture, FACTS)
+    assert not inspector.same("flame", picture, tmp_path / "b.png", FACTS)
+
+
+def test_a_file_that_needs_too_much_memory_is_undecodable_and_the_next_is_judged(large: Path, picture: Path) -> None:
+    with Inspector(1, memory_mib=300) as inspector:
+        inspector.start()
+        before = inspector.pids
+        assert inspector.inspect("flame", large, LARGE).soundness is Soundness.UNDECODABLE
+        assert inspector.inspect("flame", picture, FACTS).soundness is Soundness.SOUND
+        assert inspector.pids == before
+
+
+def test_a_file_that_takes_too_long_is_undecodable_and_a_new_child_judges_the_next(large: Path, picture: Path) -> None:
+    with Inspector(1, deadline_s=0.05) as inspector:
+        inspector.start()
+        before = inspector.pids
+        found = inspector.inspect("flame", large, LARGE)
+        assert found.soundness is Soundness.UNDECODABLE
+        assert "0.05 seconds" in found.reason
+        assert not inspector.same("flame", large, large, LARGE)
+        assert inspector.pids != before
+    with Inspector(1) as inspector:
+        assert inspector.inspect("flame", picture, FACTS).soundness is Soundness.SOUND
+
+
+def test_a_child_that_dies_makes_its_file_undecodable(large: Path) -> None:
+    with Inspector(1) as inspector:
+        inspector.start()
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(inspector.inspect, "flame", large, LARGE)
+            _wait_until_busy(inspector.pids[0])
+            os.kill(inspector.pids[0], signal.SIGKILL)
+            assert asked.result().soundness is Soundness.UNDECODABLE
+
+
+def test_a_child_that_died_between_two_files_is_replaced_unseen(picture: Path) -> None:
+    with Inspector(1) as inspector:
+        inspector.start()
+        os.kill(inspector.pids[0], signal.SIGKILL)
+        _wait_until_gone(inspector)
+        assert inspector.inspect("flame", picture, FACTS).soundness is Soundness.SOUND
+
+
+def test_a_child_is_renewed_when_worn_out(picture: Path) -> None:
+    with Inspector(1, renew_after=2) as inspector:
+        pids = []
+        for _ in range(4):
+            inspector.inspect("flame", picture, FACTS)
+            pids += inspector.pids
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+
+
+def test_many_threads_share_few_children(picture: Path) -> None:
+    with Inspector(2) as inspector, ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda _: inspector.inspect("flame", picture, FACTS).soundness, range(200)))
+        assert found == [Soundness.SOUND] * 200
+        assert len(inspector.pids) <= 2
+
+
+def test_close_ends_all_children_and_whoever_asks_then_is_told(picture: Path) -> None:
+    inspector = Inspector(2)
+    inspector.start()
+    pids = inspector.pids
+    inspector.close()
+    inspector.close()
+    assert len(pids) == 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    with pytest.raises(Unavailable):
+        inspector.inspect("flame", picture, FACTS)
+
+
+def test_close_frees_whoever_waits_for_an_answer_and_gives_no_verdict(large: Path) -> None:
+    inspector = Inspector(1)
+    inspector.start()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(inspector.inspect, "flame", large, LARGE)
+        _wait_until_busy(inspector.pids[0])
+        inspector.close()
+        with pytest.raises(Unavailable):
+            asked.result(timeout=60)
+
+
+def test_a_missing_file_and_an_unknown_kind_are_the_callers_mistakes(inspector: Inspector, picture: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        inspector.inspect("flame", picture.with_name("none.png"), FACTS)
+    with pytest.raises(InvalidSpec):
+        inspector.inspect("sculpture", picture, FACTS)
+
+
+def test_facts_that_the_kind_cannot_read_do_not_end_the_child(inspector: Inspector, picture: Path) -> None:
+    inspector.start()
+    before = inspector.pids
+    assert inspector.inspect("flame", picture, Facts({}, 0)).soundness is Soundness.UNDECODABLE
+    assert inspector.pids == before
+
+
+def test_a_child_sees_none_of_the_servers_secrets_and_keeps_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
+    with Inspector(1, memory_mib=512) as inspector:
+        inspector.start()
+        child = Path("/proc") / str(inspector.pids[0])
+        assert b"secret" not in (child / "environ").read_bytes()
+        limits = (child / "limits").read_text()
+        assert f"Max address space         {512 * 2**20}" in limits
+        assert "Max core file size        0" in limits
+        assert "Max file size             0" in limits
+        assert len(list((child / "fd").iterdir())) == 4  # the three standard ones and its line
+
+
+def test_an_import_and_a_construction_start_nothing() -> None:
+    code = (
+        "import subprocess; subprocess.Popen = None; import threading;"
+        "from sheepfold.kinds.inspector import Inspector; Inspector(); assert threading.active_count() == 1"
+    )
+    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+
+
+def test_it_works_from_a_program_that_came_by_standard_input(picture: Path) -> None:
+    code = (
+        "from pathlib import Path\nfrom sheepfold.kinds.inspector import Inspector\n"
+        "from sheepfold.kinds.seam import Facts\n"
+        f"facts = Facts({{'width': 40, 'height': 30}}, 0)\n"
+        f"with Inspector(1) as i: print(i.inspect('flame', Path({str(picture)!r}), facts))"
+    )
+    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-"], input=code, env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "SOUND" in done.stdout
+
+
+def _wait_until_busy(pid: int) -> None:
+    """Wait until the child has opened the large file."""
+    pause = threading.Event()
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if any("large.png" in str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()):
+            return
+        pause.wait(0.001)
+    raise AssertionError("the child never opened the file")
+
+
+def _wait_until_gone(inspector: Inspector) -> None:
+    pause = threading.Event()
+    until = time.monotonic() + 60
+    while inspector.pids and time.monotonic() < until:
+        pause.wait(0.01)
