@@ -50,14 +50,12 @@ def make_app(farm: Farm) -> Starlette:
 @contextlib.contextmanager
 def house_kept(farm: Farm) -> Iterator[None]:
     """Keep house while the block runs: upkeep, and chores in processes of their own."""
-    executor = ProcessPoolExecutor(farm.settings.chore_processes, mp_context=get_context("spawn"))
-    house = House(farm, executor)
+    house = House(farm, lambda: ProcessPoolExecutor(farm.settings.chore_processes, mp_context=get_context("spawn")))
     house.start()
     try:
         yield
     finally:
         house.stop()
-        executor.shutdown(cancel_futures=True)
 
 
 def serve(farm: Farm, listening: Listening, *, with_house: bool = True) -> None:

@@ -37,7 +37,8 @@ class Settings:
     inspection_deadline_s: float = 30.0
     inspection_memory_mib: int = 2048
     chore_processes: int = 1
-    chore_term_s: int = 900
+    chore_term_s: int = 60
+    """How long a chore is its house's own without a sign of life; then another house, or the next one, does it."""
     chore_attempts: int = 3
 
 

@@ -106,8 +106,9 @@ def _size_of(genome: str) -> tuple[int, int]:
 
 
 def _draw(size: tuple[int, int], frame: int) -> Image.Image:
-    """Draw rings that move with the frame."""
+    """Draw rings in the colours of embers, around a point that moves with the frame."""
     x, y = np.meshgrid(np.linspace(-2, 2, size[0]), np.linspace(-1.5, 1.5, size[1]))
     turn = frame / 5
-    waves = [np.sin(6 * np.hypot(x - np.cos(turn + hue), y - np.sin(turn + hue))) for hue in (0.0, 2.1, 4.2)]
-    return Image.fromarray(np.stack([(wave + 1) * 127 for wave in waves], axis=-1).astype(np.uint8))
+    far = np.hypot(x - np.cos(turn), y - np.sin(turn))
+    glow = (np.sin(7 * far) + 1) / 2 * np.exp(-far / 1.5)
+    return Image.fromarray((np.stack([glow**0.6, glow**1.2, glow**2.2], axis=-1) * 255).astype(np.uint8))

@@ -3,8 +3,9 @@
 import logging
 import tempfile
 from collections.abc import Iterable
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from pathlib import Path
+from typing import TypeVar
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.farm import Farm
@@ -23,19 +24,30 @@ from sheepfold.store.database import Tx
 PREVIEW_WIDTH = 320
 """Pixels; what pages show of a picture before one asks for more."""
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
+def are_chores_due(farm: Farm) -> bool:
+    """Say whether there is something to do now; asking costs no write."""
+    return farm.db.read(lambda tx: chore_rows.is_due(tx, farm.now()))
+
+
 def do_next_chore(farm: Farm, executor: Executor) -> bool:
-    """Take the next chore and do it; False where none is due. One that fails is tried again later, a few times."""
+    """Take the next chore and do it; False where none is due.
+
+    One that fails is tried again later, a few times. Raises BrokenExecutor where the executor is of no use any more.
+    """
     chore = farm.db.write(lambda tx: chore_rows.take(tx, farm.now(), farm.settings.chore_term_s))
     if chore is None:
         return False
     try:
         _DEEDS[chore.what](farm, executor, chore)
-    except Exception as error:  # noqa: BLE001 -- whatever fails in a chore is its own trouble, never the house's
+    except Exception as error:
         _log.exception("chore=%s what=%s job=%s task=%s failed", chore.id, chore.what, chore.job_id, chore.task_id)
         _postpone(farm, chore, f"{type(error).__name__}: {error}"[:500])
+        if isinstance(error, BrokenExecutor):
+            raise
     return True
 
 
@@ -62,7 +74,7 @@ def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:
     with _folder(farm) as name:
         source = farm.blobs.local_path(Digest(picture.digest), Path(name))
         target = Path(name) / "preview.jpg"
-        made = executor.submit(handwork.make_preview, job.kind, source, target, PREVIEW_WIDTH).result()
+        made = _awaited(farm, chore, executor.submit(handwork.make_preview, job.kind, source, target, PREVIEW_WIDTH))
         blob = keep_file(farm, made)
 
     def save(tx: Tx) -> None:
@@ -82,7 +94,7 @@ def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
         pictures = list(_local_pictures(farm, rows, Path(name)))
         target = Path(name) / "products"
         target.mkdir()
-        products = executor.submit(handwork.assemble, job.kind, pictures, job.spec, target).result()
+        products = _awaited(farm, chore, executor.submit(handwork.assemble, job.kind, pictures, job.spec, target))
         kept = [(product, keep_file(farm, product.path)) for product in products]
 
     def save(tx: Tx) -> None:
@@ -94,6 +106,16 @@ def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
         event_rows.add(tx, (Event(What.PRODUCT_MADE, job.id, None, {"name": p.name}) for p in products), now)
 
     farm.db.write(save)
+
+
+def _awaited(farm: Farm, chore: Chore, future: "Future[T]") -> T:
+    """Wait for an executor's answer, keeping the chore ours meanwhile."""
+    term_s = farm.settings.chore_term_s
+    while True:
+        wait([future], timeout=term_s / 3)
+        if future.done():
+            return future.result()
+        farm.db.write(lambda tx: chore_rows.renew(tx, chore.id, farm.now() + term_s))
 
 
 _DEEDS = {ChoreWhat.PREVIEW: _make_preview, ChoreWhat.ASSEMBLE: _assemble}

@@ -2,11 +2,13 @@
 
 import logging
 import threading
-from concurrent.futures import Executor
+import time
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor
 from functools import partial
 
 from sheepfold.blobs.spool import sweep_spools
-from sheepfold.farm.chores import do_next_chore
+from sheepfold.farm.chores import are_chores_due, do_next_chore
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.settlement import settle
 from sheepfold.model import lifecycle
@@ -18,6 +20,8 @@ from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
 
 BEAT_S = 1.0
+GATHER_S = 0.05
+"""How long commits may gather before the house looks what they brought."""
 SWEEP_PERIOD_S = 3600
 AT_A_TIME = 100
 """How many overdue tasks are settled before others get their turn again."""
@@ -43,13 +47,13 @@ def _expire(farm: Farm, task_id: TaskId) -> None:
 
 
 def tidy_lanes(farm: Farm) -> int:
-    """Fold what claims have charged, and wake lanes that a race put to sleep; returns how many woke."""
+    """Fold what claims have charged, and wake lanes that a race put to sleep; returns how many woke.
 
-    def tidy(tx: Tx) -> int:
-        lane_rows.fold_charges(tx)
-        return lane_rows.wake_forgotten(tx)
-
-    woken = farm.db.write(tidy)
+    Where there is nothing to tidy nothing is written, so that an idle farm leaves its disk in peace.
+    """
+    if not farm.db.read(lane_rows.is_untidy):
+        return 0
+    woken = farm.db.write(lane_rows.tidy)
     if woken:
         _log.info("lanes_woken=%d", woken)
     return woken
@@ -66,11 +70,12 @@ def sweep_blobs(farm: Farm) -> int:
 
 
 class House:
-    """The house thread: a beat a second of upkeep, and chores whenever some are due."""
+    """The house thread: upkeep once a second, and chores as soon as a commit has brought some."""
 
-    def __init__(self, farm: Farm, executor: Executor) -> None:
+    def __init__(self, farm: Farm, make_executor: Callable[[], Executor]) -> None:
         self._farm = farm
-        self._executor = executor
+        self._make_executor = make_executor
+        self._executor = make_executor()
         self._woken = threading.Event()
         self._ended = threading.Event()
         self._next_sweep = 0
@@ -86,27 +91,40 @@ class House:
         self._ended.set()
         self._woken.set()
         self._thread.join()
+        self._executor.shutdown(cancel_futures=True)
 
     def _keep(self) -> None:
+        next_beat = time.monotonic()
         while not self._ended.is_set():
             try:
-                self.beat()
+                if time.monotonic() >= next_beat:
+                    next_beat = time.monotonic() + BEAT_S
+                    self.beat()
+                self.do_chores()
             except Unavailable as error:
                 _log.warning("house=waiting reason=%s", error)
+            except BrokenExecutor:
+                _log.warning("house=hires reason=%s", "a chore took its process down")
+                self._executor.shutdown(wait=False, cancel_futures=True)
+                self._executor = self._make_executor()
             except Exception:  # noqa: BLE001 -- the house must outlive whatever stumbles in it
                 _log.exception("house=stumbled")
-            self._woken.wait(BEAT_S)
+            self._ended.wait(GATHER_S)
+            self._woken.wait(max(0.0, next_beat - time.monotonic()))
             self._woken.clear()
 
     def beat(self) -> None:
-        """Do all that is due now."""
+        """Do the upkeep that is due now."""
         while expire_leases(self._farm) == AT_A_TIME:
             pass
         tidy_lanes(self._farm)
-        while not self._ended.is_set() and do_next_chore(self._farm, self._executor):
-            pass
         if self._farm.now() >= self._next_sweep:
             self._next_sweep = self._farm.now() + SWEEP_PERIOD_S
             swept = sweep_blobs(self._farm)
             sweep_spools(self._farm.spool_folder, self._farm.now() - self._farm.settings.orphan_blob_age_s)
             _log.info("blobs_swept=%d", swept)
+
+    def do_chores(self) -> None:
+        """Do all chores that are due."""
+        while not self._ended.is_set() and are_chores_due(self._farm) and do_next_chore(self._farm, self._executor):
+            pass

@@ -44,6 +44,8 @@ _TAKE = """
 _TAKE_OF = {"sqlite": text(_TAKE.format(lock="")), "postgresql": text(_TAKE.format(lock="FOR UPDATE SKIP LOCKED"))}
 _END = text("UPDATE chores SET state = :state, reason = :reason WHERE id = :id")
 _RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason WHERE id = :id")
+_DUE = text("SELECT 1 FROM chores WHERE state = 'queued' AND due_at <= :now LIMIT 1")
+_RENEW = text("UPDATE chores SET due_at = :due_at WHERE id = :id AND state = 'queued'")
 _WAITING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND (job_id = :job_id OR :job_id = 0)")
 _FAILED = text("SELECT id, what, job_id, task_id, attempts FROM chores WHERE state = 'failed' ORDER BY id")
 
@@ -51,6 +53,11 @@ _FAILED = text("SELECT id, what, job_id, task_id, attempts FROM chores WHERE sta
 def add(tx: Tx, what: ChoreWhat, job_id: JobId, task_id: TaskId | None, now: int) -> None:
     """Queue a chore."""
     tx.execute(_ADD, {"what": what, "job_id": job_id, "task_id": task_id, "now": now})
+
+
+def is_due(tx: Tx, now: int) -> bool:
+    """Say whether a chore is waiting to be taken."""
+    return tx.execute(_DUE, {"now": now}).first() is not None
 
 
 def take(tx: Tx, now: int, term_s: int) -> Chore | None:
@@ -62,6 +69,11 @@ def take(tx: Tx, now: int, term_s: int) -> Chore | None:
 def end(tx: Tx, chore_id: ChoreId, *, failed: bool, reason: str = "") -> None:
     """End a chore for good."""
     tx.execute(_END, {"id": chore_id, "state": "failed" if failed else "done", "reason": reason})
+
+
+def renew(tx: Tx, chore_id: ChoreId, due_at: int) -> None:
+    """Keep a chore that is being done from being taken by another house before a time."""
+    tx.execute(_RENEW, {"id": chore_id, "due_at": due_at})
 
 
 def retry(tx: Tx, chore_id: ChoreId, due_at: int, reason: str) -> None:

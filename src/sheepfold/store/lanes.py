@@ -65,29 +65,35 @@ def wake_lane_of(tx: Tx, task_id: TaskId) -> None:
     wake_lane(tx, tx.execute(_LANE_OF_TASK, {"task_id": task_id}).scalar_one())
 
 
+_UNTIDY = text("""
+    SELECT EXISTS (SELECT 1 FROM lane_charges) OR EXISTS (
+        SELECT 1 FROM lanes l WHERE l.drained_at IS NOT NULL
+          AND EXISTS (SELECT 1 FROM tasks t WHERE t.lane_id = l.id AND t.openings > 0))
+""")
 _FOLD = text("""
     WITH gone AS (DELETE FROM lane_charges RETURNING lane_id, charge),
          sums AS (SELECT lane_id, sum(charge) AS charge FROM gone GROUP BY lane_id)
     UPDATE lanes SET virtual_time = virtual_time + sums.charge FROM sums WHERE lanes.id = sums.lane_id
 """)
-
-
-def fold_charges(tx: Tx) -> None:
-    """Add up what claims have charged to lanes since the last fold; nothing to do on SQLite, which charges at once."""
-    if tx.dialect.name == "postgresql":
-        tx.execute(_FOLD)
-
-
 _WAKE_FORGOTTEN = text("""
     UPDATE lanes SET drained_at = NULL WHERE drained_at IS NOT NULL
       AND EXISTS (SELECT 1 FROM tasks t WHERE t.lane_id = lanes.id AND t.openings > 0)
 """)
 
 
-def wake_forgotten(tx: Tx) -> int:
-    """Wake lanes that sleep though a task of theirs is open; returns how many."""
-    return tx.execute(_WAKE_FORGOTTEN).rowcount
+def is_untidy(tx: Tx) -> bool:
+    """Say whether claims have charged lanes since the last fold, or a lane sleeps though a task of it is open."""
+    return bool(tx.execute(_UNTIDY).scalar_one())
 
+
+def tidy(tx: Tx) -> int:
+    """Add up what claims have charged to lanes, and wake forgotten ones; returns how many woke.
+
+    On SQLite claims charge their lane at once, and there is nothing to add up.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(_FOLD)
+    return tx.execute(_WAKE_FORGOTTEN).rowcount
 
 
 _NEWEST_NEEDS = text("SELECT coalesce(max(id), 0) FROM needs")

@@ -1,5 +1,6 @@
 """Pages for people, rendered by the server and living by server-sent events; nothing is loaded from elsewhere."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from sheepfold.farm import browse
 from sheepfold.farm.browse import JobView
 from sheepfold.farm.chores import PREVIEW_WIDTH
 from sheepfold.farm.farm import Farm
-from sheepfold.model.errors import NotFound
+from sheepfold.model.errors import NotFound, Unavailable
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId
 from sheepfold.protocols.uploads import file_response
@@ -50,10 +51,10 @@ def routes(farm: Farm) -> list[BaseRoute]:
 
     return [
         route("/", _contact_sheet),
-        route("/fragments/jobs/{job_id:int}", _job_fragment),
-        route("/previews/{task_id:int}.jpg", _preview),
-        route("/pictures/{task_id:int}", _picture),
-        route("/products/{job_id:int}/{name}", _product),
+        route("/fragments/jobs/{job_id}", _job_fragment),
+        route("/previews/{task_id}.jpg", _preview),
+        route("/pictures/{task_id}", _picture),
+        route("/products/{job_id}/{name}", _product),
         *live.routes(farm),
         Mount("/static", StaticFiles(directory=_HERE / "static")),
     ]
@@ -63,7 +64,10 @@ async def _guarded(farm: Farm, answer: _Answer, request: Request) -> Response:
     try:
         return await answer(farm, request)
     except NotFound as error:
-        return HTMLResponse(_render("missing.html", reason=str(error)), 404, HEADERS)
+        return HTMLResponse(_render("missing.html", head="Not here", reason=str(error)), 404, HEADERS)
+    except Unavailable as error:
+        page = _render("missing.html", head="Not now", reason=str(error))
+        return HTMLResponse(page, 503, HEADERS | {"Retry-After": "60"})
 
 
 async def _contact_sheet(farm: Farm, _: Request) -> Response:
@@ -99,11 +103,11 @@ async def _product(farm: Farm, request: Request) -> Response:
 
 
 def _id(request: Request, name: str) -> int:
-    """Return an id of the path; raises NotFound for one that no database could hold."""
-    number: int = request.path_params[name]
-    if number >= 2**63:
+    """Return an id of the path; raises NotFound for what is none, or one that no database could hold."""
+    text: str = request.path_params[name]
+    if not re.fullmatch(r"[0-9]{1,18}", text):
         raise NotFound
-    return number
+    return int(text)
 
 
 def _render(template: str, **values: object) -> str:

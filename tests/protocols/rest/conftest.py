@@ -28,6 +28,7 @@ from sheepfold.model.jobs import Terms
 from sheepfold.model.matching import Abilities, Program
 from sheepfold.protocols.link import Figures, Receipt
 from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.bell import Bell
 from sheepfold.protocols.rest.client import FarmClient, RestLink
 from sheepfold.protocols.rest.endpoints import routes
 
@@ -55,6 +56,7 @@ class Site:
     clock: Clock
     url: str
     http: httpx.Client
+    bell: Bell
     genome: Path = GENOME
     abilities: Abilities = ABILITIES
     closing: list[Any] = field(default_factory=list)
@@ -117,6 +119,14 @@ class Site:
                 pass
         return client.job(job_id)
 
+    def nobody_waits(self) -> None:
+        """Return as soon as no request is held and no stream is open."""
+        wait_for(lambda: not self.bell._ears)
+
+    def somebody_waits(self) -> None:
+        """Return as soon as a request is held or a stream is open."""
+        wait_for(lambda: bool(self.bell._ears))
+
     def _accounts(self) -> set[str]:
         return set(balances(self.farm))
 
@@ -129,8 +139,15 @@ def inspector() -> Iterator[Inspector]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data=tmp_path / "data", result_limit_bytes=200_000, input_limit_bytes=200_000, log_limit_bytes=1000)
+def limits() -> dict[str, int]:
+    """Settings that a module's tests want otherwise."""
+    return {}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, limits: dict[str, int]) -> Settings:
+    small = {"result_limit_bytes": 200_000, "input_limit_bytes": 200_000, "log_limit_bytes": 1000}
+    return Settings(data=tmp_path / "data", **small | limits)
 
 
 @pytest.fixture
@@ -138,8 +155,9 @@ def site(settings: Settings, inspector: Inspector) -> Iterator[Site]:
     clock = Clock()
     with open_farm(settings, lambda key, account: (), clock) as opened:
         farm = replace(opened, inspector=inspector)
-        with serve(farm) as url, httpx.Client(base_url=url + "/api/v1", timeout=60, trust_env=False) as http:
-            made = Site(farm, clock, url, http)
+        server = serve(farm)
+        with server as url, httpx.Client(base_url=url + "/api/v1", timeout=60, trust_env=False) as http:
+            made = Site(farm, clock, url, http, server.routes[0].app.state.bell)
             yield made
             for thing in made.closing:
                 thing.close()
@@ -149,7 +167,8 @@ class serve:  # noqa: N801 - reads as a verb
     """Serve a farm's routes on a free port of this machine until the block ends."""
 
     def __init__(self, farm: Farm) -> None:
-        app = Starlette(routes=routes(farm))
+        self.routes = routes(farm)
+        app = Starlette(routes=self.routes)
         app.router.redirect_slashes = False
         config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)

@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import re
+import socket
 import threading
 
+import httpx
 import pytest
 
 from sheepfold.farm.accounts import revoke_keys
@@ -65,10 +67,25 @@ def test_held_request_is_woken_by_an_order(site):
     waiting = threading.Thread(target=lambda: answers.append(
         site.http.post("/leases", headers=me, json={"wait_s": 30})))
     waiting.start()
+    site.somebody_waits()
     job = site.order(client)
     waiting.join(60)
     assert answers[0].status_code == 201
     assert answers[0].json()["job"] == job
+
+
+def test_client_that_went_away_while_it_waited_gets_no_lease(site):
+    client, me = site.client(), site.session()
+    line = socket.create_connection(("127.0.0.1", httpx.URL(site.url).port))
+    body = b'{"wait_s": 30}'
+    line.sendall(b"POST /api/v1/leases HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                 b"Authorization: %s\r\nContent-Length: %d\r\n\r\n%s"
+                 % (me["Authorization"].encode(), len(body), body))
+    site.somebody_waits()
+    line.close()
+    job = site.order(client)
+    site.nobody_waits()
+    assert client.job(job).tasks[0].active_leases == 0
 
 
 def test_held_request_ends_when_its_time_is_up(site):
@@ -88,10 +105,9 @@ def test_without_a_key_nothing_opens(site, authorization):
     document = site.http.get(f"{site.url}/api/openapi.json").json()
     for path, operations in document["paths"].items():
         for method in operations:
-            address = f"{site.url}/api{path}".replace("{name}", "x").replace("{", "").replace("_id}", "").replace("}", "")
-            numbered = re.sub("/(lease|job|task|number)(?=/|$)", "/1", address)
-            answer = site.http.request(method, numbered, headers=headers, json=BODIES.get(path))
-            assert answer.status_code == 401, (method, numbered, answer.text)
+            address = site.url + "/api" + re.sub(r"{\w+}", "1", path)
+            answer = site.http.request(method, address, headers=headers, json=BODIES.get(path))
+            assert answer.status_code == 401, (method, address, answer.text)
             assert answer.headers["www-authenticate"] == "Bearer"
             assert answer.headers["content-type"] == "application/problem+json"
 

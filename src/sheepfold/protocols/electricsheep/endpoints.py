@@ -1,6 +1,7 @@
 """Electric Sheep's requests: decode, do, encode. Sources: seed 002 and the protocol note, whose sections are cited."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -67,8 +68,8 @@ def routes(farm: Farm) -> list[BaseRoute]:
         route("/cgi/vote", RequestKind.VOTE, _vote),
         route("/cgi/vote.cgi", RequestKind.VOTE, _vote),
         route("/cgi/status.cgi", RequestKind.MEDIA, _status),
-        route("/gen/{generation:int}/{number:int}/sheep.{ending}", RequestKind.MEDIA, _film),
-        route("/gen/{generation:int}/{number:int}/{name}.flam3", RequestKind.MEDIA, _genome),
+        route("/gen/{generation}/{number}/sheep.{ending}", RequestKind.MEDIA, _film),
+        route("/gen/{generation}/{number}/{name}.flam3", RequestKind.MEDIA, _genome),
     ]
 
 
@@ -197,6 +198,7 @@ async def _status(farm: Farm, request: Request) -> Response:
     return Response(text, media_type="text/plain; charset=utf-8")
 
 
+_NUMBER = re.compile(r"[0-9]{1,5}", re.ASCII)
 _FILMS = {"avi": "film.avi", "mp4": "film.mp4"}
 
 
@@ -219,9 +221,9 @@ async def _genome(farm: Farm, request: Request) -> Response:
 
 def _sheep_id(request: Request) -> SheepId:
     generation, number = request.path_params["generation"], request.path_params["number"]
-    if generation > wire.MAX_SHEEP or number > wire.MAX_SHEEP:
-        raise UnknownSheep(f"There is no sheep {number} in generation {generation}.")
-    return SheepId(generation, number)
+    if not (_NUMBER.fullmatch(generation) and _NUMBER.fullmatch(number)):
+        raise UnknownSheep(f"There is no sheep {number[:20]!r} in generation {generation[:20]!r}.")
+    return SheepId(int(generation), int(number))
 
 
 def machine_name(uid: str) -> str:

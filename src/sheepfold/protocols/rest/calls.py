@@ -86,6 +86,8 @@ class Calls:
     @contextmanager
     def stream(self, method: str, path: str, sent: Sent = NOTHING) -> Iterator[httpx.Response]:
         """Ask and hand out a successful answer while it comes in; raises as `ask`."""
+        if not re.fullmatch(r"[!-~]+", self.token):
+            raise FarmRefused("A key holds letters and digits, and no spaces.")
         headers = {"Authorization": f"Bearer {self.token}", **sent.headers}
         try:
             with self._http.stream(method, path, params=sent.params, json=sent.json, content=sent.content,
@@ -93,8 +95,6 @@ class Calls:
                 if not response.is_success:
                     raise _failure(response)
                 yield response
-        except UnicodeEncodeError as error:
-            raise FarmRefused("A key holds nothing but letters and digits.") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FarmUnreachable(f"The farm does not answer: {str(error) or type(error).__name__}.") from error
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from sheepfold.model.jobs import Terms
 from sheepfold.model.matching import Abilities
-from sheepfold.protocols.link import FarmUnreachable, Figures, Receipt, Work
+from sheepfold.protocols.link import FarmRefused, FarmUnreachable, Figures, Receipt, Work
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.calls import PATIENT, Calls, FarmProblem, Sent, Unwelcome, query_of, read_answer
 
@@ -119,7 +119,7 @@ class RestLink:
         try:
             if self._calls.token:
                 self._calls.tell("DELETE", "/sessions/current")
-        except (FarmUnreachable, Unwelcome, FarmProblem):
+        except (FarmUnreachable, FarmRefused, FarmProblem):
             pass  # what the session holds ends at its deadline
         finally:
             self._calls.token = ""

@@ -53,7 +53,7 @@ def operations(document: dict[str, Any]) -> list[Operation]:
             summary=told["summary"],
             description=told.get("description", ""),
             asked=(*(_parameter(one) for one in told.get("parameters", ())), *_body(told)),
-            answers=tuple(_answer(status, answer) for status, answer in told["responses"].items()),
+            answers=tuple(_answer(status, answer) for status, answer in sorted(told["responses"].items())),
         )
         for path, methods in document["paths"].items()
         for method, told in methods.items()

@@ -9,61 +9,63 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from sheepfold.model.errors import BadResult, MalformedMessage, NotFound, SheepfoldError
-from sheepfold.protocols.rest.wire import PROBLEM_MEDIA_TYPE, Fault, Problem, ResultReceipt, bad_result, problem_of
+from sheepfold.model.errors import MalformedMessage, NotFound, SheepfoldError
+from sheepfold.protocols.rest.wire import (
+    PROBLEM_MEDIA_TYPE,
+    PROBLEMS,
+    Fault,
+    Problem,
+    ResultReceipt,
+    bad_result,
+    problem_of,
+)
 
 _SHOWN_FAULTS = 10
 _log = logging.getLogger(__name__)
 
 
-class RefusedResult(BadResult):
-    """A result that was judged invalid, with its receipt."""
+class Refused(Exception):
+    """A refusal that says more than an error of the farm can: its problem document."""
 
-    def __init__(self, receipt: ResultReceipt) -> None:
-        super().__init__(receipt.reason)
-        self.receipt = receipt
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
 
 
 def add_handlers(app: FastAPI) -> None:
     """Have an application answer every error with a problem document."""
     app.add_exception_handler(SheepfoldError, _refuse)
+    app.add_exception_handler(Refused, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
     app.add_exception_handler(HTTPException, _refuse_unrouted)
     app.add_exception_handler(Exception, _stumble)
 
 
-def faults_of(error: ValidationError | RequestValidationError) -> list[Fault]:
-    """Say field by field what is wrong, without what was found: it may be large, and no text at all."""
+def refused_result(receipt: ResultReceipt) -> Refused:
+    """Return the refusal of a result that was judged invalid, with its receipt."""
+    return Refused(problem_of(bad_result(receipt)).model_copy(update={"receipt": receipt}))
+
+
+def invalid_message(error: ValidationError | RequestValidationError) -> Refused:
+    """Return the refusal of a message some of whose fields make no sense.
+
+    It says of each what is wrong but not what was found, which may be large, and no text at all.
+    """
     found = error.errors()[:_SHOWN_FAULTS]
-    return [Fault(where=".".join(map(str, one["loc"]))[:200], what=one["msg"][:200]) for one in found]
-
-
-class InvalidMessage(MalformedMessage):
-    """Some fields of the message make no sense."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("; ".join(f"{fault.where}: {fault.what}" for fault in faults))
-        self.faults = faults
+    faults = [Fault(where=".".join(map(str, one["loc"]))[:200], what=one["msg"][:200]) for one in found]
+    said = MalformedMessage("; ".join(f"{fault.where}: {fault.what}" for fault in faults))
+    return Refused(problem_of(said).model_copy(update={"faults": faults}))
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    assert isinstance(error, SheepfoldError)
-    problem = _problem(error).model_copy(update=_named(request))
+    assert isinstance(error, SheepfoldError | Refused)
+    problem = error.problem if isinstance(error, Refused) else problem_of(error)
     headers = {}
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if problem.status == 503:
         headers["Retry-After"] = str(request.app.state.farm.settings.retry_s)
-    return _answer(request, problem, headers, type(error).__name__)
-
-
-def _problem(error: SheepfoldError) -> Problem:
-    match error:
-        case RefusedResult():
-            return problem_of(bad_result(error.receipt)).model_copy(update={"receipt": error.receipt})
-        case InvalidMessage():
-            return problem_of(MalformedMessage(str(error))).model_copy(update={"faults": error.faults})
-    return problem_of(error)
+    return _answer(request, problem.model_copy(update=_named(request)), headers)
 
 
 async def _refuse_invalid(request: Request, error: Exception) -> Response:
@@ -71,7 +73,7 @@ async def _refuse_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if all(one["loc"][0] == "path" for one in error.errors()):
         return await _refuse(request, NotFound())
-    return await _refuse(request, InvalidMessage(faults_of(error)))
+    return await _refuse(request, invalid_message(error))
 
 
 async def _refuse_unrouted(request: Request, error: Exception) -> Response:
@@ -79,14 +81,14 @@ async def _refuse_unrouted(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, SheepfoldError):  # the framework found it while it read a body
         return await _refuse(request, error.__cause__)
     problem = Problem(title=str(error.detail), status=error.status_code)
-    return _answer(request, problem, dict(error.headers or {}), "HTTP")
+    return _answer(request, problem, dict(error.headers or {}))
 
 
 async def _stumble(request: Request, error: Exception) -> Response:
     """Answer a mistake of our own; the server behind logs it with its trace."""
     detail = "The farm stumbled over a mistake of its own; its log tells which."
     problem = Problem(title="Internal error", status=500, detail=detail)
-    return _answer(request, problem.model_copy(update=_named(request)), {}, type(error).__name__)
+    return _answer(request, problem.model_copy(update=_named(request)), {})
 
 
 def _named(request: Request) -> dict[str, Any]:
@@ -95,8 +97,9 @@ def _named(request: Request) -> dict[str, Any]:
     return {name: named[name] for name in ("job", "task", "lease") if name in named}
 
 
-def _answer(request: Request, problem: Problem, headers: dict[str, str], name: str) -> Response:
-    _log.info("wire=rest method=%s path=%s refused=%s status=%d reason=%s", request.method,
-              ascii(request.url.path)[1:161], name, problem.status, ascii(problem.detail)[1:301])
+def _answer(request: Request, problem: Problem, headers: dict[str, str]) -> Response:
+    path, name = ascii(request.url.path)[1:161], problem.type.removeprefix(PROBLEMS)
+    _log.info("wire=rest method=%s path=%s refused=%s status=%d reason=%s", request.method, path, name,
+              problem.status, ascii(problem.detail)[1:301])
     body = problem.model_dump_json(exclude_defaults=True, ensure_ascii=True)
     return Response(body, problem.status, headers, PROBLEM_MEDIA_TYPE)

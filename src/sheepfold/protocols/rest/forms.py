@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from sheepfold.blobs.spool import Spool
 from sheepfold.farm.farm import Farm
 from sheepfold.model.errors import IncompleteUpload, MalformedMessage, MissingParameter, TooLarge
-from sheepfold.protocols.rest.errors import InvalidMessage, faults_of
+from sheepfold.protocols.rest.errors import invalid_message
 from sheepfold.protocols.rest.wire import MOST_INPUTS, JobOrder, is_file_name
 from sheepfold.protocols.uploads import announced_length
 
@@ -165,6 +165,6 @@ def _parse_order(raw: bytes) -> JobOrder:
     try:
         return JobOrder.model_validate(from_json(raw, allow_inf_nan=False))
     except ValidationError as error:
-        raise InvalidMessage(faults_of(error)) from error
+        raise invalid_message(error) from error
     except ValueError as error:
         raise MalformedMessage(f"The part 'order' is no JSON: {error}") from error

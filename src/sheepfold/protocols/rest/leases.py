@@ -31,7 +31,7 @@ from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bell import MAKES_WORK, Bell
 from sheepfold.protocols.rest.bodies import JsonRoute, checked_upload, spooled_tail
 from sheepfold.protocols.rest.callers import FarmHere, KeyHolderHere, Token, Worker, WorkerHere
-from sheepfold.protocols.rest.errors import RefusedResult
+from sheepfold.protocols.rest.errors import refused_result
 from sheepfold.protocols.rest.files import FILE, answer_file
 
 ANYWAY_S = 10.0
@@ -179,7 +179,7 @@ async def put_result(
     async with checked_upload(request, farm, farm.settings.result_limit_bytes) as spooled:
         receipt = _receipt(await run_in_threadpool(submit_result, farm, held, spooled, told))
     if receipt.verdict is Verdict.INVALID:
-        raise RefusedResult(receipt)
+        raise refused_result(receipt)
     return receipt
 
 

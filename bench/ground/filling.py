@@ -1,0 +1,90 @@
+"""Farms filled through SQL: the orders themselves would take hours for a million tasks, and are not what is measured."""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+
+from sheepfold.model.matching import Abilities, Needs, Program
+
+NEEDS = Needs(kind="flame", renderer="flam3", memory_mib=256)
+ABILITIES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("flam3", "3.1.1")}), memory_mib=8192)
+FRAMES_AT_MOST = 2000  # of one flame
+COST_MS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What a farm is filled with: open tasks, spread evenly over jobs, of as many accounts; and machines that ask."""
+
+    tasks: int
+    accounts: int
+    machines: int
+    spec: str
+    genome: str
+    """The digest of the kept blob that every task has for its input."""
+    genome_bytes: int = 0
+
+
+_NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :count - 1) "
+_ACCOUNTS = text(_NUMBERS + """
+    INSERT INTO accounts (name, role, created_at) SELECT 'artist' || i, 'artist', 0 FROM n
+""")
+_MACHINES = text(_NUMBERS + """
+    INSERT INTO machines (account_id, name, created_at, last_seen_at)
+    SELECT (SELECT id FROM accounts WHERE name = 'anonymous'), 'machine' || i, 0, 0 FROM n
+""")
+_JOBS = text(_NUMBERS + """
+    INSERT INTO jobs (account_id, kind, title, spec, priority, quorum, max_attempts, state, tasks_total, created_at)
+    SELECT a.id, 'flame', 'bench', :spec, 0, 1, 5, 'running', :frames, 0
+    FROM n JOIN accounts a ON a.name = 'artist' || (n.i % :accounts) ORDER BY n.i
+""")
+_SHEEP = text("INSERT INTO sheep (generation, number, job_id, first, last) SELECT 1, id - 999, id, id - 999, id - 999 "
+              "FROM jobs")
+_INPUTS = text("INSERT INTO job_inputs (job_id, name, digest) SELECT id, 'genome', :genome FROM jobs")
+_LANES = text("""
+    INSERT INTO lanes (needs_id, account_id, priority, virtual_time)
+    SELECT n.id, a.id, 0, 0 FROM needs n, accounts a WHERE a.name LIKE 'artist%'
+""")
+_TASKS = text(_NUMBERS + """
+    INSERT INTO tasks (job_id, lane_id, frame, part, state, openings, cost_ms, input)
+    SELECT j.id, l.id, n.i / :jobs, 0, 'open', 1, :cost_ms, :genome
+    FROM n JOIN jobs j ON j.id = 1000 + n.i % :jobs JOIN lanes l ON l.account_id = j.account_id
+""")
+
+
+def fill(url: str, filling: Filling) -> None:
+    """Fill a farm that was opened before, and is empty, through a connection of our own."""
+    engine = _engine(url)
+    with engine.begin() as connection:
+        _fill(connection, filling)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE"))
+    engine.dispose()
+
+
+def jobs_of(filling: Filling) -> int:
+    """Return how many jobs a filling has: one for each account, or more where a job cannot have so many frames."""
+    return max(filling.accounts, -(-filling.tasks // FRAMES_AT_MOST))
+
+
+def _fill(connection: Connection, filling: Filling) -> None:
+    jobs = jobs_of(filling)
+    genome = {"genome": filling.genome, "md5": hashlib.md5(usedforsecurity=False).hexdigest(),
+              "size": filling.genome_bytes}
+    connection.execute(text("INSERT INTO blobs (digest, md5, size_bytes, kept_at) VALUES (:genome, :md5, :size, 0)"),
+                       genome)
+    connection.execute(text("INSERT INTO needs (canonical) VALUES (:needs)"), {"needs": NEEDS.canonical()})
+    connection.execute(_ACCOUNTS, {"count": filling.accounts})
+    connection.execute(_MACHINES, {"count": filling.machines})
+    frames = -(-filling.tasks // jobs)
+    connection.execute(_JOBS, {"count": jobs, "accounts": filling.accounts, "spec": filling.spec, "frames": frames})
+    connection.execute(_SHEEP)
+    connection.execute(_INPUTS, genome)
+    connection.execute(_LANES)
+    connection.execute(_TASKS, {"count": filling.tasks, "jobs": jobs, "cost_ms": COST_MS, "genome": filling.genome})
+
+
+def _engine(url: str) -> Engine:
+    address = make_url(url)
+    return create_engine(address.set(drivername="postgresql+psycopg") if "postgresql" in url else address)

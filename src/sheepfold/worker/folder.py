@@ -1,0 +1,210 @@
+"""The work folder: what the worker is at, written down before it is begun, so that a crash loses no picture."""
+
+import json
+import logging
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sheepfold.kinds.seam import RenderFailed
+from sheepfold.model.errors import Conflict
+from sheepfold.protocols.link import Figures, Work
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a task ended here: with a picture, or else with a lease to give back, as failed or not, and why."""
+
+    has_picture: bool = False
+    figures: Figures = Figures()
+    reason: str = ""
+    failed: bool = False
+
+
+CRASHED = Outcome(reason="The worker ended before the render did.")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The folder of one lease. A renderer sees `room` alone, so that it cannot touch what the worker wrote down."""
+
+    path: Path
+    work: Work
+
+    @property
+    def name(self) -> str:
+        """Return what tells this desk from others."""
+        return self.path.name
+
+    @property
+    def room(self) -> Path:
+        """Return the renderer's folder."""
+        return self.path / "room"
+
+    @property
+    def input(self) -> Path:
+        """Return where the task's own input lies, if it has one."""
+        return self.path / "input"
+
+    @property
+    def log(self) -> Path:
+        """Return the renderer's log, which is there once a renderer was started."""
+        return self.path / "log.txt"
+
+    @property
+    def picture(self) -> Path:
+        """Return the finished picture, once there is one."""
+        return self.path / "picture"
+
+    def take(self, rendered: Path) -> None:
+        """Move a rendered picture out of the room.
+
+        Raises RenderFailed for anything but a plain file in the room: a link could be to the volunteer's secrets.
+        """
+        is_within = rendered.resolve().is_relative_to(self.room.resolve())
+        if not is_within or not rendered.exists() or not stat.S_ISREG(rendered.lstat().st_mode):
+            raise RenderFailed("the renderer left no plain file where its picture should be")
+        rendered.replace(self.picture)
+        _sync(self.picture)
+
+    def close(self, outcome: Outcome) -> None:
+        """Write down how the task ended; the room is not needed any more."""
+        _write(self.path / "outcome.json", asdict(outcome))
+        _remove(self.room)
+
+    def outcome(self) -> Outcome:
+        """Return how the task ended; without a word on it, the worker crashed."""
+        try:
+            told = json.loads((self.path / "outcome.json").read_text("utf-8"))
+            outcome = Outcome(**told | {"figures": Figures(**told["figures"])})
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            return CRASHED
+        return CRASHED if outcome.has_picture and not self.picture.is_file() else outcome
+
+    def clear(self) -> None:
+        """Remove the desk."""
+        _remove(self.path)
+
+
+class WorkFolder:
+    """A folder that one worker has to itself while it is entered; raises Conflict where another one has it.
+
+    `farm` tells whose leases are whose, if the folder was used for several farms.
+    """
+
+    def __init__(self, path: Path, farm: str) -> None:
+        self._path = path
+        self._farm = farm
+        self._lock = -1
+
+    @property
+    def cache(self) -> Path:
+        """Return the folder of files that are used again."""
+        return self._path / "cache"
+
+    @property
+    def link(self) -> Path:
+        """Return the folder where the wire's client keeps what it must."""
+        return self._path / "link"
+
+    def __enter__(self) -> Self:
+        for folder in (self._path, self.cache, self.link, self._desks):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = os.open(self._path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(self._lock)
+        except OSError as error:
+            os.close(self._lock)
+            raise Conflict(f"Another worker uses the folder {self._path}; give this one its own.") from error
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        os.close(self._lock)  # which unlocks
+
+    def new_desk(self, work: Work) -> Desk:
+        """Make a desk for a lease and write down what it is; raises OSError where there is no room."""
+        desk = Desk(Path(tempfile.mkdtemp(prefix=f"{work.frame:06d}-", dir=self._desks)), work)
+        try:
+            desk.room.mkdir()
+            _write(desk.path / "order.json", {"farm": self._farm, "work": asdict(work)})
+        except BaseException:
+            desk.clear()
+            raise
+        return desk
+
+    def left_desks(self) -> list[Desk]:
+        """Return what an earlier worker left for this farm; what cannot be read is removed."""
+        found = [self._read(path) for path in sorted(self._desks.iterdir()) if path.is_dir()]
+        return [desk for desk in found if desk is not None]
+
+    @property
+    def _desks(self) -> Path:
+        return self._path / "tasks"
+
+    def _read(self, path: Path) -> Desk | None:
+        try:
+            told = json.loads((path / "order.json").read_text("utf-8"))
+            desk, farm = Desk(path, Work(**told["work"])), told["farm"]
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            _log.warning("desk_unreadable folder=%s", path)
+            _remove(path)
+            return None
+        if farm != self._farm:
+            _log.warning("desk_of_other_farm folder=%s farm=%s", path, farm)
+            return None
+        return desk
+
+
+def _lock(descriptor: int) -> None:
+    """Take the lock of a file, which the system drops with the process; raises OSError where it is taken."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 -- Windows alone
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl  # noqa: PLC0415 -- all but Windows
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _write(path: Path, value: Any) -> None:
+    """Write JSON so that the file is there whole or not at all, also after a loss of power."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(json.dumps(value, indent=1), "utf-8")
+    _sync(partial)
+    partial.replace(path)
+    if sys.platform != "win32":
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY if sys.platform != "win32" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder in which a stranger may have forbidden to remove anything; what stays is logged."""
+
+    def allow(again: Callable[..., Any], path: str, error: object) -> None:
+        try:
+            Path(path).parent.chmod(0o700)
+            if Path(path).is_dir() and not Path(path).is_symlink():
+                Path(path).chmod(0o700)
+            again(path)
+        except OSError as still:
+            _log.warning("not_removed path=%s error=%s", path, still)
+
+    if folder.exists():
+        shutil.rmtree(folder, onerror=allow)

@@ -1,0 +1,85 @@
+"""What this machine is and has: system, cores, memory, load, and the renderers it can start."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from sheepfold.kinds.flame import flam3
+from sheepfold.model.matching import Abilities, Program
+
+MIB = 1024 * 1024
+_PLATFORMS = {"linux": "linux", "win32": "windows", "darwin": "mac"}
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """A program that renders a kind; `version` is empty where it is not installed."""
+
+    kind: str
+    name: str
+    version: Callable[[], str]
+
+
+def _flam3_version() -> str:
+    return flam3.version() if flam3.find("flam3-animate") else ""
+
+
+RENDERERS = (Renderer("flame", "flam3", _flam3_version),)
+"""What can render: a line each. A kind whose renderers are not installed is not offered to the farm."""
+
+
+def abilities(protocol: str, kind: str = "") -> Abilities:
+    """Return what this machine can do on a protocol, for one kind or for all."""
+    found = [one for one in installed() if kind in {"", one[0]}]
+    return Abilities(
+        kinds=frozenset(kind for kind, _ in found),
+        renderers=frozenset(program for _, program in found),
+        platform=platform_name(),
+        protocol=protocol,
+        memory_mib=memory_mib(),
+    )
+
+
+def installed() -> Iterator[tuple[str, Program]]:
+    """Yield the kinds that can be rendered here, with the program that does."""
+    for renderer in RENDERERS:
+        try:
+            version = renderer.version()
+        except (OSError, subprocess.SubprocessError) as error:
+            _log.warning("renderer_broken name=%s error=%s", renderer.name, error)
+            continue
+        if version:
+            yield renderer.kind, Program(renderer.name, version)
+
+
+def platform_name() -> str:
+    """Return the system's name as needs have it: `linux`, `windows`, `mac`, or what Python calls another."""
+    return _PLATFORMS.get(sys.platform, sys.platform)
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_mib() -> int:
+    """Return the memory in MiB that is built in, or that the container allows where that is less."""
+    built_in = int(psutil.virtual_memory().total)
+    try:
+        allowed = _CGROUP_LIMIT.read_text("ascii").strip()
+    except OSError:
+        allowed = "max"
+    return (min(built_in, int(allowed)) if allowed.isdecimal() else built_in) // MIB
+
+
+def load_average() -> float:
+    """Return how many programs wanted a core, on average over the last minute."""
+    return float(psutil.getloadavg()[0])
