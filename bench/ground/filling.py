@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from sheepfold.model.matching import Abilities, Needs, Program
 
-NEEDS = Needs(kind="flame", renderer="flam3", memory_mib=256)
+NEEDS = Needs(kind="flame", renderer="flam3")
 ABILITIES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("flam3", "3.1.1")}), memory_mib=8192)
 FRAMES_AT_MOST = 2000  # of one flame
 COST_MS = 20_000

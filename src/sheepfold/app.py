@@ -13,11 +13,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import uvicorn
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.upkeep import House
+from sheepfold.model.errors import Unavailable
 from sheepfold.protocols import registry
 from sheepfold.web import pages
 
@@ -61,7 +63,7 @@ def house_kept(farm: Farm) -> Iterator[None]:
 def serve(farm: Farm, listening: Listening, *, with_house: bool = True) -> None:
     """Serve a farm until SIGINT or SIGTERM, which let answers that are under way finish."""
     with house_kept(farm) if with_house else contextlib.nullcontext():
-        asyncio.run(_serve(make_app(farm), listening))
+        asyncio.run(_serve(farm, make_app(farm), listening))
 
 
 def _protocol_routes(farm: Farm) -> list[BaseRoute]:
@@ -76,21 +78,23 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(application: Starlette, listening: Listening) -> None:
+async def _serve(farm: Farm, application: Starlette, listening: Listening) -> None:
+    to_thread.current_default_thread_limiter().total_tokens = farm.settings.threads
     servers = [(_Server(_config(application)), _bound(listening.host, listening.port), "http")]
     if listening.tls_port is not None:
         config = _config(application)
         config.ssl_certfile, config.ssl_keyfile = listening.tls_cert, listening.tls_key
         servers.append((_Server(config), _bound(listening.host, listening.tls_port), "https"))
     for sign in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(sign, _end, [server for server, _, _ in servers])
+        asyncio.get_running_loop().add_signal_handler(sign, _end, farm, [server for server, _, _ in servers])
     for _, bound, scheme in servers:
         host, port = bound.getsockname()[:2]
         _log.info("listening=%s://%s:%d", scheme, host, port)
     await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound, _ in servers))
 
 
-def _end(servers: list[_Server]) -> None:
+def _end(farm: Farm, servers: list[_Server]) -> None:
+    farm.closing.set()
     for server in servers:
         server.should_exit = True
 
@@ -109,9 +113,14 @@ def _config(application: Starlette) -> uvicorn.Config:
 
 
 def _bound(host: str, port: int) -> socket.socket:
+    """Open the socket to listen on; raises Unavailable where the address is taken or not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind((host, port))
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise Unavailable(f"Nothing can listen on {host}, port {port}: {error.strerror}.") from error
     bound.listen(2048)
     return bound

@@ -33,6 +33,8 @@ class Settings:
     """What idle clients are told to wait, where their wire can tell them."""
     orphan_blob_age_s: int = 86_400
     """How long a blob may lie unnamed before upkeep drops it."""
+    threads: int = 64
+    """How many operations may be under way at once; most of them wait for the writer or for an inspection."""
     inspection_processes: int = 2
     inspection_deadline_s: float = 30.0
     inspection_memory_mib: int = 2048

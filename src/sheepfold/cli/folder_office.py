@@ -17,8 +17,7 @@ from sheepfold.model.jobs import JobId, Terms
 from sheepfold.model.tasks import TaskId
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.jobs import job_detail
-
-POLL_S = 0.5
+from sheepfold.protocols.rest.watching import watch
 
 
 class FolderOffice:
@@ -46,16 +45,7 @@ class FolderOffice:
     def wait(self, job_id: int, on_change: Callable[[wire.JobDetail], None] | None = None,
              timeout_s: float | None = None) -> wire.JobDetail:
         """Wait until a job has ended and the house has made what it makes of it, or the time is up."""
-        ends_at = None if timeout_s is None else time.monotonic() + timeout_s
-        known: wire.JobDetail | None = None
-        while True:
-            job = self.job(job_id)
-            if job != known and on_change is not None:
-                on_change(job)
-            if job.is_finished or (ends_at is not None and time.monotonic() >= ends_at):
-                return job
-            known = job
-            time.sleep(POLL_S)
+        return watch(lambda: self.job(job_id), on_change, timeout_s, time.sleep)
 
     def cancel(self, job_id: int) -> wire.JobSummary:
         """Cancel a job of this account."""

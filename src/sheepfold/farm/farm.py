@@ -1,6 +1,7 @@
 """What an operation may need of its farm: database, blobs, inspection, clock and chance, put together in one place."""
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +34,9 @@ class Farm:
     verifiers: Verifiers
     now: Callable[[], int]
     token: Callable[[], str]
-    spool_folder: Path = field(default_factory=Path)
+    spool_folder: Path
+    closing: threading.Event = field(default_factory=threading.Event)
+    """Set when the server is to end: whatever is held for news then lets go."""
 
 
 @contextmanager

@@ -77,6 +77,12 @@ def add_figures(tx: Tx, lease_id: LeaseId, figures: Mapping[str, Any]) -> None:
     tx.execute(_SAVE_FIGURES, {"lease_id": lease_id, "figures": merged})
 
 
+def figures_of(tx: Tx, lease_id: LeaseId) -> Mapping[str, Any]:
+    """Return what a client told of a lease."""
+    found: Mapping[str, Any] = json.loads(tx.execute(_FIGURES, {"lease_id": lease_id}).scalar_one())
+    return found
+
+
 def note_end(tx: Tx, lease_id: LeaseId, reason: str, log: str | None) -> None:
     """Keep why a lease was given up, and the digest of the log that the client sent."""
     tx.execute(_SAVE_END, {"lease_id": lease_id, "reason": reason, "log": log})

@@ -228,6 +228,9 @@ leases = Table(
     _digest("log", nullable=True),
     Index(None, "task_id"),
     Index(None, "machine_id", "id"),
+    # what a session holds and has earned; wires without sessions cost nothing
+    Index("ix_leases_session_id", "session_id",
+          sqlite_where=text("session_id IS NOT NULL"), postgresql_where=text("session_id IS NOT NULL")),
     Index("uq_leases_active", "machine_id", "task_id", unique=True,
           sqlite_where=text("state = 'active'"), postgresql_where=text("state = 'active'")),
     Index("ix_leases_deadline", "deadline_at",
@@ -336,4 +339,29 @@ votes = Table(
     Column("value", Integer, nullable=False),
     _at("cast_at"),
     CheckConstraint("value IN (-1, 1)", name="value"),
+)
+
+renderers = Table(
+    "renderers",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("os", Text, nullable=False),
+    Column("bits", Integer, nullable=False),
+    _digest("digest"),
+    Column("made", Text, nullable=False),
+    _at("added_at"),
+    UniqueConstraint("name", "version", "os", "bits"),
+)
+
+archives = Table(
+    "archives",
+    metadata,
+    Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    _digest("digest"),
+    Column("main", Text, nullable=False),
+    _at("made_at"),
+    Index(None, "digest"),
 )

@@ -1,7 +1,6 @@
 """The live stream of the pages: which jobs have changed, as server-sent events."""
 
 import json
-import time
 from collections.abc import AsyncIterator
 
 from starlette.concurrency import run_in_threadpool
@@ -39,14 +38,11 @@ async def _start(farm: Farm, request: Request) -> int:
 
 
 async def _lines(farm: Farm, bell: Bell, after: int) -> AsyncIterator[str]:
-    feed = await run_in_threadpool(Feed, farm, after)
-    silent_since = time.monotonic()
-    while True:
-        if events := await run_in_threadpool(feed.next):
-            silent_since = time.monotonic()
+    async with bell.ear(lambda _: True) as ear:
+        feed = await run_in_threadpool(Feed, farm, after)
+        while not farm.closing.is_set():
+            events = await run_in_threadpool(feed.next)
             for job_id in dict.fromkeys(event.job_id for event in events):
                 yield f"id: {events[-1].id}\ndata: {json.dumps({'job': job_id})}\n\n"
-        elif time.monotonic() - silent_since > KEEP_ALIVE_S:
-            silent_since = time.monotonic()
-            yield ": still here\n\n"
-        await bell.wait()
+            if not events and not await ear.wait(KEEP_ALIVE_S):
+                yield ": still here\n\n"

@@ -135,8 +135,10 @@ def last_line(log: Path) -> str:
 
 
 def _open(command: Sequence[str], env: Mapping[str, str], folder: Path) -> "subprocess.Popen[bytes]":
-    on_windows = sys.platform == "win32"
-    flags = subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP if on_windows else 0
+    if sys.platform == "win32":
+        flags = subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP
+    else:
+        flags = 0
     return subprocess.Popen(
         command,
         env=dict(env),
@@ -144,7 +146,7 @@ def _open(command: Sequence[str], env: Mapping[str, str], folder: Path) -> "subp
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        start_new_session=not on_windows,
+        start_new_session=True,  # without meaning on Windows
         creationflags=flags,
     )
 

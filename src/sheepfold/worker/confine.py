@@ -1,4 +1,4 @@
-"""What a renderer's process does to itself before it becomes the renderer: limits, lowest priority, death with the worker.
+"""What a process does to itself before it becomes the renderer: limits, lowest priority, death with the worker.
 
 Run as a program of its own, `python -I -S confine.py ORDER PROGRAM ARG…`, since code between fork and exec is not
 safe in a process with threads. ORDER is JSON: `limits` by the names of the system, `environment`, `parent`.

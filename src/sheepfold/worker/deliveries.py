@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 from collections import deque
-from typing import Any
+from collections.abc import Callable
 
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable
 from sheepfold.worker.backoff import backoff_s
@@ -33,6 +33,7 @@ class Deliveries:
         self._waiting: deque[Desk] = deque()
         self._tries = 0
         self._is_ending = False
+        self._has_ended = False
         self.refusal = ""
         self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
         self._thread.start()
@@ -63,9 +64,10 @@ class Deliveries:
         """End the thread: each desk is tried once more, unless the stop is urgent; returns how many are left."""
         with self._changed:
             self._is_ending = True
+            self._tries = 0
             self._changed.notify_all()
         with self._stop.telling(self._wake), self._changed:
-            self._changed.wait_for(lambda: not self._thread.is_alive() or not self._waiting or self._stop.is_urgent)
+            self._changed.wait_for(lambda: self._has_ended or self._stop.is_urgent)
             return len(self._waiting)
 
     def deliver(self, desk: Desk) -> None:
@@ -81,3 +83,70 @@ class Deliveries:
                       outcome.reason)
         self._pulse.forget(desk.name)
         desk.clear()
+
+    def _run(self) -> None:
+        try:
+            while (desk := self._next()) is not None:
+                self._try(desk)
+        except Exception as error:  # noqa: BLE001 -- the loop must hear of it
+            _log.exception("deliveries_broken")
+            self._refuse(f"Deliveries broke down: {error!r}")
+        finally:
+            with self._changed:
+                self._has_ended = True
+                self._changed.notify_all()
+
+    def _next(self) -> Desk | None:
+        """Wait for the desk that waits longest; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_ending)
+            is_over = self._stop.is_urgent or (self._is_ending and self._tries)
+            return self._waiting[0] if self._waiting and not is_over else None
+
+    def _try(self, desk: Desk) -> None:
+        try:
+            self._line.open()
+            self.deliver(desk)
+        except FarmUnreachable as error:
+            self._line.lost()
+            self._put_off(error)
+        except FarmRefused as error:
+            self._refuse(str(error))
+        except OSError as error:
+            _log.error("result_lost lease=%s error=%s", desk.work.handle, error)
+            self._pulse.forget(desk.name)
+            desk.clear()
+            self._done()
+        else:
+            self._done()
+
+    def _done(self) -> None:
+        with self._changed:
+            self._waiting.popleft()
+            self._tries = 0
+            self._changed.notify_all()
+
+    def _put_off(self, error: FarmUnreachable) -> None:
+        """Wait before the next try, which is another desk's, lest one that the farm fails on holds up all."""
+        with self._changed:
+            self._waiting.rotate(-1)
+            self._tries += 1
+            self._changed.notify_all()
+            seconds = backoff_s(self._tries, error.retry_after_s, random.random())  # noqa: S311 -- no secret
+            _log.warning("undelivered waiting=%d retry_s=%.0f error=%s", len(self._waiting), seconds, error)
+            self._changed.wait_for(lambda: self._is_ending, seconds)
+
+    def _refuse(self, message: str) -> None:
+        with self._changed:
+            self.refusal = message
+            self._is_ending = True
+            self._tries = 1
+            self._changed.notify_all()
+
+    def _wait_until(self, is_so: Callable[[], bool]) -> None:
+        with self._stop.telling(self._wake), self._changed:
+            self._changed.wait_for(lambda: is_so() or self.refusal or self._stop.is_asked)
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()

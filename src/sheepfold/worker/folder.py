@@ -7,8 +7,8 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,7 +25,7 @@ class Outcome:
     """How a task ended here: with a picture, or else with a lease to give back, as failed or not, and why."""
 
     has_picture: bool = False
-    figures: Figures = Figures()
+    figures: Figures = field(default_factory=Figures)
     reason: str = ""
     failed: bool = False
 
@@ -176,7 +176,7 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _write(path: Path, value: Any) -> None:
+def _write(path: Path, value: Mapping[str, object]) -> None:
     """Write JSON so that the file is there whole or not at all, also after a loss of power."""
     partial = path.with_name(path.name + ".part")
     partial.write_text(json.dumps(value, indent=1), "utf-8")

@@ -80,7 +80,7 @@ class Pulse:
         except (FarmUnreachable, FarmRefused) as error:
             _log.info("heartbeat_failed lease=%s error=%s", work.handle, error)
             return True
-        except Exception:
+        except Exception:  # noqa: BLE001 -- one lease's trouble is not all leases'
             _log.exception("heartbeat_failed lease=%s", work.handle)
             return True
         if not is_wanted:

@@ -52,7 +52,7 @@ def walled(argv: Sequence[str], folder: Path, readable: Sequence[Path]) -> list[
     It sees the system's programs, `readable`, and its folder, the only place it can write to besides a small /tmp. It
     has no network, no other processes, no home and no accounts, and dies with the worker.
     """
-    return [*_walls(folder, readable), "--", *argv]
+    return [*_walls(folder, readable), "--", _found(argv[0]), *argv[1:]]
 
 
 def confined(argv: Sequence[str], env: Mapping[str, str], limits: Limits) -> list[str]:
@@ -73,7 +73,7 @@ def _walls(folder: Path, readable: Sequence[Path]) -> list[str]:
     words += [word for path in outside for word in ("--ro-bind", str(path.absolute()), str(path.absolute()))]
     words += ["--bind", str(folder), str(folder)]
     words += [word for path in inside for word in ("--ro-bind", str(path.absolute()), str(path.absolute()))]
-    return [*words, "--chdir", str(folder)]
+    return [*words, "--remount-ro", "/", "--chdir", str(folder)]
 
 
 def _system_words() -> list[str]:

@@ -98,4 +98,4 @@ def _do(deed: Callable[[], None], far: socket.socket, errors: list[BaseException
 
 def _restore(handlers: Mapping[int, Any]) -> None:
     for number, handler in handlers.items():
-        signal.signal(number, handler)
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)

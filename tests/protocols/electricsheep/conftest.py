@@ -1,6 +1,8 @@
 """A real farm that speaks Electric Sheep, with a clock moved by hand, and pictures that are painted here."""
 
 import io
+import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ from urllib.parse import urlencode
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -60,6 +63,7 @@ class Site:
     clock: Clock
     http: TestClient
     shepherd: Account
+    application: Starlette
 
     def key(self, account: str, machine: str) -> str:
         """Return a new key of a volunteer's machine, adding the account where it is new."""
@@ -152,4 +156,17 @@ def site(tmp_path: Path, inspector: Inspector, changed: dict[str, Any]) -> Itera
         application.router.redirect_slashes = False
         with TestClient(application, base_url="http://sheep.example:8080", follow_redirects=False) as http:
             http.headers.clear()
-            yield Site(farm, clock, http, add_account(farm, "shepherd", Role.ARTIST, ""))
+            yield Site(farm, clock, http, add_account(farm, "shepherd", Role.ARTIST, ""), application)
+
+
+@pytest.fixture
+def address(site: Site) -> Iterator[tuple[str, int]]:
+    """Serve the farm on a real socket; returns its address."""
+    config = uvicorn.Config(site.application, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+        thread.start()
+        yield bound.getsockname()
+        server.should_exit = True
+        thread.join(30)

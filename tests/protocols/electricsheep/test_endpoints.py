@@ -529,6 +529,6 @@ def test_another_method_is_405(site, method, path):
                                     "Bearer x", "Digest a=b", "Basic AAAA", "Basic //79/Q=="])
 def test_odd_credentials_are_no_credentials(site, header):
     site.order(frames=2)
-    order = site.ask(**{"Authorization": header})
+    order = site.ask(Authorization=header)
     assert isinstance(order, wire.FrameOrder)
     assert site.story(order).leases[0].account == "anonymous"

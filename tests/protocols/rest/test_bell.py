@@ -4,7 +4,7 @@ import asyncio
 
 from sheepfold.farm.farm import Farm
 from sheepfold.model.events import What
-from sheepfold.protocols.rest.bell import MAKES_WORK, POLL_S, Bell
+from sheepfold.protocols.bell import MAKES_WORK, POLL_S, Bell
 from sheepfold.store import accounts as account_rows
 
 

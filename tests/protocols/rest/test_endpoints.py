@@ -48,6 +48,9 @@ def test_page_shows_every_operation_and_every_refusal(site):
     for operation in docs.operations(document):
         assert operation.path in answer.text
         assert operation.summary in shown
+    for message in docs.messages(document):
+        assert f'id="message-{message.name}"' in answer.text
+        assert message.fields
     for anchor, _, _ in docs.refusals():
         assert f'id="{anchor}"' in answer.text
     assert not re.search(r"<script|https?://", answer.text)

@@ -16,10 +16,10 @@ from sheepfold.model.matching import Abilities
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable, Figures, Receipt, Work
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.calls import PATIENT, Calls, FarmProblem, Sent, Unwelcome, query_of, read_answer
+from sheepfold.protocols.rest.watching import watch
 
 CLAIM_WAIT_S = 20
 LOG_BYTES = 2**20
-POLL_S = 2.0
 # The server's stream says something at least each 15 seconds.
 STREAM_TIMEOUT = httpx.Timeout(60.0, connect=20.0)
 
@@ -212,21 +212,8 @@ class FarmClient:
 
     def wait(self, job_id: int, on_change: Callable[[wire.JobDetail], None] | None = None,
              timeout_s: float | None = None) -> wire.JobDetail:
-        """Wait until a job has ended and the house has made what it makes of it; returns the job.
-
-        `on_change` is called with the job at first and whenever it has changed. After `timeout_s` the job is returned
-        as it then is.
-        """
-        ends_at = None if timeout_s is None else time.monotonic() + timeout_s
-        known: wire.JobDetail | None = None
-        while True:
-            job = self.job(job_id)
-            if job != known and on_change is not None:
-                on_change(job)
-            if job.is_finished or (ends_at is not None and time.monotonic() >= ends_at):
-                return job
-            known = job
-            self._pause(POLL_S)
+        """Wait until a job has ended and the house has made what it makes of it; see `watching.watch`."""
+        return watch(lambda: self.job(job_id), on_change, timeout_s, self._pause)
 
     def cancel(self, job_id: int) -> wire.JobSummary:
         """Cancel a job."""

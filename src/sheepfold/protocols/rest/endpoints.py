@@ -1,6 +1,7 @@
 """The REST API as one application: an OpenAPI 3.1 document, a page that shows it, and the routes of version 1."""
 
 import importlib.metadata
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -9,8 +10,8 @@ from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute, Mount
 
 from sheepfold.farm.farm import Farm
+from sheepfold.protocols.bell import Bell
 from sheepfold.protocols.rest import docs, events, flock, jobs, leases
-from sheepfold.protocols.rest.bell import Bell
 from sheepfold.protocols.rest.errors import add_handlers
 from sheepfold.protocols.rest.wire import PROBLEM_MEDIA_TYPE, JobOrder, Problem
 
@@ -50,8 +51,7 @@ def application(farm: Farm) -> FastAPI:
     for part in (jobs.router, leases.router, leases.uploads, flock.router, events.router):
         version.include_router(part)
     app.include_router(version)
-    document = _document(app)
-    app.router.routes.extend(docs.routes(document))
+    app.router.routes.extend(docs.routes(partial(_document, app)))
     add_handlers(app)
     return app
 

@@ -12,8 +12,8 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.feed import Feed
 from sheepfold.model.events import Event
 from sheepfold.model.jobs import JobId
+from sheepfold.protocols.bell import Bell
 from sheepfold.protocols.rest import wire
-from sheepfold.protocols.rest.bell import Bell
 from sheepfold.protocols.rest.callers import CallerHere, FarmHere
 
 QUIET_S = 15.0
@@ -52,7 +52,7 @@ async def _frames(farm: Farm, bell: Bell, after: int, job_id: JobId | None) -> A
     yield b": sheepfold\n\n"
     async with bell.ear(is_mine) as ear:
         feed = await run_in_threadpool(Feed, farm, after, job_id)
-        while True:
+        while not farm.closing.is_set():
             events = await run_in_threadpool(feed.next)
             for event in events:
                 yield wire.encode_event(wire.EventOut.of(event))

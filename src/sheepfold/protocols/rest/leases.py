@@ -27,8 +27,8 @@ from sheepfold.farm.keeping import keep_log
 from sheepfold.model.events import Event
 from sheepfold.model.matching import Abilities
 from sheepfold.model.tasks import LeaseId, Verdict
+from sheepfold.protocols.bell import MAKES_WORK, Bell
 from sheepfold.protocols.rest import wire
-from sheepfold.protocols.rest.bell import MAKES_WORK, Bell
 from sheepfold.protocols.rest.bodies import JsonRoute, checked_upload, spooled_tail
 from sheepfold.protocols.rest.callers import FarmHere, KeyHolderHere, Token, Worker, WorkerHere
 from sheepfold.protocols.rest.errors import refused_result
@@ -104,7 +104,7 @@ async def _awaited(request: Request, worker: Worker, abilities: Abilities, wait_
     clock = asyncio.get_running_loop()
     ends_at = clock.time() + wait_s
     async with bell.ear(_makes_work) as ear:
-        while not await request.is_disconnected():
+        while not farm.closing.is_set() and not await request.is_disconnected():
             granted = await run_in_threadpool(claim_task, farm, worker.maker, abilities, farm.settings.lease_term_s)
             left_s = ends_at - clock.time()
             if granted is not None or left_s <= 0:

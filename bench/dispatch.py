@@ -1,0 +1,163 @@
+"""Full cycles a second through HTTP: claim, upload of a 100 KB PNG, inspection, settlement, credit.
+
+The server is a real `sheepfold serve`, the load comes from a process of its own, and both share this machine. Beside
+the figures stands the bare work of the same cycles, measured in the same run.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from ground.bare import bare
+from ground.databases import KINDS, NoPostgres, database
+from ground.figures import latencies, machine
+from ground.filling import ABILITIES, NEEDS, Filling, fill
+from ground.load import WIRES, Orders
+from ground.pictures import HEIGHT, WIDTH, painted
+
+from sheepfold.config import Settings
+from sheepfold.farm.accounts import add_account, add_key
+from sheepfold.farm.farm import Farm, open_farm
+from sheepfold.kinds.flame.spec import parse
+from sheepfold.model.accounts import Role
+from sheepfold.protocols.rest import wire
+
+HERE = Path(__file__).parent
+BARE_CYCLES = 200
+
+
+def main() -> None:
+    """Measure each wire on each database."""
+    asked = _asked()
+    house = "with its house, which makes previews meanwhile" if asked.house else "without its house"
+    print(f"full cycles over {asked.connections} connections for {asked.seconds:g} s; server {house}; {machine()}")
+    for kind in KINDS if asked.database == "both" else (asked.database,):
+        for protocol in WIRES if asked.protocol == "both" else (asked.protocol,):
+            try:
+                _measure(kind, protocol, asked)
+            except NoPostgres as reason:
+                print(f"{kind}: not measured. {reason}")
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", choices=(*KINDS, "both"), default="both")
+    parser.add_argument("--protocol", choices=(*WIRES, "both"), default="both")
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--warm-up", type=float, default=3.0, help="seconds that do not count, at the beginning")
+    parser.add_argument("--tasks", type=int, default=40_000, help="open tasks at the beginning")
+    parser.add_argument("--house", action="store_true", help="keep house too: chores take their share of the machine")
+    return parser.parse_args()
+
+
+def _measure(kind: str, protocol: str, asked: argparse.Namespace) -> None:
+    picture = painted()
+    with tempfile.TemporaryDirectory(prefix="sheepfold-bench-") as name, database(kind, Path(name)) as url:
+        folder = Path(name)
+        keys = _furnish(folder, url, asked)
+        (folder / "picture.png").write_bytes(picture)
+        least = bare(url, folder, picture, min(BARE_CYCLES, asked.tasks // 4))
+        with _served(folder, url, with_house=asked.house) as (server, port):
+            secrets = [_session(port, key) for key in keys] if protocol == "rest" else [uuid.uuid4().hex for _ in keys]
+            orders = Orders(port, protocol, secrets, asked.warm_up, asked.seconds, str(folder / "picture.png"))
+            measured, spent = _driven(orders, server)
+    rate = measured["cycles_per_s"]
+    print(f"{kind} over {protocol}: {rate:.0f} cycles/s of {len(measured['claims_s'])}\n"
+          f"    claim   {latencies(measured['claims_s'])}\n"
+          f"    upload  {latencies(measured['uploads_s'])}\n"
+          f"    processor time of a cycle: {', '.join(f'{who} {time_ms:.2f} ms' for who, time_ms in spent.items())}\n"
+          f"    bare work, one after another on one core: {least.cycles_per_s:.0f} cycles/s "
+          f"(ms: {', '.join(f'{step[:-3]} {time_ms:.2f}' for step, time_ms in asdict(least).items())})\n"
+          f"    ratio   {rate / least.cycles_per_s:.2f} of the bare work", flush=True)
+
+
+def _furnish(folder: Path, url: str, asked: argparse.Namespace) -> list[str]:
+    """Make a farm with open tasks, and machines with keys; return the keys."""
+    with open_farm(Settings(data=folder, database_url=url), lambda key, account: ()) as farm:
+        add_account(farm, "volunteer", Role.VOLUNTEER, "")
+        keys = [add_key(farm, "volunteer", f"box{number}").key for number in range(asked.connections)]
+        spec = parse({"frames": 160, "width": WIDTH, "height": HEIGHT})
+        blob = farm.blobs.keep_bytes(_genome())
+        fill(url, Filling(asked.tasks, 10, 1, json.dumps(spec), blob.digest, blob.size_bytes))
+        _check(farm)
+    return keys
+
+
+def _genome() -> bytes:
+    """Return one of our own flames three times, as the task of a frame has it."""
+    sample = Path(sys.modules[parse.__module__].__file__ or "").parent / "samples" / "coral.flam3"
+    text = sample.read_bytes()
+    return text[text.index(b"<flame"): text.rindex(b"</flame>") + len(b"</flame>")] * 3
+
+
+def _check(farm: Farm) -> None:
+    if not farm.needs.satisfied_by(ABILITIES):
+        raise SystemExit(f"The machines of this benchmark cannot do {NEEDS.canonical()}.")
+
+
+@contextmanager
+def _served(folder: Path, url: str, *, with_house: bool) -> Iterator[tuple[psutil.Process, int]]:
+    """Run `sheepfold serve` until the block ends; gives its process and the port that it chose."""
+    argv = [sys.executable, "-m", "sheepfold", "serve", "--data", str(folder), "--port", "0"]
+    log = folder / "serve.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(argv + ([] if with_house else ["--no-house"]), stderr=errors,
+                                   env=os.environ | {"DATABASE_URL": url})
+    try:
+        yield psutil.Process(process.pid), _port(process, log)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
+    while (found := re.search(r"listening=http://[\d.]+:(\d+)", log.read_text())) is None:
+        try:
+            process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        raise SystemExit(f"The server ended:\n{log.read_text()}")
+    return int(found[1])
+
+
+def _session(port: int, key: str) -> str:
+    asked = wire.SessionAsked(abilities=wire.Abilities.of(ABILITIES))
+    answer = httpx.post(f"http://127.0.0.1:{port}{wire.BASE}/sessions", content=asked.model_dump_json(), timeout=60,
+                        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+    answer.raise_for_status()
+    return wire.SessionOpened.model_validate_json(answer.content).session
+
+
+def _driven(orders: Orders, server: psutil.Process) -> tuple[dict[str, Any], dict[str, float]]:
+    """Let the load run; returns what it measured, and how many milliseconds of processor a cycle cost whom."""
+    before = _spent(server)
+    run = subprocess.run([sys.executable, "-m", "ground.load"], cwd=HERE, input=json.dumps(asdict(orders)),
+                         stdout=subprocess.PIPE, text=True, check=True)
+    measured: dict[str, Any] = json.loads(run.stdout)
+    spent = {who: (time_s - before.get(who, 0.0)) * 1000 / measured["cycles"] for who, time_s in _spent(server).items()}
+    return measured, spent | {"load": measured["processor_s"] * 1000 / measured["cycles"]}
+
+
+def _spent(server: psutil.Process) -> dict[str, float]:
+    """Return the seconds of processor that the server and its children have used so far."""
+    times = [(process.cpu_times().user + process.cpu_times().system) for process in server.children(recursive=True)]
+    own = server.cpu_times()
+    return {"server": own.user + own.system, "its children": sum(times) + own.children_user + own.children_system}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The bare work of a cycle, without a farm around it: the least that any server must do, one cycle after another.
+
+Hash a picture, write it and flush it, decode it, claim its task in one durable transaction and settle it in another:
+plain statements at driver level, on tables of the farm's own schema.
+"""
+
+import hashlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from ground.pictures import marked
+from PIL import Image
+
+Run = Callable[[str, dict[str, Any]], Any]
+
+_CLAIM = (
+    "UPDATE tasks SET openings = openings - 1 WHERE id = :task",
+    """INSERT INTO leases (id, task_id, machine_id, account_id, protocol, state, granted_at, deadline_at)
+       VALUES (:lease, :task, 1, 1, 'bare', 'active', 0, 0)""",
+    "UPDATE lanes SET virtual_time = virtual_time + 1 WHERE id = :lane",
+    "INSERT INTO events (at, job_id, task_id, what, detail) VALUES (0, :job, :task, 'lease granted', '{}')",
+)
+_SETTLE = (
+    "INSERT INTO blobs (digest, md5, size_bytes, kept_at) VALUES (:digest, '', 0, 0)",
+    """INSERT INTO results (id, task_id, lease_id, machine_id, account_id, digest, verdict, soundness, media_type,
+                            width, height, submitted_at)
+       VALUES (:lease, :task, :lease, 1, 1, :digest, 'valid', 'sound', 'image/png', 400, 296, 0)""",
+    "UPDATE leases SET state = 'submitted', ended_at = 0 WHERE id = :lease",
+    "UPDATE tasks SET state = 'done', ended_at = 0 WHERE id = :task",
+    """INSERT INTO ledger (result_id, account_id, job_id, millipoints, earned_at) VALUES (:lease, 1, :job, 1, 0)""",
+    "UPDATE jobs SET tasks_done = tasks_done + 1 WHERE id = :job",
+    "INSERT INTO events (at, job_id, task_id, what, detail) VALUES (0, :job, :task, 'task done', '{}')",
+)
+_FIRST_ID = 2**40  # out of the way of the farm's own rows
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """Milliseconds of each step of a cycle."""
+
+    hash_ms: float
+    write_ms: float
+    decode_ms: float
+    claim_ms: float
+    settle_ms: float
+
+    @property
+    def cycles_per_s(self) -> float:
+        """Return how many cycles a second one thread does, one after another."""
+        return 1000 / (self.hash_ms + self.write_ms + self.decode_ms + self.claim_ms + self.settle_ms)
+
+
+def bare(url: str, folder: Path, picture: bytes, cycles: int) -> Bare:
+    """Do the bare work so many times and return what each step took in the mean."""
+    spent = dict.fromkeys(Bare.__slots__, 0.0)
+    transact, first_row = _driver(url)
+    tasks = first_row("SELECT t.id, t.job_id, t.lane_id FROM tasks t WHERE openings > 0 ORDER BY t.id DESC LIMIT "
+                      + str(cycles))
+    for number, (task, job, lane) in enumerate(tasks):
+        body = marked(picture, f"bare {os.getpid()} {number}")
+        clock = [time.perf_counter()]
+        digest = hashlib.sha256(body).hexdigest() + hashlib.md5(body, usedforsecurity=False).hexdigest()[:0]
+        clock.append(time.perf_counter())
+        path = folder / digest
+        _write(path, body)
+        clock.append(time.perf_counter())
+        with Image.open(path) as image:
+            image.load()
+        clock.append(time.perf_counter())
+        values = {"task": task, "job": job, "lane": lane, "lease": _FIRST_ID + number, "digest": digest}
+        transact(_CLAIM, values)
+        clock.append(time.perf_counter())
+        transact(_SETTLE, values)
+        clock.append(time.perf_counter())
+        for name, began, ended in zip(spent, clock, clock[1:], strict=False):
+            spent[name] += (ended - began) * 1000 / len(tasks)
+    return Bare(**spent)
+
+
+def _write(path: Path, body: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+Transact = Callable[[tuple[str, ...], dict[str, Any]], None]
+
+
+def _driver(url: str) -> tuple[Transact, Callable[[str], list[tuple[int, int, int]]]]:
+    """Return what runs statements in one durable transaction, and what reads rows."""
+    if url.startswith("sqlite"):
+        lite = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        lite.execute("PRAGMA journal_mode=WAL")
+        lite.execute("PRAGMA synchronous=FULL")
+
+        def transact(statements: tuple[str, ...], values: dict[str, Any]) -> None:
+            lite.execute("BEGIN IMMEDIATE")
+            for statement in statements:
+                lite.execute(statement, values)
+            lite.execute("COMMIT")
+
+        return transact, lambda query: lite.execute(query).fetchall()
+    connection = psycopg.connect(url, autocommit=True)
+    connection.prepare_threshold = 1
+
+    def transact_there(statements: tuple[str, ...], values: dict[str, Any]) -> None:
+        with connection.transaction():
+            for statement in statements:
+                connection.execute(_dollars(statement), values)
+
+    return transact_there, lambda query: connection.execute(query).fetchall()
+
+
+def _dollars(statement: str) -> str:
+    return statement if ":" not in statement else _renamed(statement)
+
+
+def _renamed(statement: str) -> str:
+    for name in ("task", "job", "lane", "lease", "digest"):
+        statement = statement.replace(f":{name}", f"%({name})s")
+    return statement

@@ -1,0 +1,235 @@
+"""An artist's project as it comes: a .blend, or a zip that holds some; checked, and unpacked with limits.
+
+Both sides use it, since an archive is a stranger's to the farm, and a farm is a stranger to the worker.
+"""
+
+import gzip
+import io
+import os
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from sheepfold.kinds.fields import shown
+from sheepfold.model.errors import InvalidSpec
+
+GIB = 2**30
+MAX_UNPACKED_BYTES = 16 * GIB
+MAX_ENTRIES = 50_000
+# Deflate reaches 1032; the caches and images of real projects stay far below.
+MAX_RATIO = 200
+SMALL_BYTES = 256 * 2**20  # what may be packed as tightly as it likes
+SCENE = "scene.blend"
+
+_BLEND = b"BLENDER"
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_MAX_NAME_BYTES, _MAX_PATH_BYTES = 255, 1000
+_DIRECTORY_BYTES = 32 * 2**20
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a project holds: its files by path with their sizes, and which .blend is rendered.
+
+    A project that is a .blend itself has no files, and `main` is empty.
+    """
+
+    main: str = ""
+    files: tuple[tuple[str, int], ...] = ()
+
+
+def look_into(path: Path, main: str = "") -> Contents:
+    """Check a project without unpacking it. `main` names the .blend to render, where an archive holds several.
+
+    Raises InvalidSpec with a sentence for the artist where it is no project, or not one to be trusted.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(_BLEND))
+    if start.startswith(_ZIPS):
+        with _opened(path) as archive:
+            return _contents(archive, main, path.stat().st_size)
+    if not is_blend(path):
+        raise InvalidSpec("The project is neither a .blend file nor a zip archive.")
+    if main:
+        raise InvalidSpec(f"The project is a single .blend file, so that there is no {shown(main)} in it.")
+    return Contents()
+
+
+def unpack(path: Path, folder: Path, main: str = "") -> Path:
+    """Put a project into an empty folder and return its .blend, checked as `look_into` does.
+
+    Files become plain files of this user; nothing of the archive decides their modes. Raises InvalidSpec.
+    """
+    contents = look_into(path, main)
+    if not contents.files:
+        shutil.copyfile(path, folder / SCENE)
+        return folder / SCENE
+    with _opened(path) as archive:
+        for info in archive.infolist():
+            _unpack_one(archive, info, folder)
+    scene = folder / contents.main
+    if not is_blend(scene):
+        raise InvalidSpec(f"{shown(contents.main)} is no Blender file, although it is called so.")
+    return scene
+
+
+def is_blend(path: Path) -> bool:
+    """Say whether a file begins as Blender's do: plain, or compressed by gzip or by Zstandard.
+
+    What lies within Zstandard is not looked at; Blender will.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(_BLEND))
+    if start.startswith(_GZIP):
+        return _unzipped_start(path) == _BLEND
+    return start == _BLEND or start.startswith(_ZSTD)
+
+
+def _unzipped_start(path: Path) -> bytes:
+    try:
+        with gzip.open(path) as file:
+            return file.read(len(_BLEND))
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+class _Careful(io.BufferedReader):
+    """A file whose table of contents is not read into memory where it is monstrous."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _DIRECTORY_BYTES:
+            raise zipfile.BadZipFile("its table of contents is too large")
+        return super().read(size)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    with _Careful(io.FileIO(path)) as file, _damage_told(), zipfile.ZipFile(file) as archive:
+        yield archive
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Turn what Python's reader raises on hostile bytes into a sentence."""
+    try:
+        yield
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, zlib.error) as error:
+        raise InvalidSpec(f"The zip archive is damaged: {error}.") from error
+
+
+def _contents(archive: zipfile.ZipFile, main: str, size_bytes: int) -> Contents:
+    infos = archive.infolist()
+    if len(infos) > MAX_ENTRIES:
+        raise InvalidSpec(f"The archive holds {len(infos)} files; {MAX_ENTRIES} are allowed.")
+    for info in infos:
+        _check(info)
+    _check_size(sum(info.file_size for info in infos), size_bytes)
+    files = [(name_of(info), info.file_size) for info in infos if not info.is_dir()]
+    _check_distinct([name for name, _ in files])
+    return Contents(_main([name for name, _ in files], main), tuple(files))
+
+
+def _check(info: zipfile.ZipInfo) -> None:
+    name = name_of(info)
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise InvalidSpec(f"{shown(name)} in the archive is a link or a device; put the file itself there.")
+    if info.flag_bits & _ENCRYPTED:
+        raise InvalidSpec(f"{shown(name)} in the archive is locked with a password; pack it without one.")
+    if info.compress_type not in _METHODS:
+        raise InvalidSpec(f"{shown(name)} is packed by a method that not every machine knows; use plain zip (Deflate).")
+
+
+def name_of(info: zipfile.ZipInfo) -> str:
+    """Return a checked path of plain parts within the archive; raises InvalidSpec."""
+    name = _decoded(info)
+    if not name.isprintable() or "\\" in name:
+        raise InvalidSpec(f"The name {shown(name)} in the archive has signs that file names should not have.")
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
+        raise InvalidSpec(f"{shown(name)} points out of the archive; pack the project's folder with relative paths.")
+    if len(name.encode()) > _MAX_PATH_BYTES or any(len(part.encode()) > _MAX_NAME_BYTES for part in path.parts):
+        raise InvalidSpec(f"The name {shown(name)} in the archive is too long.")
+    return str(path)
+
+
+def _decoded(info: zipfile.ZipInfo) -> str:
+    """Return the name as UTF-8. The finder of macOS writes it without the flag, and Python reads that as code page 437."""
+    if "\0" in info.orig_filename:
+        raise InvalidSpec(f"The name {shown(info.orig_filename)} in the archive has a zero byte.")
+    if info.flag_bits & _IS_UTF8:
+        return info.orig_filename
+    try:
+        return info.orig_filename.encode("cp437").decode("utf-8")
+    except UnicodeError as error:
+        raise InvalidSpec(
+            f"The name {shown(info.orig_filename)} in the archive is in an old encoding in which the scene would not"
+            " find it; use a packer that writes UTF-8, or plain letters."
+        ) from error
+
+
+def _check_size(unpacked_bytes: int, size_bytes: int) -> None:
+    if unpacked_bytes > MAX_UNPACKED_BYTES:
+        raise InvalidSpec(
+            f"The archive unpacks to {unpacked_bytes / GIB:.1f} GiB; {MAX_UNPACKED_BYTES // GIB} GiB are allowed."
+        )
+    if unpacked_bytes > max(SMALL_BYTES, MAX_RATIO * size_bytes):
+        raise InvalidSpec(f"The archive unpacks to {unpacked_bytes // max(1, size_bytes)} times its size: a zip bomb.")
+
+
+def _check_distinct(names: list[str]) -> None:
+    """Refuse two files of one name, also where only capitals differ, as other systems cannot tell them apart."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.casefold(), name)
+        if other is not name:
+            raise InvalidSpec(f"The archive holds {shown(name)} twice, as {shown(other)} too.")
+    for name in names:
+        for folder in PurePosixPath(name).parents:
+            if str(folder).casefold() in seen:
+                raise InvalidSpec(f"{shown(str(folder))} in the archive is a file and a folder at once.")
+
+
+def _main(names: list[str], wanted: str) -> str:
+    scenes = [name for name in names if _is_scene(PurePosixPath(name))]
+    if wanted:
+        if wanted not in scenes:
+            raise InvalidSpec(f"The archive holds no {shown(wanted)}; its scenes are {_listed(scenes)}.")
+        return wanted
+    if not scenes:
+        raise InvalidSpec("The archive holds no .blend file.")
+    if len(scenes) > 1:
+        raise InvalidSpec(f"The archive holds {len(scenes)} scenes; choose one with main: {_listed(scenes)}.")
+    return scenes[0]
+
+
+def _is_scene(path: PurePosixPath) -> bool:
+    """Say whether this is a scene; the finder of macOS packs a shadow of each file besides."""
+    return path.suffix.lower() == ".blend" and not path.name.startswith("._") and "__MACOSX" not in path.parts
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return (", ".join(map(shown, names[:10])) or "none") + more
+
+
+def _unpack_one(archive: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path) -> None:
+    target = folder / name_of(info)
+    if info.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # O_EXCL follows no link and overwrites nothing, should the folder not have been empty
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    with os.fdopen(descriptor, "wb") as file, archive.open(info) as packed:
+        shutil.copyfileobj(packed, file, 1 << 20)  # ZipFile hands out no more than the size that was checked

@@ -1,0 +1,109 @@
+"""The command line as people use it: real processes, a real farm in a folder, and a real server for it."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+GENOMES = Path(__file__).parents[1] / "genomes"
+CLEAN = {name: value for name, value in os.environ.items()
+         if not name.startswith("SHEEPFOLD_") and name not in {"DATABASE_URL", "BLOBS_URL", "PUBLIC_URL"}}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Return what it printed, line by line."""
+        return self.out.splitlines()
+
+
+def sheepfold(*words: object, said: str = "", **environment: str) -> Ended:
+    """Run a command of the command line to its end."""
+    command = [sys.executable, "-m", "sheepfold", *map(str, words)]
+    wide = CLEAN | {"COLUMNS": "120", "NO_COLOR": "1"} | environment
+    ended = subprocess.run(command, input=said, env=wide, capture_output=True, text=True, timeout=120, check=False)
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+@dataclass
+class Serving:
+    """A `sheepfold serve` that runs, its address and what it logged so far."""
+
+    process: "subprocess.Popen[str]"
+    url: str = ""
+    log: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Fold:
+    """A farm in a folder, and the words of its people."""
+
+    data: Path
+    folder: Path
+    served: list[Serving] = field(default_factory=list)
+
+    def do(self, *words: object, said: str = "") -> Ended:
+        """Run a command on the farm's folder."""
+        return sheepfold(*words, "--data", self.data, said=said)
+
+    def done(self, *words: object, said: str = "") -> str:
+        """Run a command that must succeed; returns what it printed."""
+        ended = self.do(*words, said=said)
+        assert (ended.status, "Traceback" in ended.err) == (0, False), ended
+        return ended.out
+
+    def genome(self, name: str = "r1.flam3") -> Path:
+        """Return a genome's file."""
+        return GENOMES / name
+
+    def key(self, account: str, machine: str, role: str = "artist") -> str:
+        """Return a new key of a new account's machine."""
+        self.done("account", "add", account, "--role", role, "--password-stdin", said="correct horse\n")
+        return self.done("key", "add", account, machine, "--bare")
+
+    def serve(self, *words: str) -> Serving:
+        """Start a server of the farm on a free port."""
+        command = [sys.executable, "-m", "sheepfold", "serve", "--data", str(self.data), "--port", "0", *words]
+        process = subprocess.Popen(command, env=CLEAN, stderr=subprocess.PIPE, text=True)
+        serving = Serving(process)
+        self.served.append(serving)
+        for line in process.stderr:
+            serving.log.append(line)
+            if found := re.search(r"listening=(\S+)", line):
+                serving.url = found[1]
+                break
+        assert serving.url, serving.log
+        threading.Thread(target=lambda: serving.log.extend(process.stderr), daemon=True).start()
+        return serving
+
+    def end(self) -> None:
+        """End the servers that were started."""
+        for serving in self.served:
+            if serving.process.poll() is None:
+                serving.process.terminate()
+            serving.process.wait(30)
+
+
+@pytest.fixture
+def run():
+    return sheepfold
+
+
+@pytest.fixture
+def fold(tmp_path: Path) -> Iterator[Fold]:
+    made = Fold(tmp_path / "farm", tmp_path)
+    yield made
+    made.end()

@@ -1,0 +1,99 @@
+"""What the worker's tests share: a farm that is a folder, worker processes, and a way to wait."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from folder_farm import ABILITIES, FolderFarm, FolderLink  # noqa: E402
+
+from sheepfold.worker import backoff, machine, steps  # noqa: E402
+from sheepfold.worker.folder import WorkFolder  # noqa: E402
+from sheepfold.worker.stopping import Stop  # noqa: E402
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> FolderFarm:
+    return FolderFarm(tmp_path / "farm")
+
+
+@pytest.fixture
+def wait_for() -> Callable[[Callable[[], object]], None]:
+    """Return a function that waits until something is so; the test's own time limit ends it."""
+
+    def wait(is_so: Callable[[], object]) -> None:
+        while not is_so():
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make all pauses short; the rules stay."""
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(backoff, "LONGEST_PAUSE_S", 0.05)
+
+
+class Worker:
+    """A worker in this process, run to its end."""
+
+    def __init__(self, folder: Path, link: FolderLink) -> None:
+        self.folder = folder
+        self.link = link
+        self.stop = Stop()
+
+    def run(self, *, once: bool = True, load_limit: float | None = None) -> steps.End:
+        options = machine.Options("folder://", "", folder=self.folder, rules=steps.Rules(once, load_limit))
+        with WorkFolder(self.folder, "a farm") as desks:
+            return machine.work(self.link, ABILITIES, desks, self.stop, options)
+
+    def desks(self) -> list[Path]:
+        return list((self.folder / "tasks").iterdir())
+
+
+@pytest.fixture
+def worker(farm: FolderFarm, tmp_path: Path) -> Worker:
+    return Worker(tmp_path / "work", FolderLink(farm))
+
+
+@pytest.fixture
+def start(farm: FolderFarm, tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Return a function that starts a worker's process for the farm, in the same folder each time."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*words: str) -> "subprocess.Popen[str]":
+        program = str(Path(__file__).parent / "folder_farm.py")
+        argv = [sys.executable, program, str(farm.path), str(tmp_path / "work"), *words]
+        with (tmp_path / "worker.log").open("a") as log:
+            started.append(subprocess.Popen(argv, stderr=log, text=True))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def running() -> Callable[[str], list[psutil.Process]]:
+    """Return a function that finds living processes by what stands in their command line or environment."""
+
+    def find(mark: str) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter(["pid"]):
+            try:
+                words = [*process.cmdline(), *process.environ().values()]
+                if process.status() != psutil.STATUS_ZOMBIE and any(mark in word for word in words):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    return find
