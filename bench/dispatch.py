@@ -15,7 +15,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +73,11 @@ def _measure(kind: str, protocol: str, asked: argparse.Namespace) -> None:
         least = bare(url, folder, picture, min(BARE_CYCLES, asked.tasks // 4))
         with _served(folder, url, with_house=asked.house) as (server, port):
             secrets = [_session(port, key) for key in keys] if protocol == "rest" else [uuid.uuid4().hex for _ in keys]
-            orders = Orders(port, protocol, secrets, asked.warm_up, asked.seconds, str(folder / "picture.png"))
+            orders = Orders(port, protocol, secrets, asked.seconds, str(folder / "picture.png"))
+            _driven(replace(orders, seconds=asked.warm_up), server)
             measured, spent = _driven(orders, server)
-    rate = measured["cycles_per_s"]
-    print(f"{kind} over {protocol}: {rate:.0f} cycles/s of {len(measured['claims_s'])}\n"
+    rate = measured["cycles"] / asked.seconds
+    print(f"{kind} over {protocol}: {rate:.0f} cycles/s\n"
           f"    claim   {latencies(measured['claims_s'])}\n"
           f"    upload  {latencies(measured['uploads_s'])}\n"
           f"    processor time of a cycle: {', '.join(f'{who} {time_ms:.2f} ms' for who, time_ms in spent.items())}\n"
@@ -156,6 +157,7 @@ def _spent(server: psutil.Process) -> dict[str, float]:
     """Return the seconds of processor that the server and its children have used so far."""
     times = [(process.cpu_times().user + process.cpu_times().system) for process in server.children(recursive=True)]
     own = server.cpu_times()
+    if os.environ.get("SPLIT"): print("server user,sys", own.user, own.system)
     return {"server": own.user + own.system, "its children": sum(times) + own.children_user + own.children_system}
 
 

@@ -42,13 +42,29 @@ class Settings:
     chore_term_s: int = 60
     """How long a chore is its house's own without a sign of life; then another house, or the next one, does it."""
     chore_attempts: int = 3
+    sheepit_lease_term_s: int = 1020
+    """How long a lease lasts on SheepIt's wire after the last sign of life: clients are silent for up to 17 minutes."""
+    sheepit_max_period_s: int = 800
+    """How often SheepIt's clients are told to show a sign of life; those since 2019-09 ignore it."""
+    sheepit_min_version: str = ""
+    """The oldest version of a SheepIt client that may log in, such as 5.0; empty for all."""
+    sheepit_seed_statuses: bool = False
+    """Whether the oldest SheepIt clients get the documented statuses 300, 301 and 304, on which they never work again."""
+    sheepit_awaiting_uploads: int = 3
+    """How many rendered frames of a session may await their upload when it asks for the next task."""
 
 
 def settings_for(data: Path, environment: Mapping[str, str]) -> Settings:
-    """Return the settings of the farm in a data folder, overridden by DATABASE_URL, BLOBS_URL and PUBLIC_URL."""
+    """Return the settings of the farm in a data folder, as the environment overrides them.
+
+    DATABASE_URL, BLOBS_URL and PUBLIC_URL name places; SHEEPIT_MIN_VERSION and SHEEPIT_SEED_STATUSES=1 are
+    `sheepit_min_version` and `sheepit_seed_statuses`.
+    """
     return Settings(
         data=data.absolute(),
         database_url=environment.get("DATABASE_URL", ""),
         blobs_url=environment.get("BLOBS_URL", ""),
         public_url=environment.get("PUBLIC_URL", "").rstrip("/"),
+        sheepit_min_version=environment.get("SHEEPIT_MIN_VERSION", ""),
+        sheepit_seed_statuses=environment.get("SHEEPIT_SEED_STATUSES", "") == "1",
     )

@@ -9,8 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from sheepfold.model.matching import Abilities, Program
+from sheepfold.protocols.electricsheep.client import ElectricSheepLink
+from sheepfold.protocols.link import Figures
+
+SIDE = 32
+FLAMES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("flam3", "3.1.1")}))
 GENOMES = Path(__file__).parents[1] / "genomes"
 CLEAN = {name: value for name, value in os.environ.items()
          if not name.startswith("SHEEPFOLD_") and name not in {"DATABASE_URL", "BLOBS_URL", "PUBLIC_URL"}}
@@ -72,7 +80,20 @@ class Fold:
     def key(self, account: str, machine: str, role: str = "artist") -> str:
         """Return a new key of a new account's machine."""
         self.done("account", "add", account, "--role", role, "--password-stdin", said="correct horse\n")
-        return self.done("key", "add", account, machine, "--bare")
+        return self.done("key", "add", account, machine, "--bare").strip()
+
+    def paint_all(self, url: str, nick: str, key: str) -> int:
+        """Be a screensaver that paints every frame that the farm has, instead of rendering; returns how many."""
+        painted = 0
+        picture = self.folder / "picture.png"
+        with ElectricSheepLink(url, nick, key, self.folder / "screensaver", "test/1") as link:
+            link.open(FLAMES)
+            while work := link.claim(FLAMES):
+                pixels = np.random.default_rng(work.frame).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(picture)
+                link.submit(work, picture, Figures())
+                painted += 1
+        return painted
 
     def serve(self, *words: str) -> Serving:
         """Start a server of the farm on a free port."""

@@ -21,7 +21,7 @@ def test_without_words_it_says_what_it_can_do(run):
         ended = run(*words)
         assert ended.status == 0
         assert ended.lines[0].startswith("Usage: sheepfold [--verbose] COMMAND")
-        assert all(re.search(rf"^ +{name}  +\w.*\.$", ended.out, re.MULTILINE) for name in COMMANDS)
+        assert all(re.search(rf"^ +{name}  +\w.*\. *$", ended.out, re.MULTILINE) for name in COMMANDS)
 
 
 def test_its_help_fits_a_narrow_terminal(run):

@@ -11,11 +11,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from folder_farm import ABILITIES, FolderFarm, FolderLink  # noqa: E402
+from folder_farm import ABILITIES, FolderFarm, FolderLink
 
-from sheepfold.worker import backoff, machine, steps  # noqa: E402
-from sheepfold.worker.folder import WorkFolder  # noqa: E402
-from sheepfold.worker.stopping import Stop  # noqa: E402
+from sheepfold.worker import backoff, machine, steps
+from sheepfold.worker.folder import WorkFolder
+from sheepfold.worker.stopping import Stop
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ class FolderLink:
         self._reach()
         (self.farm.path / "opened" / f"{time.monotonic_ns()}.json").write_text(abilities.canonical())
 
-    def claim(self, abilities: Abilities) -> Work | None:
+    def claim(self, abilities: Abilities, *, may_wait: bool = True) -> Work | None:
         self._reach()
         for path in sorted((self.farm.path / "open").glob("*.json")):
             told = json.loads(path.read_text())

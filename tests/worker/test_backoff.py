@@ -14,7 +14,7 @@ def test_a_pause_without_a_wish_is_bounded(attempt: int, chance: float) -> None:
 
 
 @given(attempts, wishes, chances)
-def test_a_pause_is_never_shorter_than_the_farms_wish_up_to_an_hour(attempt: int, wish: int | None, chance: float) -> None:
+def test_no_pause_is_shorter_than_the_farms_wish_up_to_an_hour(attempt: int, wish: int | None, chance: float) -> None:
     pause = backoff_s(attempt, wish, chance)
     assert pause >= min(wish or 0, LONGEST_WISH_S)
     assert pause <= max(LONGEST_PAUSE_S, LONGEST_WISH_S * 1.25)

@@ -104,7 +104,8 @@ def test_two_workers_never_share_a_folder(tmp_path: Path) -> None:
     with WorkFolder(tmp_path, "a farm"):
         with pytest.raises(Conflict, match="Another worker"), WorkFolder(tmp_path, "a farm"):
             pass
-        program = f"from pathlib import Path; from sheepfold.worker.folder import *\nWorkFolder(Path({str(tmp_path)!r}), '').__enter__()"
+        program = "from pathlib import Path\nfrom sheepfold.worker.folder import WorkFolder\n"
+        program += f"WorkFolder(Path({str(tmp_path)!r}), '').__enter__()"
         other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
         assert "Another worker" in other.stderr
     with WorkFolder(tmp_path, "a farm"):

@@ -50,6 +50,11 @@ def rendering(running: Running, tmp_path: Path) -> list[psutil.Process]:
     return [one for one in running(str(tmp_path / "work")) if one.name() == "flam3-animate"]
 
 
+def finished(worker: Any) -> list[Path]:
+    """Return what was rendered and waits for the farm."""
+    return list((worker.folder / "tasks").glob("*/outcome.json"))
+
+
 def test_once_renders_all_and_ends(worker: Any, farm: FolderFarm) -> None:
     farm.order(3)
     assert worker.run() == End()
@@ -113,7 +118,7 @@ def test_nothing_is_lost_while_the_farm_is_away(
     farm.order(2)
     farm.set("hold")
     farm_goes(
-        (lambda: farm.is_set("uploading"), lambda: (farm.set("away"), farm.clear("hold"))),
+        (lambda: len(finished(worker)) == 2, lambda: (farm.set("away"), farm.clear("hold"))),
         (lambda: "undelivered" in caplog.text, lambda: farm.clear("away")),
     )
     assert worker.run(once=True) == End()
@@ -127,9 +132,8 @@ def test_the_next_task_is_rendered_while_a_picture_is_uploaded_and_at_most_three
     farm.order(5)
     farm.set("hold")
     seen: list[int] = []
-    finished = lambda: list((worker.folder / "tasks").glob("*/outcome.json"))  # noqa: E731
     farm_goes(
-        (lambda: len(finished()) == deliveries.MOST_WAITING, lambda: threading.Event().wait(0.5)),
+        (lambda: len(finished(worker)) == deliveries.MOST_WAITING, lambda: threading.Event().wait(0.5)),
         (lambda: True, lambda: (seen.append(len(farm.names("open"))), farm.clear("hold"))),
     )
     assert worker.run() == End()

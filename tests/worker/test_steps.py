@@ -46,7 +46,7 @@ reached: Counter[str] = Counter()
 
 @settings(max_examples=200)
 @given(st.data(), st.booleans())
-def test_the_rules_hold_on_every_way_a_worker_can_go(data: st.DataObject, once: bool) -> None:  # noqa: FBT001
+def test_the_rules_hold_on_every_way_a_worker_can_go(data: st.DataObject, once: bool) -> None:
     rules = Rules(once=once)
     state, step = after(State(), Started(), rules, 0.5)
     for _ in range(40):

@@ -1,8 +1,10 @@
 import os
 import signal
+import threading
 
 import pytest
 
+from sheepfold.worker import stopping
 from sheepfold.worker.stopping import Stop, run_until_done
 
 
@@ -50,6 +52,21 @@ def test_signals_become_wishes_and_handlers_come_back() -> None:
 
     run_until_done(deed, stop)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_an_urgent_stop_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "URGENT_S", 0.1)
+    stop, never = Stop(), threading.Event()
+
+    def deed() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        stop.pause(1000)
+        os.kill(os.getpid(), signal.SIGTERM)
+        never.wait(20)
+
+    run_until_done(deed, stop)
+    assert stop.is_urgent
+    never.set()
 
 
 def test_what_goes_wrong_comes_back() -> None:

@@ -11,8 +11,9 @@ from sheepfold.cli.options import DataOption, farm_in
 from sheepfold.farm import accounts, browse
 from sheepfold.model.accounts import Role
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 PASSWORD_LENGTH = 8
+_Name = Annotated[str, typer.Argument(metavar="NAME")]
 _RoleOption = Annotated[Role, typer.Option(help="Volunteers render, artists order too, owners do everything.")]
 _StdinOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
@@ -23,7 +24,7 @@ def account() -> None:
 
 
 @app.command()
-def add(name: str, data: DataOption, role: _RoleOption = Role.ARTIST, password_stdin: _StdinOption = False) -> None:
+def add(name: _Name, data: DataOption, role: _RoleOption = Role.ARTIST, password_stdin: _StdinOption = False) -> None:
     """Add the account NAME; without --password-stdin the password is asked for."""
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")

@@ -8,7 +8,7 @@ from sheepfold.cli.options import DataOption, farm_in
 from sheepfold.farm.checkup import check
 from sheepfold.worker.sandbox import sandbox_warning
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 
 @app.command()

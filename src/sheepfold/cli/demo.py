@@ -22,7 +22,7 @@ from sheepfold.protocols.electricsheep.client import ElectricSheepLink
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.client import FarmClient
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 FRAMES = 20
 SIZE = (400, 296)
 QUALITY = 30

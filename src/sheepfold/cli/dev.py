@@ -20,7 +20,7 @@ from sheepfold.protocols import registry
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable, Figures, Link, Work
 from sheepfold.protocols.rest.client import FarmClient
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 SOURCE = Path(__file__).resolve().parents[1]
 JOBS_AT_LEAST = 2
 """As long as fewer jobs than this are running, another one is ordered."""

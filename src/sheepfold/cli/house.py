@@ -8,7 +8,7 @@ import typer
 from sheepfold.app import house_kept
 from sheepfold.cli.options import DataOption, farm_in
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 
 @app.command()

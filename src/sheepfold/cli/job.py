@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from sheepfold.cli.ids import IdArgument
 from sheepfold.cli.office import (
     AccountOption,
     FolderOption,
@@ -16,10 +17,11 @@ from sheepfold.cli.office import (
     download_all,
     open_office,
 )
+from sheepfold.cli.plain import plain, plain_console
 from sheepfold.model.jobs import JobState
 from sheepfold.protocols.rest import wire
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 
 
 @app.callback()
@@ -33,21 +35,21 @@ def list_jobs(server: ServerOption = "", key: KeyOption = "", data: FolderOption
     table = Table("job", "kind", "title", "state", "done", "failed", "of", box=None, padding=(0, 2, 0, 0))
     with open_office(server, key, data) as office:
         for one in office.jobs().jobs:
-            table.add_row(str(one.id), one.kind, one.title, one.state, str(one.tasks_done), str(one.tasks_failed),
-                          str(one.tasks_total))
-    Console().print(table)
+            counts = (str(one.tasks_done), str(one.tasks_failed), str(one.tasks_total))
+            table.add_row(str(one.id), one.kind, plain(one.title), one.state, *counts)
+    plain_console().print(table)
 
 
 @app.command()
-def show(job_id: int, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None) -> None:
+def show(job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None) -> None:
     """Show the job ID: its tasks, and what it was made into."""
     with open_office(server, key, data) as office:
-        _print_job(Console(), office.job(job_id))
+        _print_job(plain_console(), office.job(job_id))
 
 
 @app.command()
 def wait(
-    job_id: int,
+    job_id: IdArgument,
     timeout: Annotated[float | None, typer.Option(help="Seconds; exit 3 when they are over.")] = None,
     server: ServerOption = "",
     key: KeyOption = "",
@@ -67,7 +69,7 @@ def wait(
 
 @app.command()
 def download(
-    job_id: int,
+    job_id: IdArgument,
     folder: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False)],
     server: ServerOption = "",
     key: KeyOption = "",
@@ -81,7 +83,11 @@ def download(
 
 @app.command()
 def cancel(
-    job_id: int, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None, account: AccountOption = ""
+    job_id: IdArgument,
+    server: ServerOption = "",
+    key: KeyOption = "",
+    data: FolderOption = None,
+    account: AccountOption = "",
 ) -> None:
     """Cancel the job ID; pictures that are being rendered may still come in, and are paid."""
     with open_office(server, key, data, account) as office:
@@ -91,7 +97,7 @@ def cancel(
 def _print_job(console: Console, one: wire.JobDetail) -> None:
     failures = f", {one.tasks_failed} failed" if one.tasks_failed else ""
     counts = f"{one.tasks_done} of {one.tasks_total} done{failures}"
-    console.print(f"Job {one.id}: {one.title} ({one.kind}, {one.account}), {one.state}, {counts}", markup=False)
+    console.print(f"Job {one.id}: {plain(one.title)} ({one.kind}, {one.account}), {one.state}, {counts}")
     if one.sheep is not None:
         ends = "a loop" if one.sheep.first == one.sheep.last else f"an edge from {one.sheep.first} to {one.sheep.last}"
         console.print(f"Sheep {one.sheep.generation}.{one.sheep.number}, {ends}, rated {one.sheep.rating}")
@@ -100,4 +106,4 @@ def _print_job(console: Console, one: wire.JobDetail) -> None:
         tasks.add_row(str(task.id), str(task.frame), str(task.part), task.state, str(task.active_leases))
     console.print(tasks)
     for product in one.products:
-        console.print(f"{product.name}  {product.size_bytes:,} bytes  {product.media_type}", markup=False)
+        console.print(f"{product.name}  {product.size_bytes:,} bytes  {product.media_type}")

@@ -9,8 +9,9 @@ from sheepfold.farm import accounts
 from sheepfold.farm.accounts import NewKey
 from sheepfold.model.accounts import Scope
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 
+_Machine = Annotated[str, typer.Argument(metavar="MACHINE")]
 _WORDS = """\
 {key}
 
@@ -29,8 +30,8 @@ def key() -> None:
 
 @app.command()
 def add(
-    account: str,
-    machine: str,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT")],
+    machine: _Machine,
     data: DataOption,
     scope: Annotated[Scope | None, typer.Option(help="What it opens; volunteers' keys are for work alone.")] = None,
     server: Annotated[str, typer.Option(help="The farm's address, for the words that are printed.")] = "http://127.0.0.1:8000",
@@ -49,7 +50,7 @@ def words(made: NewKey, server: str) -> str:
 
 
 @app.command()
-def revoke(machine: str, data: DataOption) -> None:
+def revoke(machine: _Machine, data: DataOption) -> None:
     """Revoke every key of MACHINE."""
     with farm_in(data) as farm:
         count = accounts.revoke_keys(farm, machine)

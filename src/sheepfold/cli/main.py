@@ -48,7 +48,9 @@ def main() -> None:
         sys.exit(_explain(words))
     _log_to_stderr(level)
     try:
-        importlib.import_module(COMMANDS[words[0]].module).app(words[1:], prog_name=f"sheepfold {words[0]}")
+        app = importlib.import_module(COMMANDS[words[0]].module).app
+        app.pretty_exceptions_enable = False  # a server's log wants plain tracebacks
+        app(words[1:], prog_name=f"sheepfold {words[0]}")
     except (SheepfoldError, FarmUnreachable, FarmRefused, FarmProblem) as error:
         print(f"sheepfold: {error}", file=sys.stderr)  # noqa: T201 -- an error's place
         sys.exit(1)

@@ -11,9 +11,11 @@ from sheepfold.cli.office import AccountOption, FolderOption, KeyOption, ServerO
 from sheepfold.model.errors import InvalidSpec
 from sheepfold.model.jobs import Terms
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 
-_File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
+_Genome = Annotated[Path, typer.Argument(metavar="GENOME", exists=True, dir_okay=False)]
+_Genome2 = Annotated[Path | None, typer.Argument(metavar="GENOME2", exists=True, dir_okay=False)]
+_Project = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
 _Title = Annotated[str, typer.Option(help="A name for people to know it by.")]
 _Priority = Annotated[int, typer.Option(min=-100, max=100, help="Higher goes first.")]
 _Quorum = Annotated[int, typer.Option(min=1, max=5, help="How many machines must make the same picture.")]
@@ -26,8 +28,8 @@ def order() -> None:
 
 @app.command()
 def flame(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
-    genome: _File,
-    genome2: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False)] = None,
+    genome: _Genome,
+    genome2: _Genome2 = None,
     frames: Annotated[int, typer.Option(min=1, max=2000, help="How many frames the film has.")] = 160,
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels.")] = "800x592",
     quality: Annotated[float, typer.Option(min=0.1, max=10_000, help="Samples a pixel.")] = 50,
@@ -57,7 +59,7 @@ def flame(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each
 
 @app.command()
 def blender(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
-    file: _File,
+    file: _Project,
     frames: Annotated[str, typer.Option(help="Which, such as 1-250 or 1,5,9.")] = "1",
     step: Annotated[int | None, typer.Option(min=1, help="Only each STEPth of them.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Instead of the scene's own.")] = None,
@@ -77,7 +79,7 @@ def blender(  # noqa: PLR0913, PLR0917 -- these are the options of a command, ea
 
 @app.command()
 def screenshot(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
-    url: str,
+    url: Annotated[str, typer.Argument(metavar="URL")],
     browser: Annotated[str, typer.Option(help="Which, such as chromium,firefox or firefox 115.")] = "firefox",
     width: Annotated[str, typer.Option(help="How wide in pixels, such as 390,1024.")] = "1024",
     bpp: Annotated[int | None, typer.Option(min=1, max=32, help="Colour depth in bits a pixel.")] = None,

@@ -1,5 +1,6 @@
 """`sheepfold serve`: one process that is the farm."""
 
+import ssl
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +11,8 @@ from sheepfold.app import Listening, serve
 from sheepfold.certificate import ensure_certificate
 from sheepfold.cli.options import DataOption, farm_in
 
-app = typer.Typer()
-_Pem = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE")]
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+_Pem = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE", help="In PEM; both or none.")]
 
 
 @app.command()
@@ -31,7 +32,16 @@ def serve_farm(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
     """
     if (tls_cert is None) is not (tls_key is None):
         raise typer.BadParameter("--tls-cert and --tls-key belong together.")
+    if tls_cert is not None and tls_key is not None:
+        _check_certificate(tls_cert, tls_key)
     if tls_port is not None and tls_cert is None:
         tls_cert, tls_key = ensure_certificate(data / "tls", host, int(time.time()))
     with farm_in(data) as farm:
         serve(farm, Listening(host, port, tls_port, tls_cert, tls_key), with_house=not no_house)
+
+
+def _check_certificate(cert: Path, key: Path) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
+    except (ssl.SSLError, OSError) as error:
+        raise typer.BadParameter(f"{cert} and {key} are no certificate and its key: {error}.") from error

@@ -6,13 +6,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sheepfold.cli.ids import IdArgument
 from sheepfold.cli.options import DataOption, farm_in
+from sheepfold.cli.plain import plain, plain_console
 from sheepfold.farm import browse
 from sheepfold.farm.browse import Story
 from sheepfold.farm.dispatch import open_blob
 from sheepfold.model.tasks import TaskId
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 
 
 @app.callback()
@@ -21,9 +23,9 @@ def story() -> None:
 
 
 @app.command()
-def task(task_id: int, data: DataOption) -> None:
+def task(task_id: IdArgument, data: DataOption) -> None:
     """Tell the story of the task ID: its leases, results, verdicts, credit, and what its clients told and logged."""
-    console = Console()
+    console = plain_console()
     with farm_in(data) as farm:
         told = browse.story(farm, TaskId(task_id))
         _print_story(console, told)
@@ -31,24 +33,24 @@ def task(task_id: int, data: DataOption) -> None:
             if lease.log is not None:
                 console.rule(f"log of lease {lease.lease_id}")
                 log = b"".join(open_blob(farm, lease.log).chunks)
-                console.print(log.decode("utf-8", "replace"), markup=False, highlight=False)
+                console.print(plain(log.decode("utf-8", "replace")), soft_wrap=True)
 
 
 def _print_story(console: Console, told: Story) -> None:
     place = f"frame {told.task.frame}" + (f", part {told.task.part}" if told.task.part else "")
-    heading = f"Task {told.task.id}: {place} of job {told.job.id} ({told.job.title}), {told.task.state}\n"
-    console.print(heading, markup=False)
+    heading = f"Task {told.task.id}: {place} of job {told.job.id} ({plain(told.job.title)}), {told.task.state}\n"
+    console.print(heading)
     events = Table("when", "what", "detail", box=None, padding=(0, 2, 0, 0))
     for event in told.events:
         detail = ", ".join(f"{name} {value}" for name, value in event.detail.items())
-        events.add_row(_clock(event.at), event.what, detail)
+        events.add_row(_clock(event.at), event.what, plain(detail))
     console.print(events)
     heads = ("lease", "machine", "account", "protocol", "state", "granted", "told")
     leases = Table(*heads, box=None, padding=(0, 2, 0, 0))
     for lease in told.leases:
         figures = ", ".join(f"{name} {value}" for name, value in lease.figures.items())
         leases.add_row(str(lease.lease_id), lease.machine, lease.account, lease.protocol,
-                       f"{lease.state} {lease.reason}".strip(), _clock(lease.granted_at), figures)
+                       plain(f"{lease.state} {lease.reason}".strip()), _clock(lease.granted_at), plain(figures))
     console.print(leases)
 
 

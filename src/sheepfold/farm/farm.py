@@ -4,7 +4,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,23 +40,24 @@ class Farm:
 
 
 @contextmanager
-def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] | None = None) -> Iterator[Farm]:
-    """Open a farm in its data folder, made where it is missing, and close it at the end."""
+def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] | None = None,
+              inspector: Inspector | None = None) -> Iterator[Farm]:
+    """Open a farm in its data folder, made where it is missing, and close it at the end.
+
+    `now` is the clock, the system's by default. An inspector that is handed over stays open, and may serve several
+    farms.
+    """
     clock = now or (lambda: int(time.time()))
     spool_folder = settings.data / "spool"
     spool_folder.mkdir(parents=True, exist_ok=True)
-    db = open_database(settings.database_url, settings.data)
-    inspector = Inspector(
-        settings.inspection_processes,
-        deadline_s=settings.inspection_deadline_s,
-        memory_mib=settings.inspection_memory_mib,
-    )
-    try:
+    with ExitStack() as closing:
+        db = open_database(settings.database_url, settings.data)
+        closing.callback(db.close)
         yield Farm(
             settings=settings,
             db=db,
             blobs=open_blobs(settings.blobs_url or settings.data / "blobs", spool_folder),
-            inspector=inspector,
+            inspector=inspector or closing.enter_context(_own_inspector(settings)),
             anonymous=db.write(lambda tx: _ensure_anonymous(tx, clock())),
             needs=NeedsIndex(db),
             verifiers=verifiers,
@@ -64,9 +65,14 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
             token=lambda: secrets.token_hex(16),
             spool_folder=spool_folder,
         )
-    finally:
-        inspector.close()
-        db.close()
+
+
+def _own_inspector(settings: Settings) -> Inspector:
+    return Inspector(
+        settings.inspection_processes,
+        deadline_s=settings.inspection_deadline_s,
+        memory_mib=settings.inspection_memory_mib,
+    )
 
 
 def _ensure_anonymous(tx: Tx, now: int) -> Account:

@@ -18,7 +18,7 @@ class NeedsIndex:
         self._db = db
         self._lock = threading.Lock()
         self._newest = -1
-        self._satisfied: OrderedDict[str, tuple[int, ...]] = OrderedDict()
+        self._satisfied: OrderedDict[Abilities, tuple[int, ...]] = OrderedDict()
 
     def satisfied_by(self, abilities: Abilities) -> tuple[int, ...]:
         """Return the ids of all needs that these abilities satisfy.
@@ -26,17 +26,16 @@ class NeedsIndex:
         New needs come with an order, of this server or another one: that nothing was added is one look at an index.
         """
         newest = self._db.read(lane_rows.newest_needs_id)
-        key = abilities.canonical()
         with self._lock:
             if newest != self._newest:
                 self._satisfied.clear()
                 self._newest = newest
-            if (known := self._satisfied.get(key)) is not None:
-                self._satisfied.move_to_end(key)
+            if (known := self._satisfied.get(abilities)) is not None:
+                self._satisfied.move_to_end(abilities)
                 return known
         found = tuple(row.id for row in self._db.read(lane_rows.all_needs) if satisfies(abilities, row.needs))
         with self._lock:
-            self._satisfied[key] = found
+            self._satisfied[abilities] = found
             if len(self._satisfied) > REMEMBERED:
                 self._satisfied.popitem(last=False)
         return found

@@ -127,7 +127,7 @@ def _judged(task: Task) -> Task:
     winner = _winner(task)
     if winner is not None:
         return _with_verdicts(task, lambda result: _verdict_against(result, winner))
-    if task.state is TaskState.FAILED or _is_spent(task):
+    if task.state is TaskState.FAILED or _is_spent(task) or _is_abandoned(task):
         lonely = "No other machine made the same."
         return _with_verdicts(task, lambda result: (Verdict.INVALID, result.reason or lonely))
     return task
@@ -170,18 +170,27 @@ def _is_spent(task: Task) -> bool:
     return task.state is TaskState.OPEN and _attempts_used(task) >= task.max_attempts and not _active(task)
 
 
+def _is_abandoned(task: Task) -> bool:
+    return task.state is TaskState.CANCELED and not _active(task)
+
+
 def _attempts_used(task: Task) -> int:
     """Count what went wrong: failed leases, invalid results, blank ones, and voices outside the largest party."""
     failed = sum(lease.state is LeaseState.FAILED for lease in task.leases)
     invalid = sum(result.verdict is Verdict.INVALID for result in task.results)
     doubtful = sum(result.is_doubtful for result in task.results if result.verdict is Verdict.PENDING)
-    dissent = len(_countable(task)) - _best_support(task)
+    voices = _voices(task)
+    dissent = sum(voices) - max(voices, default=0)
     return failed + invalid + doubtful + dissent
 
 
 def _best_support(task: Task) -> int:
-    parties = _parties(_countable(task)).values()
-    return max((len({result.machine_id for result in party}) for party in parties), default=0)
+    return max(_voices(task), default=0)
+
+
+def _voices(task: Task) -> list[int]:
+    """Return how many machines speak for each party; what one of them sent twice, the first time late, counts once."""
+    return [len({result.machine_id for result in party}) for party in _parties(_countable(task)).values()]
 
 
 def _countable(task: Task) -> list[Result]:

@@ -85,7 +85,7 @@ class Abilities:
         plain = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(self).items()
                  if name not in {"renderers", "browsers"}}
         for name in ("renderers", "browsers"):
-            plain[name] = sorted(f"{p.name} {p.version}" for p in getattr(self, name))
+            plain[name] = sorted([p.name, p.version] for p in getattr(self, name))  # names may hold blanks
         return json.dumps(plain, sort_keys=True, separators=(",", ":"))
 
 

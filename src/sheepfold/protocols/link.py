@@ -65,8 +65,8 @@ class Link(Protocol):
         """Introduce the machine; called once at the start, and again after FarmUnreachable."""
         ...
 
-    def claim(self, abilities: Abilities) -> Work | None:
-        """Ask for a task; None when there is nothing to do."""
+    def claim(self, abilities: Abilities, *, may_wait: bool = True) -> Work | None:
+        """Ask for a task; None when there is nothing to do, at once or, where the wire can, after some waiting."""
         ...
 
     def fetch_task_input(self, work: Work, target: Path) -> bool:

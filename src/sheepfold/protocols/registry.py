@@ -31,7 +31,7 @@ PROTOCOLS: dict[str, Row] = {
         link="sheepfold.protocols.electricsheep.client:open_link",
         verifiers="sheepfold.protocols.electricsheep.credentials:key_verifiers",
     ),
-    "sheepit": Row(),
+    "sheepit": Row(routes="sheepfold.protocols.sheepit.endpoints:routes"),
     "browsershots": Row(),
 }
 

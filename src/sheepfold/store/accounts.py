@@ -14,6 +14,9 @@ from sheepfold.store.database import Tx
 
 _ACCOUNT = select(*schema.accounts.c["id", "name", "role", "weight"])
 _MACHINE = select(*schema.machines.c["id", "account_id", "name", "last_seen_at"])
+# by uq_machines_name
+_MACHINE_NAMED = text("SELECT id, account_id, name, last_seen_at FROM machines WHERE name = :name")
+_SUSPENDED_AT = text("SELECT suspended_at FROM machines WHERE id = :machine_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def ensure_machine(tx: Tx, account_id: AccountId, name: str, now: int) -> Machin
 
 def find_machine(tx: Tx, name: str) -> Machine | None:
     """Return the machine of a name, or None."""
-    row = tx.execute(_MACHINE.where(schema.machines.c.name == name)).one_or_none()
+    row = tx.execute(_MACHINE_NAMED, {"name": name}).one_or_none()
     return None if row is None else _machine(row)
 
 
@@ -101,8 +104,7 @@ def suspend_machine(tx: Tx, machine_id: MachineId, now: int | None) -> None:
 
 def is_suspended(tx: Tx, machine_id: MachineId) -> bool:
     """Say whether a machine may not work."""
-    query = select(schema.machines.c.suspended_at).where(schema.machines.c.id == machine_id)
-    return tx.execute(query).scalar_one() is not None
+    return tx.execute(_SUSPENDED_AT, {"machine_id": machine_id}).scalar_one() is not None
 
 
 def add_key(tx: Tx, machine_id: MachineId, scope: Scope, verifiers: Iterable[tuple[str, str]], now: int) -> int:

@@ -9,9 +9,9 @@ row is hot.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
-from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy import TextClause, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.jobs import JobId
@@ -80,27 +80,42 @@ def _claim_in(tx: Tx, claimant: Claimant, lane: _Lane, now: int) -> Granted | No
 
 
 def _best_lanes(tx: Tx, account_id: AccountId, needs_ids: tuple[int, ...], seen: list[int]) -> list[_Lane]:
-    rows = tx.execute(_lanes_query(len(needs_ids)), {"account_id": account_id, "seen": seen}
-                      | {f"needs_{n}": needs_id for n, needs_id in enumerate(needs_ids)})
+    rows = tx.execute(_lanes_query(len(needs_ids), len(seen)), {"account_id": account_id}
+                      | {f"needs_{n}": needs_id for n, needs_id in enumerate(needs_ids)}
+                      | {f"seen_{n}": lane_id for n, lane_id in enumerate(seen)})
     return [_Lane(row.id, row.weight) for row in rows]
 
 
-@cache
-def _lanes_query(needs_count: int) -> TextClause:
+@lru_cache(maxsize=256)
+def _lanes_query(needs_count: int, seen_count: int) -> TextClause:
     """Return the walk over lanes for a number of needs: each by its index to a few candidates, then merged."""
-    # by ix_lanes_own, then by ix_lanes_open
+    seen = ", ".join(f":seen_{n}" for n in range(seen_count))
+    # by uq_lanes_needs_id_account_id_priority, then by ix_lanes_open
     own = """SELECT * FROM (SELECT id, account_id, priority, virtual_time, 0 AS turn FROM lanes
-             WHERE drained_at IS NULL AND account_id = :account_id AND needs_id = :needs_{n} AND id NOT IN :seen
+             WHERE drained_at IS NULL AND account_id = :account_id AND needs_id = :needs_{n} AND id NOT IN ({seen})
              ORDER BY priority DESC, virtual_time LIMIT {limit}) AS own_{n}"""
     all_ = """SELECT * FROM (SELECT id, account_id, priority, virtual_time, 1 AS turn FROM lanes
-              WHERE drained_at IS NULL AND needs_id = :needs_{n} AND id NOT IN :seen
+              WHERE drained_at IS NULL AND needs_id = :needs_{n} AND id NOT IN ({seen})
               ORDER BY priority DESC, virtual_time LIMIT {limit}) AS all_{n}"""
-    walks = [walk.format(n=n, limit=LANES_AT_A_TIME) for n in range(needs_count) for walk in (own, all_)]
+    walks = [walk.format(n=n, limit=LANES_AT_A_TIME, seen=seen) for n in range(needs_count) for walk in (own, all_)]
     return text(f"""
         SELECT c.id, a.weight FROM ({" UNION ALL ".join(walks)}) AS c JOIN accounts a ON a.id = c.account_id
         GROUP BY c.id, a.weight, c.priority, c.virtual_time
         ORDER BY min(c.turn), c.priority DESC, c.virtual_time LIMIT {LANES_AT_A_TIME}
-    """).bindparams(bindparam("seen", expanding=True))  # noqa: S608 -- made of constants and counted parameter names
+    """)  # noqa: S608 -- made of constants and counted parameter names
+
+
+def plans(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...]) -> dict[str, list[str]]:
+    """Return the database's own plans of both searches of a claim, of the lane and of its task; grants nothing."""
+    explain = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN (ANALYZE, COSTS OFF, SUMMARY OFF)"}
+    values = {"account_id": claimant.account_id, "machine_id": claimant.machine_id, "seen_0": 0, "lane_id": 0}
+    values |= {f"needs_{n}": needs_id for n, needs_id in enumerate(needs_ids)}
+    values["lane_id"] = next((lane.id for lane in _best_lanes(tx, claimant.account_id, needs_ids, [0])), 0)
+    queries = {"the best lanes": _lanes_query(len(needs_ids), 1), "a lane's first task": _FIRST_TASK[tx.dialect.name]}
+    return {
+        name: [str(row[-1]) for row in tx.execute(text(f"{explain[tx.dialect.name]} {query.text}"), values)]
+        for name, query in queries.items()
+    }
 
 
 # by ix_tasks_open; a machine takes no task that it holds already, or that waits for others to confirm what it sent

@@ -4,18 +4,18 @@ An operation is a function that takes the transaction and returns a value. It do
 since it may run on the writer's thread, under a savepoint among others, and may run again after a deadlock.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+import psycopg
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sheepfold.model.errors import StoreUnavailable
+from sheepfold.store.transaction import Tx as Tx  # noqa: PLC0414 -- every module of the store and the farm has it from here
 
 T = TypeVar("T")
-Tx = Connection
-"""An open transaction. Only this package calls its methods; to all others it is a thing to hand on."""
 
 
 class Database(Protocol):
@@ -47,16 +47,19 @@ class Database(Protocol):
         ...
 
 
+_TROUBLES = (
+    sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError
+)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn the database's own troubles into the farm's errors; what breaks a rule of the schema stays a bug."""
     try:
         yield
-    except IntegrityError:
-        raise
-    except (OperationalError, InterfaceError) as error:
+    except _TROUBLES as error:
         raise StoreUnavailable(f"The database does not answer: {_first_line(error)}") from error
 
 
-def _first_line(error: DBAPIError) -> str:
-    return (str(error.orig or error).splitlines() or [type(error).__name__])[0]
+def _first_line(error: Exception) -> str:
+    return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]

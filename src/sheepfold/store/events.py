@@ -4,31 +4,28 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Row, select, text
 
 from sheepfold.model.events import Event, What
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId
 from sheepfold.store import schema
 from sheepfold.store.database import Tx
-from sheepfold.store.postgres import CHANNEL
 
-_ADD = insert(schema.events)
-_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', '')")
+_ADD = text("""
+    INSERT INTO events (at, job_id, task_id, what, detail) VALUES (:at, :job_id, :task_id, :what, :detail)
+""")
 
 
 def add(tx: Tx, events: Iterable[Event], now: int) -> None:
-    """Append events; on PostgreSQL other servers hear of it at the commit."""
+    """Append events."""
     rows = [
         {"at": now, "job_id": event.job_id, "task_id": event.task_id, "what": event.what,
          "detail": json.dumps(event.detail, sort_keys=True)}
         for event in events
     ]
-    if not rows:
-        return
-    tx.execute(_ADD, rows)
-    if tx.dialect.name == "postgresql":
-        tx.execute(_NOTIFY)
+    if rows:
+        tx.execute(_ADD, rows)
 
 
 def of_task(tx: Tx, task_id: TaskId) -> list[Event]:

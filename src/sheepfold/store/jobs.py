@@ -56,9 +56,17 @@ def add_tasks(tx: Tx, job_id: JobId, openings: int, tasks: Iterable[NewTask]) ->
     tx.execute(insert(schema.tasks), rows)
 
 
+_JOB = text("""
+    SELECT id, account_id, kind, title, spec, revision, priority, quorum, max_attempts, state,
+           tasks_total, tasks_done, tasks_failed, created_at, ended_at
+    FROM jobs WHERE id = :job_id
+""")
+_INPUTS = text("SELECT name, digest FROM job_inputs WHERE job_id = :job_id")
+
+
 def job_of(tx: Tx, job_id: JobId) -> Job:
     """Return a job whole; raises UnknownJob."""
-    row = tx.execute(select(schema.jobs).where(schema.jobs.c.id == job_id)).one_or_none()
+    row = tx.execute(_JOB, {"job_id": job_id}).one_or_none()
     if row is None:
         raise UnknownJob(f"There is no job {job_id}.")
     return _job(row, inputs_of(tx, job_id))
@@ -66,8 +74,7 @@ def job_of(tx: Tx, job_id: JobId) -> Job:
 
 def inputs_of(tx: Tx, job_id: JobId) -> dict[str, str]:
     """Return the digests of a job's inputs by name."""
-    query = select(*schema.job_inputs.c["name", "digest"]).where(schema.job_inputs.c.job_id == job_id)
-    return {row.name: row.digest for row in tx.execute(query)}
+    return {row.name: row.digest for row in tx.execute(_INPUTS, {"job_id": job_id})}
 
 
 def list_jobs(tx: Tx, limit: int, before: JobId | None = None, account_id: AccountId | None = None) -> list[Job]:

@@ -28,7 +28,8 @@ def all_needs(tx: Tx) -> list[NeedsRow]:
 _ADD_NEEDS = text("INSERT INTO needs (canonical) VALUES (:canonical) ON CONFLICT DO NOTHING")
 _NEEDS_ID = text("SELECT id FROM needs WHERE canonical = :canonical")
 _ADD_LANE = text("""
-    INSERT INTO lanes (needs_id, account_id, priority, virtual_time) VALUES (:needs_id, :account_id, :priority, 0)
+    INSERT INTO lanes (needs_id, account_id, priority, virtual_time, drained_at)
+    VALUES (:needs_id, :account_id, :priority, 0, 0)
     ON CONFLICT DO NOTHING
 """)
 _LANE_ID = text("""
@@ -37,7 +38,7 @@ _LANE_ID = text("""
 
 
 def ensure_lane(tx: Tx, needs: Needs, account_id: AccountId, priority: int) -> int:
-    """Return the lane for tasks of these needs, account and priority, made where there was none."""
+    """Return the lane for tasks of these needs, account and priority, made where there was none; a new one sleeps."""
     canonical = {"canonical": needs.canonical()}
     tx.execute(_ADD_NEEDS, canonical)
     lane = {"needs_id": tx.execute(_NEEDS_ID, canonical).scalar_one(), "account_id": account_id, "priority": priority}

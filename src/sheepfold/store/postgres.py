@@ -3,19 +3,24 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import psycopg
 import psycopg.rows
 from sqlalchemy import create_engine, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from sheepfold.store.database import T, Tx, translated
 from sheepfold.store.migrations.upgrade import upgrade
+from sheepfold.store.transaction import Pool
 
-POOL_SIZE = 12
+POOL_SIZE = 24
 TRIES = 6
-_TRY_AGAIN = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+_TRY_AGAIN = frozenset({"40001", "40P01"})
+"""Serialization failure, deadlock. Another try also helps where a connection had died while it lay idle."""
 CHANNEL = "sheepfold"
+NEWS_PERIOD_S = 0.05
+"""How long other servers may wait to hear of a commit of this one."""
 
 
 class PostgresDatabase:
@@ -25,25 +30,27 @@ class PostgresDatabase:
         address = make_url(url).set(drivername="postgresql+psycopg")
         self.url = address.render_as_string(hide_password=True)
         self._dsn = address.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._engine = create_engine(address, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, pool_pre_ping=False,
-                                     connect_args={"connect_timeout": 10})
+        engine = create_engine(address, poolclass=NullPool, connect_args={"connect_timeout": 10})
         with translated():
-            upgrade(self._engine)
+            upgrade(engine)
+        self._pool = Pool(engine.execution_options(isolation_level="AUTOCOMMIT"), POOL_SIZE)
         self._listeners: list[Callable[[], None]] = []
+        self._has_news = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._hear, name="store-listener", daemon=True)
         self._thread.start()
 
     def write(self, operation: Callable[[Tx], T]) -> T:
         """Run an operation in a transaction of its own; again, a few times, after a deadlock."""
-        answer = self._tried(operation)
+        answer = self._tried(operation, Tx.began)
+        self._has_news.set()
         for listener in self._listeners:
             listener()
         return answer
 
     def read(self, operation: Callable[[Tx], T]) -> T:
-        """Run an operation that only reads."""
-        return self._tried(operation)
+        """Run an operation that only reads; each of its statements sees what was committed before."""
+        return self._tried(operation, nullcontext)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have a function called after each commit of this server, and soon after those of others."""
@@ -53,27 +60,27 @@ class PostgresDatabase:
         """End the listener and all connections."""
         self._ended.set()
         self._thread.join()
-        self._engine.dispose()
+        self._pool.close()
 
-    def _tried(self, operation: Callable[[Tx], T]) -> T:
+    def _tried(self, operation: Callable[[Tx], T], bracket: Callable[[Tx], AbstractContextManager[object]]) -> T:
         with translated():
             for attempt in range(TRIES):
-                try:
-                    with self._engine.begin() as tx:
-                        return operation(tx)
-                except DBAPIError as error:
-                    if not self._may_try_again(error) or attempt == TRIES - 1:
-                        raise
-                    time.sleep(0.005 * 2**attempt)
+                with self._pool.lent() as tx:
+                    try:
+                        with bracket(tx):
+                            return operation(tx)
+                    except psycopg.Error as error:
+                        if not (tx.is_lost or error.sqlstate in _TRY_AGAIN) or attempt == TRIES - 1:
+                            raise
+                time.sleep(0.005 * 2**attempt)
         raise AssertionError  # the last attempt has returned or raised
 
-    @staticmethod
-    def _may_try_again(error: DBAPIError) -> bool:
-        """Say whether another try may help: after a deadlock, or when a connection had died while it lay idle."""
-        return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _TRY_AGAIN
-
     def _hear(self) -> None:
-        """Wait for NOTIFY, and come back when the connection was lost; who polls is told within a second anyway."""
+        """Tell other servers and hear of them, and come back when the connection was lost.
+
+        A NOTIFY inside of each transaction would make all commits wait for one another. Whoever misses one polls
+        within a second anyway.
+        """
         while not self._ended.is_set():
             try:
                 with psycopg.connect(self._dsn, autocommit=True, connect_timeout=10) as connection:
@@ -83,7 +90,15 @@ class PostgresDatabase:
                 self._ended.wait(1.0)
 
     def _hear_on(self, connection: psycopg.Connection[psycopg.rows.TupleRow]) -> None:
+        own = connection.info.backend_pid
         while not self._ended.is_set():
-            if any(True for _ in connection.notifies(timeout=0.2, stop_after=1)):
+            if any(heard.pid != own for heard in connection.notifies(timeout=NEWS_PERIOD_S, stop_after=1)):
                 for listener in self._listeners:
                     listener()
+            self._tell_on(connection)
+        self._tell_on(connection)
+
+    def _tell_on(self, connection: psycopg.Connection[psycopg.rows.TupleRow]) -> None:
+        if self._has_news.is_set():
+            self._has_news.clear()
+            connection.execute(f"NOTIFY {CHANNEL}")

@@ -172,13 +172,11 @@ lanes = Table(
     Column("virtual_time", BigInteger, nullable=False),
     _at("drained_at", nullable=True),
     UniqueConstraint("needs_id", "account_id", "priority"),
-    # the two walks of a claim: everybody's lanes in order, and the claimant's own
-    Index("ix_lanes_open", "needs_id", text("priority DESC"), "virtual_time",
-          sqlite_where=text("drained_at IS NULL"), postgresql_where=text("drained_at IS NULL")),
-    Index("ix_lanes_own", "account_id", "needs_id",
-          sqlite_where=text("drained_at IS NULL"), postgresql_where=text("drained_at IS NULL")),
     postgresql_with=CHURN,
 )
+# everybody's lanes, in the order in which a claim walks them
+Index("ix_lanes_open", lanes.c.needs_id, lanes.c.priority.desc(), lanes.c.virtual_time,
+      sqlite_where=text("drained_at IS NULL"), postgresql_where=text("drained_at IS NULL"))
 
 lane_charges = Table(
     "lane_charges",

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import NullPool
 
 from sheepfold.model.errors import StoreUnavailable
 from sheepfold.store.database import T, Tx, translated
 from sheepfold.store.migrations.upgrade import upgrade
+from sheepfold.store.transaction import Pool
 
 GROUP_TIME_S = 0.020
 GROUP_SIZE = 64
@@ -33,10 +34,11 @@ class SqliteDatabase:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._writer_engine = _engine(url, begin="BEGIN IMMEDIATE", size=1)
-        self._reader_engine = _engine(url, begin="BEGIN", size=READERS)
         with translated():
-            upgrade(self._writer_engine)
+            _upgrade(url)
+        engine = _engine(url).execution_options(isolation_level="AUTOCOMMIT")
+        self._writer = Pool(engine, 1)
+        self._readers = Pool(engine, READERS)
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[], None]] = []
         self._closing = threading.Lock()
@@ -55,7 +57,7 @@ class SqliteDatabase:
 
     def read(self, operation: Callable[[Tx], T]) -> T:
         """Run an operation on a snapshot of its own."""
-        with translated(), self._reader_engine.begin() as tx:
+        with translated(), self._readers.lent() as tx, tx.began():
             return operation(tx)
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -70,14 +72,14 @@ class SqliteDatabase:
             self._is_closed = True
             self._waiting.put(None)
         self._thread.join()
-        self._writer_engine.dispose()
-        self._reader_engine.dispose()
+        self._writer.close()
+        self._readers.close()
 
     def _write_groups(self) -> None:
         while (first := self._waiting.get()) is not None:
             answered: list[tuple[Future[Any], Any]] = []
             try:
-                with translated(), self._writer_engine.begin() as tx:
+                with translated(), self._writer.lent() as tx, tx.began("BEGIN IMMEDIATE"):
                     is_last = self._run_group(tx, first, answered)
             except BaseException as error:  # noqa: BLE001 -- whoever waits must hear of it, whatever it is
                 for answer, _ in answered:
@@ -92,7 +94,7 @@ class SqliteDatabase:
             if is_last:
                 return
 
-    def _run_group(self, tx: Connection, first: _Waiting, answered: list[tuple[Future[Any], Any]]) -> bool:
+    def _run_group(self, tx: Tx, first: _Waiting, answered: list[tuple[Future[Any], Any]]) -> bool:
         """Run what waits, one savepoint each, and collect the answers; True when the end of all writing was met."""
         started = time.monotonic()
         waiting: _Waiting | None = first
@@ -107,21 +109,30 @@ class SqliteDatabase:
         return True
 
     @staticmethod
-    def _run_one(tx: Connection, operation: Callable[[Tx], Any], answer: "Future[Any]",
+    def _run_one(tx: Tx, operation: Callable[[Tx], Any], answer: "Future[Any]",
                  answered: list[tuple["Future[Any]", Any]]) -> None:
+        tx.control("SAVEPOINT operation")
         try:
-            with tx.begin_nested():
+            with translated():
                 value = operation(tx)
-        except sqlite3.Error:
-            raise
-        except Exception as error:  # noqa: BLE001 -- it belongs to the operation's caller, and only the savepoint is undone
+        except Exception as error:  # it belongs to the operation's caller, and only the savepoint is undone
             answer.set_exception(error)
+            if not tx.driver.in_transaction:  # a full disk, say, undoes the whole group
+                raise
+            tx.control("ROLLBACK TO operation")
         else:
             answered.append((answer, value))
+        tx.control("RELEASE operation")
 
 
-def _engine(url: str, *, begin: str, size: int) -> Engine:
-    engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=0,
+def _upgrade(url: str) -> None:
+    engine = _engine(url)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    upgrade(engine)
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url, poolclass=NullPool,
                            connect_args={"check_same_thread": False, "cached_statements": 512})
 
     @event.listens_for(engine, "connect")
@@ -130,9 +141,5 @@ def _engine(url: str, *, begin: str, size: int) -> Engine:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}",
                        "temp_store=MEMORY", "cache_size=-65536", "mmap_size=268435456"):
             connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
 
     return engine

@@ -4,6 +4,7 @@ Run as a program of its own, `python -I -S confine.py ORDER PROGRAM ARG…`, sin
 safe in a process with threads. ORDER is JSON: `limits` by the names of the system, `environment`, `parent`.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -31,7 +32,8 @@ def _limit(limits: dict[str, int]) -> None:
             continue
         _, most = resource.getrlimit(number)
         value = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
-        resource.setrlimit(number, (value, value))
+        with contextlib.suppress(ValueError):  # macOS refuses RLIMIT_AS
+            resource.setrlimit(number, (value, value))
 
 
 def _die_with(parent: int) -> None:

@@ -67,7 +67,7 @@ class Loop:
             return steps.StopAsked()
         if self._rules.load_limit is not None and (load := self._load()) > self._rules.load_limit:
             return steps.Busy(load)
-        work = shop.line.link.claim(shop.line.abilities)
+        work = shop.line.link.claim(shop.line.abilities, may_wait=not self._rules.once)
         if work is None:
             return steps.Nothing()
         _log.info("claimed lease=%s kind=%s frame=%d part=%d term_s=%d", work.handle, work.kind, work.frame, work.part,

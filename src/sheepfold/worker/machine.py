@@ -66,7 +66,7 @@ def run_worker(options: Options) -> int:
                   options.protocol, ",".join(sorted(abilities.kinds)), options.name or "-", hardware.cores(),
                   abilities.memory_mib)
         run_until_done(lambda: ends.append(work(link, abilities, folder, stop, options)), stop)
-    return 1 if ends[0].problem else 0
+    return 1 if ends and ends[0].problem else 0
 
 
 def work(link: Link, abilities: Abilities, folder: WorkFolder, stop: Stop, options: Options) -> End:

@@ -67,7 +67,9 @@ def _walls(folder: Path, readable: Sequence[Path]) -> list[str]:
     inside = [path for path in readable if path.is_relative_to(folder)]
     outside = [path for path in readable if path not in inside]
     words = [_bubblewrap(), "--unshare-all", "--die-with-parent", "--new-session", "--hostname", "sheepfold"]
-    words += ["--ro-bind", "/usr", "/usr", *_system_words(), "--proc", "/proc", "--dev", "/dev"]
+    # A worker that runs as root would keep all capabilities, and could write to the kernel's settings.
+    words += ["--cap-drop", "ALL", "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
+    words += ["--ro-bind", "/usr", "/usr", *_system_words()]
     words += ["--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 -- a new one of its own
     # What is mounted later lies above: the folder stays writable within a readable one, and the reverse.
     words += [word for path in outside for word in ("--ro-bind", str(path.absolute()), str(path.absolute()))]

@@ -5,10 +5,12 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
+URGENT_S = 10.0
+"""How long an urgent stop waits for what the farm has yet to answer; what is on the disk then is for the next start."""
 _END = 0  # no signal has this number
 _log = logging.getLogger(__name__)
 
@@ -61,6 +63,8 @@ class Stop:
 def run_until_done(deed: Callable[[], None], stop: Stop) -> None:
     """Run `deed` in a thread while this one, the main thread, takes signals; a third signal ends the process.
 
+    After an urgent wish to stop it may return without the thread, which is a daemon and waits for the farm.
+
     Python runs a signal's handler between two steps of the main thread, whatever locks that holds. So the handlers do
     nothing here: the signal's number arrives on a socket, and the main thread does nothing but read it.
     """
@@ -77,7 +81,10 @@ def run_until_done(deed: Callable[[], None], stop: Stop) -> None:
             _log.info("stop_asked signal=%d urgent=%s", number, stop.is_urgent)
             if stop.is_urgent:
                 _restore(before)
+                near.settimeout(URGENT_S)
         thread.join()
+    except TimeoutError:
+        _log.warning("stopped_hard waited_s=%g", URGENT_S)
     finally:
         signal.set_wakeup_fd(old_fd)
         _restore(before)
@@ -93,7 +100,8 @@ def _do(deed: Callable[[], None], far: socket.socket, errors: list[BaseException
     except BaseException as error:  # noqa: BLE001 -- it is raised anew in the main thread
         errors.append(error)
     finally:
-        far.send(bytes([_END]))
+        with suppress(OSError):  # nobody waited
+            far.send(bytes([_END]))
 
 
 def _restore(handlers: Mapping[int, Any]) -> None:

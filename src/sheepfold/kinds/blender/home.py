@@ -35,6 +35,12 @@ def command(python: Path, *words: str) -> list[str]:
     return [str(python), "-I", "-B", str(RUNNER), *words]
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a Blender that keeps all of its own in a folder, and reads no user's settings."""
+    own = str(folder)
+    return {"HOME": own, "TMPDIR": own, "BLENDER_USER_RESOURCES": own, "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+
+
 def version(python: Path) -> str:
     """Return the version of its Blender, such as `4.5.15`; an empty text where bpy does not start.
 

@@ -3,15 +3,17 @@
 Both sides use it, since an archive is a stranger's to the farm, and a farm is a stranger to the worker.
 """
 
+import errno
 import gzip
 import io
 import os
 import re
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -35,6 +37,9 @@ _MAX_NAME_BYTES, _MAX_PATH_BYTES = 255, 1000
 _DIRECTORY_BYTES = 32 * 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED, _IS_UTF8 = 0x1, 0x800
+_DAMAGE = (
+    zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, OverflowError, struct.error, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,15 @@ class Contents:
 
     main: str = ""
     files: tuple[tuple[str, int], ...] = ()
+
+
+def only(inputs: Mapping[str, Path]) -> Path:
+    """Return the one file that an order of Blender frames comes with; raises InvalidSpec for none and for several."""
+    if not inputs:
+        raise InvalidSpec("An order of kind blender needs a .blend file, or an archive that holds one.")
+    if len(inputs) > 1:
+        raise InvalidSpec("An order of kind blender takes one file; pack several into a zip archive.")
+    return next(iter(inputs.values()))
 
 
 def look_into(path: Path, main: str = "") -> Contents:
@@ -123,7 +137,13 @@ def _damage_told() -> Iterator[None]:
     """Turn what Python's reader raises on hostile bytes into a sentence."""
     try:
         yield
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, zlib.error) as error:
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise InvalidSpec("The archive holds a file and a folder of one name.") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the file's begin; a full disk is another matter
+            raise
+        raise InvalidSpec("The zip archive is damaged.") from error
+    except _DAMAGE as error:
         raise InvalidSpec(f"The zip archive is damaged: {error}.") from error
 
 
@@ -164,7 +184,7 @@ def name_of(info: zipfile.ZipInfo) -> str:
 
 
 def _decoded(info: zipfile.ZipInfo) -> str:
-    """Return the name as UTF-8. The finder of macOS writes it without the flag, and Python reads that as code page 437."""
+    """Return the name as UTF-8: macOS writes it without the flag, which Python takes for code page 437."""
     if "\0" in info.orig_filename:
         raise InvalidSpec(f"The name {shown(info.orig_filename)} in the archive has a zero byte.")
     if info.flag_bits & _IS_UTF8:

@@ -6,14 +6,17 @@
     python -I runner.py --inspect SCENE  print one JSON object on what a scene is, or `{"error"}`
     python -I runner.py --version        print `Blender X.Y.Z`
 
-Of Blender's words it knows those that render farms send: `-b -t -noaudio --factory-startup --disable-autoexec SCENE -P -o
--F -E -f -x --python-exit-code` and their long forms. As in Blender the scene, scripts, output and frames take
+Of Blender's words it knows those that render farms send: `-b -t -noaudio --factory-startup --disable-autoexec SCENE -P
+-o -F -E -f -x --python-exit-code` and their long forms. As in Blender the scene, scripts, output and frames take
 their turn in the order of the words, a script's failure ends nothing unless `--python-exit-code` says so, and the
 scene's own scripts never run. Where Blender would still end with 0, a scene that cannot be read or a frame that was
 not made ends with 1. What a project would write besides its frame (nodes of type File Output) is taken out.
 """
 
+# ruff: noqa: T201 -- a program, whose lines are what clients read
+
 import importlib
+import io
 import json
 import math
 import os
@@ -24,9 +27,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 Step = tuple[str, str]
+Rna = Any  # what bpy hands out
 
 BAD_WORDS = 2
 _FLAGS = {
@@ -41,8 +45,6 @@ _STEPS = {
 _SETTINGS = {"-t": "threads", "--threads": "threads", "--python-exit-code": "exit_code", "-setaudio": "audio"}
 # EEVEE is called so in 2.8 to 4.1 and again from 5.0 on; 4.2 to 4.5 added a word.
 _EEVEES = ("BLENDER_EEVEE", "BLENDER_EEVEE_NEXT")
-# Modifiers whose frames depend on the frames before them, unless baked.
-_REMEMBERING = {"CLOTH", "SOFT_BODY", "FLUID", "DYNAMIC_PAINT", "PARTICLE_SYSTEM"}
 
 
 class Refused(Exception):
@@ -117,7 +119,6 @@ class Stage:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._bpy = _blender()
-        self._words = sys.argv
 
     def do(self, step: Step) -> None:
         """Take one step; raises Refused."""
@@ -173,7 +174,7 @@ class Stage:
     @property
     def remembers(self) -> bool:
         """Say whether a frame may depend on those that were rendered before it, as in a simulation."""
-        return bool(_simulations(self._bpy))
+        return any(True for _ in _simulations(self._bpy))
 
     def _set_output(self, prefix: str) -> None:
         self._bpy.context.scene.render.filepath = prefix
@@ -203,12 +204,12 @@ class Stage:
             render.threads = self._plan.threads
 
 
-def _blender() -> Any:
+def _blender() -> Rna:
     """Import bpy; by name, as only this program's Python has it."""
     return importlib.import_module("bpy")
 
 
-def _load(bpy: Any, path: str) -> None:
+def _load(bpy: Rna, path: str) -> None:
     bpy.context.preferences.filepaths.use_scripts_auto_execute = False
     if not Path(path).is_file():
         raise Refused(f"Error: Cannot read file \"{path}\": No such file or directory")
@@ -218,7 +219,7 @@ def _load(bpy: Any, path: str) -> None:
         raise Refused(str(error).strip()) from error
 
 
-def _mute(bpy: Any) -> None:
+def _mute(bpy: Rna) -> None:
     """Take out the nodes that write files of their own."""
     trees = [scene.node_tree for scene in bpy.data.scenes if getattr(scene, "node_tree", None)]
     for tree in [*trees, *bpy.data.node_groups]:
@@ -226,33 +227,46 @@ def _mute(bpy: Any) -> None:
             tree.nodes.remove(node)
 
 
-def _simulations(bpy: Any) -> list[str]:
-    """Name the objects, worlds and node groups that simulate, baked or not."""
-    bodies = [f"{scene.name}: rigid bodies" for scene in bpy.data.scenes if scene.rigidbody_world]
-    objects = [
-        f"{thing.name}: {modifier.name}"
-        for thing in bpy.data.objects
-        for modifier in thing.modifiers
-        if modifier.type in _REMEMBERING
-    ]
-    groups = [
-        tree.name
-        for tree in bpy.data.node_groups
-        if any(node.bl_idname == "GeometryNodeSimulationOutput" for node in tree.nodes)
-    ]
-    return bodies + objects + groups
+def _simulations(bpy: Rna) -> Iterator[tuple[str, bool]]:
+    """Name what simulates, and whether it is baked, so that its frames depend on none before them."""
+    for scene in bpy.data.scenes:
+        if scene.rigidbody_world and scene.rigidbody_world.collection:
+            yield f"{scene.name} (rigid bodies)", scene.rigidbody_world.point_cache.is_baked
+    for thing in bpy.data.objects:
+        for modifier in thing.modifiers:
+            baked = _baked(modifier)
+            if baked is not None:
+                yield f"{thing.name} ({modifier.name})", baked
+    for tree in bpy.data.node_groups:
+        if any(node.bl_idname == "GeometryNodeSimulationOutput" for node in tree.nodes):
+            yield f"{tree.name} (simulation nodes)", False
 
 
-def inspect(bpy: Any, path: str) -> dict[str, Any]:
+def _baked(modifier: Rna) -> bool | None:
+    """Say whether a modifier's simulation is baked; None for a modifier that simulates nothing."""
+    match modifier.type:
+        case "CLOTH" | "SOFT_BODY":
+            return bool(modifier.point_cache.is_baked)
+        case "PARTICLE_SYSTEM":
+            system = modifier.particle_system
+            is_still = system.settings.type == "HAIR" and not system.use_hair_dynamics
+            return None if is_still else bool(system.point_cache.is_baked)
+        case "FLUID" if modifier.fluid_type == "DOMAIN":
+            return bool(modifier.domain_settings.has_cache_baked_data)
+        case "DYNAMIC_PAINT" if modifier.canvas_settings:
+            return all(surface.point_cache.is_baked for surface in modifier.canvas_settings.canvas_surfaces)
+    return None
+
+
+def inspect(bpy: Rna, path: str) -> dict[str, Any]:
     """Load a scene and return what it is, in words of JSON."""
     _load(bpy, path)
     scene = bpy.context.scene
     render = scene.render
     share = render.resolution_percentage / 100
-    version = bpy.data.version
     return {
         "blender": _version(bpy),
-        "saved_by": ".".join(map(str, version)),
+        "saved_by": ".".join(map(str, bpy.data.version[:2])),
         "scene": scene.name,
         "frame_start": scene.frame_start,
         "frame_end": scene.frame_end,
@@ -272,32 +286,33 @@ def inspect(bpy: Any, path: str) -> dict[str, Any]:
         "libraries": [_written(library.filepath) for library in bpy.data.libraries],
         "scripts": [text.name for text in bpy.data.texts if text.use_module],
         "drivers": sorted(set(_scripted_drivers(bpy))),
-        "simulations": _simulations(bpy),
+        "simulations": [_written(name) for name, is_baked in _simulations(bpy) if not is_baked],
     }
 
 
-def _version(bpy: Any) -> str:
+def _version(bpy: Rna) -> str:
     return ".".join(map(str, bpy.app.version))
 
 
-def _is_known(render: Any) -> bool:
+def _is_known(render: Rna) -> bool:
     """Say whether the engine that the scene asks for is here; else Blender would take another, or none."""
     kinds = [item.identifier for item in type(render).bl_rna.properties["engine"].enum_items]
     return render.engine in {*kinds, *_EEVEES, "CYCLES", "BLENDER_WORKBENCH"}
 
 
-def _samples(scene: Any) -> int:
+def _samples(scene: Rna) -> int:
     if scene.render.engine == "CYCLES":
         return int(scene.cycles.samples)
     return int(scene.eevee.taa_render_samples) if scene.render.engine in _EEVEES else 1
 
 
-def _has_strips(scene: Any) -> bool:
+def _has_strips(scene: Rna) -> bool:
     editor = scene.sequence_editor
-    return bool(scene.render.use_sequencer and editor and len(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all))
+    name = "strips_all" if hasattr(editor, "strips_all") else "sequences_all"  # renamed in 4.4
+    return bool(scene.render.use_sequencer and editor and len(getattr(editor, name)))
 
 
-def _missing(bpy: Any) -> Iterator[dict[str, str]]:
+def _missing(bpy: Rna) -> Iterator[dict[str, str]]:
     """Give the files that the scene uses, that are not packed into it, and that are not there."""
     for kind, things in (
         ("library", bpy.data.libraries),
@@ -314,7 +329,7 @@ def _missing(bpy: Any) -> Iterator[dict[str, str]]:
                 yield {"kind": kind, "name": _written(thing.name), "path": _written(thing.filepath)}
 
 
-def _is_there(bpy: Any, thing: Any) -> bool:
+def _is_there(bpy: Rna, thing: Rna) -> bool:
     """Say whether a file is there; of a sequence or of tiles one is enough."""
     if not thing.filepath:
         return True  # made in the scene, never saved
@@ -325,7 +340,7 @@ def _is_there(bpy: Any, thing: Any) -> bool:
     return path.is_file()
 
 
-def _scripted_drivers(bpy: Any) -> Iterator[str]:
+def _scripted_drivers(bpy: Rna) -> Iterator[str]:
     """Name the things with drivers that are Python beyond arithmetic: they stand still where scripts do not run."""
     for kind in ("objects", "scenes", "materials", "meshes", "armatures", "lights", "cameras", "node_groups",
                  "shape_keys", "worlds", "curves"):  # fmt: skip
@@ -342,22 +357,28 @@ def _written(text: str) -> str:
 
 
 def _render(words: list[str]) -> int:
-    plan = plan_of(words)
-    stage = Stage(plan)
-    print("Blender", _version(_blender()), flush=True)
-    for step in plan.steps:
-        stage.do(step)
+    _prepared(plan_of(words))
     print("\nBlender quit", flush=True)
     return 0
 
 
-def _serve(words: list[str], answers: Any) -> int:
-    """Render frame after frame with the scene loaded; it is loaded anew where a frame may depend on those before."""
-    plan = plan_of(words)
+def _prepared(plan: Plan) -> Stage:
+    """Take all steps of a plan."""
     stage = Stage(plan)
     print("Blender", _version(_blender()), flush=True)
     for step in plan.steps:
         stage.do(step)
+    return stage
+
+
+def _serve(words: list[str], answers: IO[bytes]) -> int:
+    """Render frame after frame with the scene loaded; it is loaded anew where a frame may depend on those before."""
+    plan = plan_of(words)
+    try:
+        stage = _prepared(plan)
+    except Refused as error:
+        _answer(answers, {"error": str(error)})
+        raise
     remembers, is_fresh = stage.remembers, True
     _answer(answers, {"ready": True, "blender": _version(_blender())})
     for line in sys.stdin.buffer:
@@ -376,7 +397,7 @@ def _serve(words: list[str], answers: Any) -> int:
     return 0
 
 
-def _inspect(path: str, answers: Any) -> int:
+def _inspect(path: str, answers: IO[bytes]) -> int:
     try:
         _answer(answers, inspect(_blender(), path))
     except Refused as error:
@@ -385,12 +406,12 @@ def _inspect(path: str, answers: Any) -> int:
     return 0
 
 
-def _answer(answers: Any, answer: dict[str, Any]) -> None:
+def _answer(answers: IO[bytes], answer: dict[str, Any]) -> None:
     answers.write(json.dumps(answer).encode() + b"\n")
     answers.flush()
 
 
-def _own_stdout() -> Any:
+def _own_stdout() -> IO[bytes]:
     """Take stdout for answers alone; what Blender prints goes to stderr from now on."""
     sys.stdout.flush()
     answers = os.fdopen(os.dup(1), "wb")
@@ -400,6 +421,8 @@ def _own_stdout() -> Any:
 
 def main(words: list[str]) -> int:
     """Run the program and return its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, which ends its renderer when it must
     try:
         match words:

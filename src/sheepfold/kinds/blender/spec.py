@@ -24,8 +24,8 @@ def parse(raw: object) -> dict[str, Any]:
     """Check an order and complete it; parsing the outcome again changes nothing.
 
     `frames` is text such as `1-250` or `1-10,20`, or a list of numbers; `step` takes every so manieth. `main` is the
-    path of the .blend inside an archive, empty where the input is the .blend itself. Raises InvalidSpec with a
-    sentence.
+    path of the .blend inside an archive, empty where the input is the .blend itself or the archive holds one alone.
+    `allow_missing` accepts a scene that lacks files. Raises InvalidSpec with a sentence.
     """
     fields = Fields(raw, "blender")
     step = fields.whole("step", 1, MAX_FRAMES, 1)
@@ -42,6 +42,7 @@ def parse(raw: object) -> dict[str, Any]:
         "renderer_version": _version(fields.text("renderer_version", 20, "")),
         "memory_mib": fields.whole("memory_mib", 0, 4 * 1024 * 1024, 0),
         "allow_blank": fields.flag("allow_blank", default=False),
+        "allow_missing": fields.flag("allow_missing", default=False),
     }
     fields.end()
     if spec["width"] * spec["height"] > MAX_PIXELS:

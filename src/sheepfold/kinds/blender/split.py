@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from sheepfold.kinds.blender import examine
 from sheepfold.kinds.blender.spec import CYCLES, frames_of
 from sheepfold.kinds.seam import Spec, TaskDraft
-from sheepfold.model.errors import InvalidSpec
 from sheepfold.model.matching import Compute, Needs
 
 # Microseconds of a reference core: a guess of scenes of middling size, as only a render tells what a scene costs.
@@ -15,10 +15,11 @@ _RASTER_PIXEL_US = 5.0
 
 
 def split(spec: Spec, inputs: Mapping[str, Path], folder: Path) -> list[TaskDraft]:
-    """Return one task a frame; raises InvalidSpec where there is no input, the .blend or an archive with it."""
-    del folder  # a Blender task has no file of its own
-    if not inputs:
-        raise InvalidSpec("An order of kind blender needs a .blend file, or an archive that holds one.")
+    """Return one task a frame. The project is examined in `folder` with Blender, where this machine has it.
+
+    Raises InvalidSpec where there is no project, or it cannot be rendered as the artist sees it.
+    """
+    examine.check(spec, inputs, folder)
     needs = Needs(
         kind="blender",
         renderer="blender",

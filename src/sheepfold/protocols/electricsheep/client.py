@@ -113,8 +113,9 @@ class ElectricSheepLink:
         """Find the machine's server; raises FarmRefused when the farm knows no such nick and password."""
         self._welcome()
 
-    def claim(self, abilities: Abilities) -> Work | None:
-        """Ask for a frame; None where the machine renders no flames or the farm has none."""
+    def claim(self, abilities: Abilities, *, may_wait: bool = True) -> Work | None:
+        """Ask for a frame; None where the machine renders no flames or the farm has none. The wire knows no waiting."""
+        del may_wait
         if "flame" not in abilities.kinds:
             return None
         request = wire.GetRequest(self._nick, "", self._version, self._uid)

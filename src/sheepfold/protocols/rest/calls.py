@@ -52,6 +52,8 @@ class Sent:
     params: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: httpx.Timeout | None = None
+    token: str = ""
+    """Instead of the one that all requests carry."""
 
 
 NOTHING = Sent()
@@ -86,9 +88,10 @@ class Calls:
     @contextmanager
     def stream(self, method: str, path: str, sent: Sent = NOTHING) -> Iterator[httpx.Response]:
         """Ask and hand out a successful answer while it comes in; raises as `ask`."""
-        if not re.fullmatch(r"[!-~]+", self.token):
+        token = sent.token or self.token
+        if not re.fullmatch(r"[!-~]+", token):
             raise FarmRefused("A key holds letters and digits, and no spaces.")
-        headers = {"Authorization": f"Bearer {self.token}", **sent.headers}
+        headers = {"Authorization": f"Bearer {token}", **sent.headers}
         try:
             with self._http.stream(method, path, params=sent.params, json=sent.json, content=sent.content,
                                    files=sent.files, headers=headers, timeout=sent.timeout or TIMEOUT) as response:

@@ -18,7 +18,8 @@ from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.calls import PATIENT, Calls, FarmProblem, Sent, Unwelcome, query_of, read_answer
 from sheepfold.protocols.rest.watching import watch
 
-CLAIM_WAIT_S = 20
+CLAIM_WAIT_S = 10
+"""Not longer, since a machine that is asked to stop is held for as long."""
 LOG_BYTES = 2**20
 # The server's stream says something at least each 15 seconds.
 STREAM_TIMEOUT = httpx.Timeout(60.0, connect=20.0)
@@ -54,11 +55,11 @@ class RestLink:
         self._abilities = wire.Abilities.of(abilities)
         self._open_session()
 
-    def claim(self, abilities: Abilities) -> Work | None:
-        """Ask for a task, waiting a while for one."""
+    def claim(self, abilities: Abilities, *, may_wait: bool = True) -> Work | None:
+        """Ask for a task, waiting a while for one where that is allowed."""
         told = wire.Abilities.of(abilities)
         other = None if told == self._abilities else told
-        asked = wire.LeaseAsked(abilities=other, wait_s=self._claim_wait_s)
+        asked = wire.LeaseAsked(abilities=other, wait_s=self._claim_wait_s if may_wait else 0)
         granted = self._in_session(lambda: self._claimed(asked))
         if granted is None:
             return None
@@ -157,10 +158,10 @@ class RestLink:
 
     def _open_session(self) -> None:
         assert self._abilities is not None
-        self._calls.token = self._key
         asked = wire.SessionAsked(abilities=self._abilities).model_dump(mode="json", exclude_defaults=True)
+        introduced = Sent(json=asked, token=self._key)  # other threads may be using the old token meanwhile
         try:
-            self._calls.token = self._calls.ask("POST", "/sessions", wire.SessionOpened, Sent(json=asked)).session
+            self._calls.token = self._calls.ask("POST", "/sessions", wire.SessionOpened, introduced).session
         except FarmProblem as error:
             raise FarmUnreachable(f"The farm cannot read who we are: {error}") from error
 

@@ -133,6 +133,10 @@ class MissingVersion(errors.MissingParameter):
     """The client does not say its version."""
 
 
+class ClientTooOld(errors.NotAllowed):
+    """The client is older than this farm allows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """One error's number in the answer to a config, job, frame and heartbeat."""
@@ -157,6 +161,7 @@ ERROR_STATUS: Mapping[type[errors.SheepfoldError], Numbers] = {
     errors.TooLarge: Numbers(_C.MISSING_PARAMETER, _J.INTERNAL_ERROR, _V.TOO_LARGE),
 
     errors.NotAllowed: Numbers(_C.BAD_CREDENTIALS, _J.NO_RENDERING_RIGHT, _V.SESSION_DISABLED),
+    ClientTooOld: Numbers(_C.CLIENT_TOO_OLD, _J.SESSION_DEAD, _V.SESSION_DISABLED),
     # At a job request 202 makes the client log in again, where a wrong key gets its 102.
     errors.BadCredentials: Numbers(_C.BAD_CREDENTIALS, _J.SESSION_DEAD, _V.SESSION_DISABLED),
     errors.SessionEnded: Numbers(_C.WEB_SESSION_EXPIRED, _J.SESSION_DEAD, _V.SESSION_DISABLED),

@@ -26,6 +26,7 @@ from sheepfold.protocols.sheepit.answers import (
 )
 from sheepfold.protocols.sheepit.requests import (
     FILE_PART,
+    MAX_PAIRS_BYTES,
     ArchiveRequest,
     ArchiveType,
     ComputeMethod,
@@ -47,6 +48,7 @@ from sheepfold.protocols.sheepit.requests import (
 )
 from sheepfold.protocols.sheepit.statuses import (
     ERROR_STATUS,
+    ClientTooOld,
     ConfigStatus,
     Era,
     ErrorType,
@@ -61,11 +63,12 @@ from sheepfold.protocols.sheepit.statuses import (
 )
 
 __all__ = [
-    "CONFIG_PATH", "CONTENT_TYPE", "ERROR_STATUS", "FILE_NAMES", "FILE_PART", "LITERAL_PATHS", "SMALLEST_JOB_ID",
-    "ArchiveRequest", "ArchiveType", "Chunk", "ComputeMethod", "ConfigAnswer", "ConfigRequest", "ConfigStatus",
-    "DownloadBinary", "DownloadChunk", "Endpoint", "Era", "ErrorAnswer", "ErrorReport", "ErrorType", "FrameUpload",
-    "Headless", "Heartbeat", "HeartbeatStatus", "Job", "JobAnswer", "JobRequest", "JobStatus", "KeepAliveAnswer",
-    "Logout", "MissingVersion", "Numbers", "OpenedBy", "Pairs", "Renderer", "RequestKind", "Stats", "ValidationAnswer",
+    "CONFIG_PATH", "CONTENT_TYPE", "ERROR_STATUS", "FILE_NAMES", "FILE_PART", "LITERAL_PATHS",
+    "MAX_PAIRS_BYTES", "SMALLEST_JOB_ID", "ArchiveRequest", "ArchiveType", "Chunk", "ClientTooOld",
+    "ComputeMethod", "ConfigAnswer", "ConfigRequest", "ConfigStatus", "DownloadBinary", "DownloadChunk",
+    "Endpoint", "Era", "ErrorAnswer", "ErrorReport", "ErrorType", "FrameUpload", "Headless", "Heartbeat",
+    "HeartbeatStatus", "Job", "JobAnswer", "JobRequest", "JobStatus", "KeepAliveAnswer", "Logout",
+    "MissingVersion", "Numbers", "OpenedBy", "Pairs", "Renderer", "RequestKind", "Stats", "ValidationAnswer",
     "ValidationStatus", "collapse_slashes", "frame_filename", "frame_text", "heartbeat_period_s", "numbers_for",
     "read_cached", "read_pairs", "session_paths", "status_for", "write_pairs",
 ]

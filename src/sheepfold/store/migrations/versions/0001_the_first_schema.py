@@ -99,13 +99,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("drained_at IS NULL"),
         postgresql_where=sa.text("drained_at IS NULL"),
     )
-    op.create_index(
-        "ix_lanes_own",
-        "lanes",
-        ["account_id", "needs_id"],
-        sqlite_where=sa.text("drained_at IS NULL"),
-        postgresql_where=sa.text("drained_at IS NULL"),
-    )
 
     op.create_table(
         "machines",

@@ -1,0 +1,74 @@
+"""What a session still owes: leases that it renders or has yet to upload, kept, counted and freed as it goes on.
+
+On a wire whose clients ask for the next task before they have sent the last, and may drop a frame without a word, a
+session's leases need more care than one heartbeat each. Asking for a task tells that nothing is being rendered: the
+leases so far only await their upload, and no later sign of life moves their deadline.
+"""
+
+from contextlib import suppress
+
+from sheepfold.farm.dispatch import give_up, heartbeat
+from sheepfold.farm.farm import Farm
+from sheepfold.model.errors import LeaseNotHeld
+from sheepfold.model.machines import Session
+from sheepfold.model.tasks import LeaseState, TaskState
+from sheepfold.store import leases as lease_rows
+from sheepfold.store import tasks as task_rows
+from sheepfold.store.database import Tx
+from sheepfold.store.leases import Holding
+
+RENDERED_AT = "rendered_at"
+"""The figure of a lease whose client has asked for another task since: it awaits its upload."""
+GRAIN_S = 60
+"""A deadline is moved only if it gains so much, so that a download of many pieces costs few writes."""
+
+
+def note_next_asked(farm: Farm, session: Session, awaiting: int) -> None:
+    """Take note that a session asks for its next task; of those before, the newest `awaiting` may still be uploaded.
+
+    The older ones are given back: their client has lost them.
+    """
+
+    def note(tx: Tx) -> list[Holding]:
+        held = lease_rows.active_of_machine(tx, session.machine_id, session.id)
+        for one in held:
+            if RENDERED_AT not in lease_rows.figures_of(tx, one.lease_id):
+                lease_rows.add_figures(tx, one.lease_id, {RENDERED_AT: farm.now()})
+        return held[:max(0, len(held) - awaiting)]
+
+    if not farm.db.read(lambda tx: lease_rows.active_of_machine(tx, session.machine_id, session.id)):
+        return
+    for lost in farm.db.write(note):
+        give_up(farm, lost, "The client asked for other tasks instead of sending it.", failed=False)
+
+
+def rendering(farm: Farm, session: Session) -> list[Holding]:
+    """Return the leases that a session may be rendering: those granted since it last asked."""
+
+    def find(tx: Tx) -> list[Holding]:
+        held = lease_rows.active_of_machine(tx, session.machine_id, session.id)
+        return [one for one in held if RENDERED_AT not in lease_rows.figures_of(tx, one.lease_id)]
+
+    return farm.db.read(find)
+
+
+def keep_alive(farm: Farm, session: Session, term_s: int) -> None:
+    """Move the deadline of what a session renders, at a sign of life that names no task."""
+    for held in rendering(farm, session):
+        keep_lease(farm, held, term_s)
+
+
+def keep_lease(farm: Farm, held: Holding, term_s: int, figures: dict[str, int] | None = None) -> bool:
+    """Move the deadline of a lease; False where its picture is wanted no more.
+
+    A lease that has merely expired is still wanted as long as its task is open, since a late picture counts.
+    """
+    task = farm.db.read(lambda tx: task_rows.load(tx, held.task_id, lock=False))
+    lease = next(lease for lease in task.leases if lease.id == held.lease_id)
+    if task.state is not TaskState.OPEN or lease.state not in {LeaseState.ACTIVE, LeaseState.EXPIRED}:
+        return False
+    now = farm.now()
+    if lease.state is LeaseState.ACTIVE and now < lease.deadline_at < now + term_s - GRAIN_S:
+        with suppress(LeaseNotHeld):  # it ended this moment, and the next sign of life will tell
+            heartbeat(farm, held, term_s, figures)
+    return True

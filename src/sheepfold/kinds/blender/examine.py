@@ -1,0 +1,207 @@
+"""Looking into an artist's project with the real Blender, behind walls, before it is accepted."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sheepfold.kinds import confine
+from sheepfold.kinds.blender import home, project
+from sheepfold.kinds.blender.spec import CYCLES, EEVEE, LAST_FRAME, WORKBENCH
+from sheepfold.kinds.fields import shown
+from sheepfold.kinds.seam import Spec
+from sheepfold.model.errors import InvalidSpec
+
+SHOWN_FILES = 5
+_KEPT = "findings.json"
+_ENGINES = (CYCLES, EEVEE, WORKBENCH)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingFile:
+    """A file that a scene uses and that did not come with it; `kind` is a word such as image, library or sound."""
+
+    kind: str
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a scene is, as Blender sees it. `saved_by` is the Blender of the artist, such as 4.5."""
+
+    saved_by: str
+    frame_start: int
+    frame_end: int
+    frame_step: int
+    fps: float
+    engine: str
+    engine_is_known: bool
+    samples: int
+    width: int
+    height: int
+    format: str
+    is_movie: bool
+    camera: str
+    cameras: tuple[str, ...]
+    uses_sequencer: bool
+    missing: tuple[MissingFile, ...]
+    libraries: tuple[str, ...]
+    scripts: tuple[str, ...]
+    drivers: tuple[str, ...]
+    simulations: tuple[str, ...]
+
+
+def examine(path: Path, main: str, folder: Path, limits: confine.Limits | None = None) -> Findings | None:
+    """Return what a project is; None where this machine has no bpy.
+
+    Writes into `folder` alone, where the outcome is kept, so that a second question about it costs nothing. Raises
+    InvalidSpec with a sentence where it is no project, or Blender cannot read it.
+    """
+    kept = folder / _KEPT
+    if not kept.exists():
+        python = home.find()
+        if python is None:
+            project.look_into(path, main)
+            return None
+        kept.write_text(json.dumps(_inspected(python, path, main, folder, limits)), "utf-8")
+    return _findings(json.loads(kept.read_text("utf-8")))
+
+
+def problems(found: Findings, *, allow_missing: bool = False) -> list[str]:
+    """Say, a sentence each, why a scene cannot be rendered as the artist sees it; empty where all is well."""
+    complaints = []
+    if not found.camera and not found.uses_sequencer:
+        cameras = f"; choose one of {_listed(found.cameras)}" if found.cameras else ""
+        complaints.append(f"The scene has no active camera{cameras}.")
+    if not found.engine_is_known:
+        complaints.append(f"The scene wants the renderer {shown(found.engine)}, an add-on that farms do not have.")
+    if found.missing and not allow_missing:
+        files = _listed([f"{file.path} ({file.kind} {file.name})" for file in found.missing])
+        complaints.append(
+            f"The scene uses files that did not come with it: {files}. Pack them into the .blend (File, External Data,"
+            " Pack Resources), or send a zip of the project's folder with relative paths."
+        )
+    return complaints
+
+
+def remarks(found: Findings) -> list[str]:
+    """Say, a sentence each, what the artist should know before all frames are rendered."""
+    notes = []
+    if found.scripts or found.drivers:
+        names = _listed([*found.scripts, *found.drivers])
+        notes.append(f"Scripts of a project do not run on this farm: {names} will do nothing.")
+    if found.simulations:
+        names = _listed(found.simulations)
+        notes.append(f"Other machines render other frames, so bake the simulations first: {names}.")
+    if found.is_movie:
+        notes.append(f"The scene writes a film ({found.format}); here each frame is a picture, and they make the film.")
+    return notes
+
+
+def complete(raw: Mapping[str, Any], found: Findings) -> dict[str, Any]:
+    """Return an order with what it leaves open taken from the scene: frames, size, samples, engine, format, fps."""
+    first, last = max(0, found.frame_start), min(LAST_FRAME, max(found.frame_start, found.frame_end))
+    own: dict[str, Any] = {
+        "frames": f"{first}-{max(first, last)}",
+        "width": found.width,
+        "height": found.height,
+        "fps": max(1, min(120, round(found.fps))),
+        "format": found.format if found.format in {"PNG", "JPEG"} else "PNG",
+        "samples": max(1, min(100_000, found.samples)),
+    }
+    if "frames" not in raw:
+        own["step"] = max(1, found.frame_step)
+    if found.engine in _ENGINES:
+        own["engine"] = found.engine
+    if raw.get("engine", own.get("engine")) != own.get("engine"):
+        del own["samples"]  # another engine's samples mean another thing
+    return own | dict(raw)
+
+
+def completed(raw: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
+    """Complete an order by its project, where this machine has bpy; raises InvalidSpec for what is no project."""
+    found = examine(project.only(inputs), str(raw.get("main", "")), folder)
+    return dict(raw) if found is None else complete(raw, found)
+
+
+def check(spec: Spec, inputs: Mapping[str, Path], folder: Path) -> Findings | None:
+    """Examine an order's project; raises InvalidSpec with all that is wrong with it."""
+    found = examine(project.only(inputs), spec["main"], folder)
+    complaints = problems(found, allow_missing=spec["allow_missing"]) if found is not None else []
+    if complaints:
+        raise InvalidSpec(" ".join(complaints))
+    return found
+
+
+def _inspected(
+    python: Path, path: Path, main: str, folder: Path, limits: confine.Limits | None
+) -> dict[str, Any]:
+    room = folder / "examined"
+    room.mkdir(exist_ok=True)
+    scene = project.unpack(path, room, main)
+    outcome = confine.run(
+        home.command(python, "--inspect", str(scene)), home.environment(room), room, home.readable(python), limits
+    )
+    answer = _parsed(outcome.output)
+    if "error" in answer:
+        raise InvalidSpec(f"Blender cannot read this project: {_shortened(str(answer['error']), room)}")
+    if outcome.status is None:
+        raise InvalidSpec("Blender took too long to open this project.")
+    if outcome.status != 0 or not answer:
+        raise InvalidSpec("Blender crashed on opening this project, or needed more memory than it may have.")
+    return answer
+
+
+def _shortened(sentence: str, room: Path) -> str:
+    return sentence.removeprefix("Error: ").replace(f"{room}/", "")[:500]
+
+
+def _parsed(output: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(output)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _findings(answer: Mapping[str, Any]) -> Findings:
+    """Read the answer; a hostile scene may have got hold of the process that gave it."""
+    try:
+        return Findings(
+            saved_by=str(answer["saved_by"])[:20],
+            frame_start=int(answer["frame_start"]),
+            frame_end=int(answer["frame_end"]),
+            frame_step=int(answer["frame_step"]),
+            fps=float(answer["fps"]),
+            engine=str(answer["engine"])[:80],
+            engine_is_known=bool(answer["engine_is_known"]),
+            samples=int(answer["samples"]),
+            width=int(answer["width"]),
+            height=int(answer["height"]),
+            format=str(answer["format"])[:40],
+            is_movie=bool(answer["is_movie"]),
+            camera=str(answer["camera"])[:80],
+            cameras=_names(answer["cameras"]),
+            uses_sequencer=bool(answer["uses_sequencer"]),
+            missing=tuple(
+                MissingFile(str(file["kind"]), str(file["name"])[:200], str(file["path"])[:500])
+                for file in answer["missing"]
+            ),
+            libraries=_names(answer["libraries"]),
+            scripts=_names(answer["scripts"]),
+            drivers=_names(answer["drivers"]),
+            simulations=_names(answer["simulations"]),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InvalidSpec("Blender answered nonsense about this project.") from error
+
+
+def _names(values: Any) -> tuple[str, ...]:  # noqa: ANN401 -- it is a list, or the answer is nonsense
+    return tuple(str(value)[:500] for value in list(values)[:10_000])
+
+
+def _listed(names: list[str] | tuple[str, ...]) -> str:
+    more = f" and {len(names) - SHOWN_FILES} more" if len(names) > SHOWN_FILES else ""
+    return ", ".join(shown(name) for name in names[:SHOWN_FILES]) + more

@@ -1,0 +1,162 @@
+"""Rendering a Blender frame with bpy in a process of its own; the worker's alone."""
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sheepfold.kinds.blender import home, project
+from sheepfold.kinds.blender.script import script_of
+from sheepfold.kinds.seam import RenderFailed, RenderOrder, Workbench
+from sheepfold.model.errors import InvalidSpec
+
+Start = Callable[[Sequence[str], Mapping[str, str], Sequence[Path]], "subprocess.Popen[bytes]"]
+
+PATIENCE_S = 20.0
+_PROJECT, _FRAMES = "project", "frames"
+_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "EXR": ".exr"}
+
+
+def render(order: RenderOrder, workbench: Workbench) -> Path:
+    """Return the picture of one frame, in the workbench's folder, rendered by a process of its own.
+
+    `order.inputs` holds the project, by any name. Raises RenderFailed where there is no bpy, no project or no picture.
+    """
+    python = _python()
+    words = _words(order, workbench.folder)
+    frame = workbench.folder / _FRAMES
+    picture = _expected(order.spec, frame, order.frame)
+    picture.unlink(missing_ok=True)
+    argv = home.command(python, *words, "-f", str(order.frame))
+    workbench.run(argv, home.environment(workbench.folder), readable=_readable(python, order))
+    return _checked(picture, frame)
+
+
+class Chain:
+    """One Blender that keeps the scene of one job loaded and renders frame after frame of it.
+
+    `start` runs a program like `Workbench.run` does, but returns it running, with pipes at stdin and stdout and its
+    errors going to the log. Only one frame is rendered at a time. A frame is the same as from a process of its own.
+    """
+
+    def __init__(self, order: RenderOrder, folder: Path, start: Start) -> None:
+        python = _python()
+        self._spec, self._folder = order.spec, folder
+        argv = home.command(python, "--serve", *_words(order, folder))
+        self._process = start(argv, home.environment(folder), _readable(python, order))
+        try:
+            self._answer()
+        except RenderFailed:
+            self.close()
+            raise
+
+    def render(self, frame: int) -> Path:
+        """Return the picture of one frame; raises RenderFailed, after which `is_alive` says whether to go on."""
+        picture = _expected(self._spec, self._folder / _FRAMES, frame)
+        picture.unlink(missing_ok=True)
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # its answer will be missing too
+            self._process.stdin.write(json.dumps({"frame": frame}).encode() + b"\n")
+            self._process.stdin.flush()
+        self._answer()
+        return _checked(picture, self._folder / _FRAMES)
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether its Blender still runs."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End its Blender; may be called twice."""
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _answer(self) -> None:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        answer = _parsed(line)
+        if "error" in answer:
+            raise RenderFailed(str(answer["error"])[:500])
+        if not answer:
+            raise RenderFailed("Blender ended without an answer" if not line else "Blender answered nonsense")
+
+
+def _python() -> Path:
+    python = home.find()
+    if python is None:
+        raise RenderFailed("there is no bpy on this machine; scripts/setup-bpy installs it")
+    return python
+
+
+def _words(order: RenderOrder, folder: Path) -> list[str]:
+    """Return the words for Blender up to the frame, with the project unpacked and the script written."""
+    spec = order.spec
+    try:
+        # an order's EITHER is the CPU: of a GPU's picture nothing is known that the machine's own abilities do not tell
+        text = script_of(spec, "GPU" if spec.get("compute") == "gpu" else "CPU")
+    except (KeyError, TypeError, ValueError) as error:
+        raise RenderFailed(f"the farm asks for what Blender cannot do: {error}") from error
+    scene = _scene(order, folder)
+    script = folder / "order.py"
+    script.write_text(text, "utf-8")
+    frames = folder / _FRAMES
+    frames.mkdir(exist_ok=True)
+    threads = ["-t", str(int(spec["threads"]))] if spec.get("threads") else []
+    return [*threads, "--factory-startup", "--disable-autoexec", "-noaudio", "--python-exit-code", "3",
+            "-b", str(scene), "-P", str(script), "-o", f"{frames}/", "-x", "1"]  # fmt: skip
+
+
+def _scene(order: RenderOrder, folder: Path) -> Path:
+    """Return the .blend to render: of an archive unpacked into the folder once, or the input as it lies."""
+    path = _input(order)
+    main = str(order.spec.get("main", ""))
+    target = folder / _PROJECT
+    try:
+        if not project.look_into(path, main).files:
+            return path
+        ready = folder / f"{_PROJECT}.ready"
+        if not ready.exists():
+            target.mkdir()
+            ready.write_text(str(project.unpack(path, target, main)), "utf-8")
+        return Path(ready.read_text("utf-8"))
+    except InvalidSpec as error:
+        raise RenderFailed(str(error)) from error
+
+
+def _input(order: RenderOrder) -> Path:
+    if len(order.inputs) != 1:
+        raise RenderFailed(f"a Blender task has one input, its project; this one came with {len(order.inputs)}")
+    return next(iter(order.inputs.values())).absolute()
+
+
+def _readable(python: Path, order: RenderOrder) -> list[Path]:
+    return [*home.readable(python), _input(order)]
+
+
+def _expected(spec: Mapping[str, Any], frames: Path, frame: int) -> Path:
+    return frames / f"{frame:04d}{_SUFFIXES[spec['format']]}"
+
+
+def _checked(picture: Path, frames: Path) -> Path:
+    if not picture.is_file() or picture.is_symlink() or picture.stat().st_size == 0:
+        found = ", ".join(sorted(path.name for path in frames.iterdir())[:5]) or "nothing"
+        raise RenderFailed(f"Blender ended well but left no {picture.name}; there is {found}")
+    return picture
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

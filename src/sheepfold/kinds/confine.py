@@ -1,0 +1,103 @@
+"""Walls around a program that reads a stranger's file on the farm's side: bubblewrap where it works, and limits."""
+
+import functools
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MIB = 2**20
+_ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a program may use: seconds of wall time, of processor time, MiB of memory, MiB of a file it writes."""
+
+    time_s: float = 120.0
+    cpu_s: int = 120
+    memory_mib: int = 16 * 1024  # address space, of which bpy reserves far more than it uses
+    file_mib: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a program ended: its status (negative for a signal; None where it took too long) and what it printed."""
+
+    status: int | None
+    output: bytes
+    errors: bytes
+
+
+def run(
+    argv: Sequence[str], env: Mapping[str, str], folder: Path, readable: Sequence[Path], limits: Limits | None = None
+) -> Outcome:
+    """Run a program to its end. Behind bubblewrap it sees the system, `readable`, and `folder`, where it may write.
+
+    It has no network there. Where bubblewrap does not work the limits alone hold it.
+    """
+    held = limits or Limits()
+    command = walled(argv, folder, readable) if has_walls() else list(argv)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command, env=dict(env), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+        )
+        status = _awaited(process, held)
+        output.seek(0)
+        errors.seek(0)
+        return Outcome(status, output.read(4 * MIB), errors.read(MIB))
+
+
+def walled(argv: Sequence[str], folder: Path, readable: Sequence[Path]) -> list[str]:
+    """Return the command that runs a program behind bubblewrap's walls."""
+    words = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
+    words += ["--ro-bind", "/usr", "/usr"]
+    for name in ("/bin", "/sbin", "/lib", "/lib32", "/lib64"):
+        path = Path(name)
+        if path.is_symlink():
+            words += ["--symlink", str(path.readlink()), name]
+        elif path.is_dir():
+            words += ["--ro-bind", name, name]
+    words += [word for name in _ETC for word in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")]
+    words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108 -- a new one of its own
+    words += ["--bind", str(folder), str(folder)]
+    words += [word for path in readable for word in ("--ro-bind", str(path.absolute()), str(path.absolute()))]
+    return [*words, "--chdir", str(folder), "--", *argv]
+
+
+@functools.cache
+def has_walls() -> bool:
+    """Say whether bubblewrap works here; tried once in a process."""
+    if not sys.platform.startswith("linux") or not shutil.which("bwrap"):
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        argv = walled([shutil.which("true") or "true"], Path(folder).resolve(), ())
+        try:
+            return subprocess.run(argv, env={}, capture_output=True, timeout=20, check=False).returncode == 0
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+
+
+def _awaited(process: "subprocess.Popen[bytes]", limits: Limits) -> int | None:
+    """Put limits on a program that has just started, and wait for its end; None where it was ended as late."""
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: limits.cpu_s,
+        resource.RLIMIT_FSIZE: limits.file_mib * MIB,
+        resource.RLIMIT_AS: limits.memory_mib * MIB,
+    }
+    try:
+        for limit, value in wanted.items():
+            resource.prlimit(process.pid, limit, (value, value))
+        return process.wait(limits.time_s)
+    except ProcessLookupError:
+        return process.wait()
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        process.kill()
+        process.wait()

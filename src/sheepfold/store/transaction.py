@@ -1,0 +1,180 @@
+"""A transaction, and the pool of lasting connections that transactions run on.
+
+Plain SQL, which is all of the hot path, goes straight to the driver: SQLAlchemy spends ten times as long on a small
+statement as SQLite does, and the way of a picture has some thirty of them (docs/decisions/0002-hot-path.md). What is
+composed (`select`, `insert`) goes through SQLAlchemy, on the same connection.
+"""
+
+import queue
+import re
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Executable, TextClause
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
+
+from sheepfold.model.errors import StoreUnavailable
+
+Values = Mapping[str, Any]
+_PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
+
+
+class Answer:
+    """What a statement answered: all of its rows, with columns by name, and how many rows it changed."""
+
+    __slots__ = ("_rows", "rowcount")
+
+    def __init__(self, rows: Sequence[Any], rowcount: int) -> None:
+        self._rows = rows
+        self.rowcount = rowcount
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def all(self) -> Sequence[Any]:
+        """Return all rows."""
+        return self._rows
+
+    def first(self) -> Any:  # noqa: ANN401 -- a row's columns are the query's
+        """Return the first row, None where there is none."""
+        return self._rows[0] if self._rows else None
+
+    def one_or_none(self) -> Any:  # noqa: ANN401
+        """Return the only row, None where there is none."""
+        if len(self._rows) > 1:
+            raise MultipleResultsFound(f"At most one row was expected; there are {len(self._rows)}.")
+        return self.first()
+
+    def one(self) -> Any:  # noqa: ANN401
+        """Return the only row."""
+        row = self.one_or_none()
+        if row is None:
+            raise NoResultFound("One row was expected; there is none.")
+        return row
+
+    def scalar_one_or_none(self) -> Any:  # noqa: ANN401
+        """Return the first column of the only row, None where there is none."""
+        row = self.one_or_none()
+        return None if row is None else row[0]
+
+    def scalar_one(self) -> Any:  # noqa: ANN401
+        """Return the first column of the only row."""
+        return self.one()[0]
+
+
+class Tx:
+    """An open transaction. Only the store calls its methods; to all others it is a thing to hand on.
+
+    The connection under it commits each statement by itself unless `began` brackets them.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.dialect = connection.dialect
+        self.driver: Any = connection.connection.driver_connection
+        self._composed = connection
+        self._written: Callable[[str], str] = str if self.dialect.name == "sqlite" else _with_percents
+
+    def execute(self, query: Executable, values: Values | Sequence[Values] = ()) -> Answer:
+        """Run a statement, once for each of several sets of values; raises the driver's own errors."""
+        if not isinstance(query, TextClause):
+            return self._execute_composed(query, values)
+        statement = self._written(query.text)
+        if isinstance(values, list):
+            cursor = self.driver.cursor()
+            cursor.executemany(statement, values)
+        else:
+            cursor = self.driver.execute(statement, values)
+        return _answer(cursor)
+
+    def control(self, command: str) -> None:
+        """Run a command that begins or ends something: BEGIN, SAVEPOINT, COMMIT."""
+        self.driver.execute(command)
+
+    @contextmanager
+    def began(self, begin: str = "BEGIN") -> Iterator[None]:
+        """Commit all that happens in the block together, or nothing of it."""
+        self.control(begin)
+        try:
+            yield
+            self.control("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    @property
+    def is_lost(self) -> bool:
+        """Say whether the connection has died; SQLite's cannot."""
+        return bool(getattr(self.driver, "closed", False))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._composed.close()
+
+    def _roll_back(self) -> None:
+        is_open = self.driver.in_transaction if self.dialect.name == "sqlite" else not self.driver.closed
+        if is_open:
+            self.control("ROLLBACK")
+
+    def _execute_composed(self, query: Executable, values: Values | Sequence[Values]) -> Answer:
+        try:
+            result = self._composed.execute(query, values or None)
+        except DBAPIError as error:
+            raise (error.orig or error) from None
+        return Answer(result.all() if result.returns_rows else (), result.rowcount)
+
+
+class Pool:
+    """Lasting connections, each for one user at a time, opened when they are first wanted."""
+
+    def __init__(self, engine: Engine, size: int) -> None:
+        self._engine = engine
+        self._free: queue.LifoQueue[Tx | None] = queue.LifoQueue()
+        self._size = size
+        self._is_closed = False
+        for _ in range(size):
+            self._free.put(None)
+
+    @contextmanager
+    def lent(self) -> Iterator[Tx]:
+        """Lend a connection for the block; waits while all are in use. Raises StoreUnavailable after the end."""
+        if self._is_closed:
+            raise StoreUnavailable("The database is closed.")
+        tx = self._free.get()
+        try:
+            if tx is None:
+                tx = Tx(self._engine.connect())
+            yield tx
+        finally:
+            self._free.put(None if tx is None or tx.is_lost else tx)
+
+    def close(self) -> None:
+        """Close all connections, each as soon as it is free; again, it does nothing."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for _ in range(self._size):
+            tx = self._free.get()
+            if tx is not None:
+                tx.close()
+
+
+def _answer(cursor: Any) -> Answer:  # noqa: ANN401 -- of whichever driver
+    if cursor.description is None:
+        return Answer((), cursor.rowcount)
+    row = _row_type(tuple(column[0] for column in cursor.description))
+    return Answer([row(found) for found in cursor.fetchall()], cursor.rowcount)
+
+
+@lru_cache(maxsize=1024)
+def _row_type(names: tuple[str, ...]) -> Callable[[Sequence[Any]], Any]:
+    make: Callable[[Sequence[Any]], Any] = namedtuple("Row", names, rename=True)._make  # type: ignore[attr-defined]
+    return make
+
+
+@lru_cache(maxsize=4096)
+def _with_percents(statement: str) -> str:
+    """Write a statement's parameters as psycopg wants them."""
+    return _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))

@@ -1,0 +1,88 @@
+"""Jobs by the command line: followed, fetched and canceled."""
+
+import json
+import subprocess
+
+import pytest
+from PIL import Image
+
+SMALL = ("--frames", "3", "--size", "32x32", "--quality", "1")
+
+
+@pytest.fixture
+def studio(fold):
+    fold.done("account", "add", "ann", "--role", "owner", "--password-stdin", said="correct horse\n")
+    return fold
+
+
+@pytest.fixture
+def number(studio):
+    return int(studio.done("order", "flame", studio.genome(), *SMALL, "--title", "Coral [bold] 羊"))
+
+
+def frames_in(film):
+    words = ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-of", "json", film]
+    shown = subprocess.run(words, capture_output=True, check=True, timeout=60).stdout
+    (stream,) = json.loads(shown)["streams"]
+    return int(stream["nb_read_frames"]), (stream["width"], stream["height"])
+
+
+def test_jobs_are_listed_with_their_titles_as_they_are(studio, number):
+    line = studio.done("job", "list").splitlines()[1]
+    assert line.split() == [str(number), "flame", "Coral", "[bold]", "羊", "running", "0", "0", "3"]
+
+
+def test_a_title_cannot_command_the_terminal(studio):
+    studio.done("order", "flame", studio.genome(), *SMALL, "--title", "\x1b[2J[/red] gone")
+    for words in (("job", "list"), ("job", "show", 1000)):
+        told = studio.done(*words)
+        assert "\x1b" not in told
+        assert "[2J[/red] gone" in told
+
+
+def test_waiting_for_what_is_not_done_ends_with_3(studio, number):
+    ended = studio.do("job", "wait", number, "--timeout", "0.1")
+    assert (ended.status, ended.out) == (3, "")
+
+
+def test_a_canceled_job_is_canceled_once_and_waited_for_in_vain(studio, number):
+    assert studio.done("job", "cancel", number) == f"Job {number} is canceled.\n"
+    again = studio.do("job", "cancel", number)
+    assert (again.status, again.err.splitlines()[-1]) == (1, f"sheepfold: Job {number} is canceled already.")
+    ended = studio.do("job", "wait", number)
+    assert (ended.status, ended.out) == (1, f"Job {number} is canceled.\n")
+
+
+@pytest.mark.parametrize("words", [("show", 7), ("wait", 7), ("cancel", 7), ("download", 7, "there"),
+                                   ("show", "-1"), ("show", 0), ("show", 2**63), ("show", "9" * 5000)])
+def test_a_job_that_there_is_not_is_said_without_a_traceback(studio, words):
+    ended = studio.do("job", *words)
+    assert ended.status in {1, 2}
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("way", ["folder", "network"])
+def test_a_job_that_is_done_is_downloaded_whole(studio, run, number, way):
+    key = studio.done("key", "add", "ann", "desk", "--bare").strip()
+    url = studio.serve().url
+    words = ("--data", studio.data) if way == "folder" else ("--server", url, "--key", key)
+    assert studio.paint_all(url, "ann", key) == 3
+    waited = run("job", "wait", number, "--timeout", "60", *words)
+    assert (waited.status, waited.out) == (0, f"Job {number} is done.\n")
+    fetched = run("job", "download", number, studio.folder / "fetched", *words)
+    assert fetched.status == 0, fetched.err
+    paths = {path.relative_to(studio.folder / "fetched").as_posix(): path
+             for path in (studio.folder / "fetched").rglob("*") if path.is_file()}
+    assert set(paths) == {"film.avi", "film.mp4", "sheet.jpg", *(f"frames/000{frame}.png" for frame in range(3))}
+    assert fetched.lines == sorted(fetched.lines, key=lambda line: ("frames" in line, line))
+    assert {line.rpartition("fetched/")[2] for line in fetched.lines} == set(paths)
+    for film in ("film.avi", "film.mp4"):
+        assert frames_in(paths[film]) == (3, (32, 32))
+    with Image.open(paths["frames/0001.png"]) as picture:
+        assert picture.size == (32, 32)
+    shown = run("job", "show", number, *words).out
+    assert "done, 3 of 3 done" in shown
+    assert "film.mp4" in shown
+    again = run("job", "download", number, studio.folder / "fetched", *words)
+    assert (again.status, again.lines) == (0, fetched.lines)

@@ -1,0 +1,53 @@
+"""Serving by the command line: what it logs, and what it must never log."""
+
+import re
+
+import httpx
+
+from sheepfold.protocols.electricsheep.credentials import password_verifiers
+
+SMALL = ("--frames", "2", "--size", "32x32", "--quality", "1")
+
+
+def test_no_secret_reaches_the_log_whatever_is_spoken(fold, run):
+    key = fold.key("ann", "desk", "owner")
+    serving = fold.serve()
+    number = run("order", "flame", fold.genome(), *SMALL, "--server", serving.url, "--key", key).out.strip()
+    assert fold.paint_all(serving.url, "ann", key) == 2
+    with httpx.Client(base_url=serving.url, trust_env=False, timeout=30) as http:
+        for password_hash in password_verifiers(key, "ann"):
+            http.get(f"/query.php?q=redir&u=ann&p={password_hash}&v=LNX_3.0.2&i=AB")
+            http.get(f"/cgi/get?p={password_hash}", auth=("ann", password_hash))
+        asked = {"abilities": {"kinds": ["flame"], "renderers": [{"name": "flam3"}]}}
+        opened = http.post("/api/v1/sessions", headers={"Authorization": f"Bearer {key}"}, json=asked)
+        session = opened.json()["session"]
+        http.post("/api/v1/leases", headers={"Authorization": f"Bearer {session}"}, json={"nonsense": session})
+        http.get(f"/api/v1/jobs?key={key}", headers={"Authorization": f"Bearer {key}x"})
+    assert run("job", "wait", number, "--server", serving.url, "--key", key, "--timeout", "60").status == 0
+    fold.end()
+    log = "".join(serving.log).lower()
+    assert "wire=electricsheep" in log
+    for secret in (key, session, *password_verifiers(key, "ann"), "correct horse"):
+        assert secret.lower() not in log
+    assert "traceback" not in log
+
+
+def test_it_says_where_it_listens_and_ends_cleanly(fold):
+    serving = fold.serve()
+    assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+", serving.url)
+    assert httpx.get(serving.url, trust_env=False).status_code == 200
+    fold.end()
+    assert serving.process.returncode == 0
+
+
+def test_half_a_certificate_is_refused(fold):
+    ended = fold.do("serve", "--port", "0", "--tls-port", "0", "--tls-cert", fold.genome())
+    assert ended.status == 2
+    assert "belong together" in ended.err
+
+
+def test_a_certificate_that_is_none_is_refused(fold):
+    genome = fold.genome()
+    ended = fold.do("serve", "--port", "0", "--tls-port", "0", "--tls-cert", genome, "--tls-key", genome)
+    assert ended.status == 2
+    assert "no certificate and its key" in " ".join(ended.err.replace("│", " ").split())

@@ -1,0 +1,214 @@
+import gzip
+import os
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sheepfold.kinds.blender import project
+from sheepfold.model.errors import InvalidSpec
+
+BLEND = b"BLENDER-v405RENDH" + bytes(100)
+Packer = Callable[..., Path]
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Packer:
+    """Return a function that packs files (path and bytes, or a ZipInfo and bytes) into a zip."""
+
+    def pack(*entries: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
+        path = tmp_path / "project.zip"
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for name, content in entries:
+                archive.writestr(name, content)
+        return path
+
+    return pack
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    (tmp_path / "room").mkdir()
+    return tmp_path / "room"
+
+
+def raw_name(path: Path, old: bytes, new: bytes) -> Path:
+    """Change a name in both of a zip's tables, to bytes that zipfile would not write."""
+    path.write_bytes(path.read_bytes().replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize("content", [BLEND, gzip.compress(BLEND), b"\x28\xb5\x2f\xfd" + BLEND])
+def test_a_blend_is_a_project_plain_or_compressed(tmp_path: Path, room: Path, content: bytes) -> None:
+    path = tmp_path / "digest"
+    path.write_bytes(content)
+    assert project.look_into(path) == project.Contents()
+    assert project.unpack(path, room).read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b"BLEN", b"\x89PNG\r\n", gzip.compress(b"a film"), b"\x1f\x8bgarbage", b"PK"])
+def test_other_files_are_no_project(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(InvalidSpec, match="neither"):
+        project.look_into(tmp_path / "x")
+
+
+def test_a_blend_has_no_scenes_within(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(BLEND)
+    with pytest.raises(InvalidSpec, match="single"):
+        project.look_into(tmp_path / "x", "a.blend")
+
+
+def test_a_zip_is_unpacked_with_its_folders(packed: Packer, room: Path) -> None:
+    path = packed(("film/", b""), ("film/a.blend", BLEND), ("film/tex/Größe.png", b"png"))
+    assert project.unpack(path, room) == room / "film/a.blend"
+    assert (room / "film/tex/Größe.png").read_bytes() == b"png"
+    assert os.stat(room / "film/a.blend").st_mode & 0o777 == 0o644
+
+
+def test_the_only_scene_is_the_main_one_whatever_macos_adds(packed: Packer) -> None:
+    path = packed(("a.blend", BLEND), ("__MACOSX/._a.blend", b"x"), ("b/._c.blend", b"x"), ("a.blend1", BLEND))
+    assert project.look_into(path).main == "a.blend"
+
+
+def test_of_several_scenes_one_is_chosen(packed: Packer) -> None:
+    path = packed(("a.blend", BLEND), ("lib/b.blend", BLEND))
+    assert project.look_into(path, "lib/b.blend").main == "lib/b.blend"
+    with pytest.raises(InvalidSpec, match=r"2 scenes.*'a\.blend', 'lib/b\.blend'"):
+        project.look_into(path)
+    with pytest.raises(InvalidSpec, match=r"holds no 'c\.blend'"):
+        project.look_into(path, "c.blend")
+
+
+def test_a_zip_without_a_scene_is_refused(packed: Packer) -> None:
+    with pytest.raises(InvalidSpec, match=r"no \.blend"):
+        project.look_into(packed(("a.txt", b"x")))
+
+
+def test_a_scene_that_is_none_is_refused(packed: Packer, room: Path) -> None:
+    with pytest.raises(InvalidSpec, match="no Blender file"):
+        project.unpack(packed(("a.blend", b"hello")), room)
+
+
+@pytest.mark.parametrize("name", ["../out.txt", "a/../../out.txt", "/etc/out.txt", "C:/out.txt", "c:out.txt", ".."])
+def test_a_name_that_leads_out_is_refused(packed: Packer, room: Path, name: str) -> None:
+    path = packed(("a.blend", BLEND), (zipfile.ZipInfo(name), b"x"))
+    with pytest.raises(InvalidSpec, match="points out of the archive"):
+        project.unpack(path, room)
+    assert list(room.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a\\b.txt", "a\nb", "a\x1bb", "a\u202eb"])
+def test_a_name_of_odd_signs_is_refused(packed: Packer, name: str) -> None:
+    with pytest.raises(InvalidSpec, match="signs that file names"):
+        project.look_into(packed(("a.blend", BLEND), (zipfile.ZipInfo(name), b"x")))
+
+
+def test_a_name_with_a_zero_byte_is_refused(packed: Packer) -> None:
+    path = raw_name(packed(("a.blend", BLEND), ("evil.txt", b"x")), b"evil.txt", b"e.py\0txt")
+    with pytest.raises(InvalidSpec, match="zero byte"):
+        project.look_into(path)
+
+
+def test_a_name_of_macos_is_read_as_utf8_and_of_an_old_packer_refused(packed: Packer) -> None:
+    path = packed(("a.blend", BLEND), ("abcd.png", b"x"))
+    path = raw_name(path, b"abcd.png", "ö".encode() + b"cd.png")
+    assert project.look_into(path).files[1][0] == "öcd.png"
+    path = raw_name(path, "ö".encode() + b"cd.png", b"a\x94cd.png")
+    with pytest.raises(InvalidSpec, match="old encoding"):
+        project.look_into(path)
+
+
+@pytest.mark.parametrize("mode", [0o120777, 0o010644, 0o060644])
+def test_links_and_devices_are_refused(packed: Packer, room: Path, mode: int) -> None:
+    link = zipfile.ZipInfo("tex")
+    link.external_attr = mode << 16
+    with pytest.raises(InvalidSpec, match="link or a device"):
+        project.unpack(packed(("a.blend", BLEND), (link, b"/etc/passwd")), room)
+
+
+def test_one_name_twice_is_refused_also_in_other_capitals(packed: Packer) -> None:
+    with pytest.raises(InvalidSpec, match="twice"):
+        project.look_into(packed(("a.blend", BLEND), ("Wool.png", b"x"), ("wool.PNG", b"y")))
+
+
+def test_a_file_that_is_a_folder_too_is_refused(packed: Packer) -> None:
+    with pytest.raises(InvalidSpec, match="a file and a folder"):
+        project.look_into(packed(("a.blend", BLEND), ("tex", b"x"), ("tex/a.png", b"y")))
+
+
+def test_long_names_are_refused(packed: Packer) -> None:
+    with pytest.raises(InvalidSpec, match="too long"):
+        project.look_into(packed(("a.blend", BLEND), ("x" * 256, b"x")))
+
+
+def test_a_bomb_is_refused_before_anything_is_unpacked(packed: Packer, room: Path) -> None:
+    path = packed(("a.blend", BLEND), ("zeros", bytes(project.SMALL_BYTES)))
+    with pytest.raises(InvalidSpec, match="zip bomb"):
+        project.unpack(path, room)
+    assert list(room.iterdir()) == []
+
+
+def test_a_zip_that_lies_about_its_sizes_fills_no_disk(packed: Packer, room: Path) -> None:
+    path = packed(("a.blend", BLEND), ("zeros", bytes(2_000_000)))
+    path.write_bytes(path.read_bytes().replace(struct.pack("<L", 2_000_000), struct.pack("<L", 10)))
+    with pytest.raises(InvalidSpec, match="damaged"):
+        project.unpack(path, room)
+    assert sum(file.stat().st_size for file in room.rglob("*") if file.is_file()) < 1000
+
+
+def test_too_many_files_are_refused(packed: Packer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "MAX_ENTRIES", 3)
+    with pytest.raises(InvalidSpec, match="holds 4 files"):
+        project.look_into(packed(("a.blend", BLEND), *((str(number), b"") for number in range(3))))
+
+
+def test_a_monstrous_table_of_contents_is_not_read(packed: Packer, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = packed(("a.blend", BLEND), *((f"{number:0200}", b"") for number in range(30)))
+    monkeypatch.setattr(project, "_DIRECTORY_BYTES", 5000)
+    with pytest.raises(InvalidSpec, match="table of contents"):
+        project.look_into(path)
+
+
+def test_a_method_that_clients_do_not_know_is_refused(packed: Packer) -> None:
+    with pytest.raises(InvalidSpec, match="Deflate"):
+        project.look_into(packed(("a.blend", BLEND), method=zipfile.ZIP_LZMA))
+
+
+def test_a_locked_archive_is_refused(packed: Packer) -> None:
+    path = packed(("a.blend", BLEND))
+    content = bytearray(path.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + offset] |= 1
+    path.write_bytes(content)
+    with pytest.raises(InvalidSpec, match="password"):
+        project.look_into(path)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.integers(0, 400), st.binary(min_size=1, max_size=6), st.booleans())
+def test_a_damaged_zip_is_unpacked_or_refused(
+    packed: Packer, tmp_path_factory: pytest.TempPathFactory, place: int, noise: bytes, cut: bool
+) -> None:
+    content = packed(("film/a.blend", BLEND), ("film/tex.png", b"x" * 40)).read_bytes()
+    place = min(place, len(content) - 1)
+    folder = tmp_path_factory.mktemp("damaged")
+    (folder / "zip").write_bytes(content[:place] + noise + (b"" if cut else content[place + len(noise):]))
+    (folder / "room").mkdir()
+    try:
+        scene = project.unpack(folder / "zip", folder / "room")
+    except InvalidSpec:
+        return
+    assert scene.is_relative_to(folder / "room")
+
+
+def test_an_order_takes_exactly_one_file(tmp_path: Path) -> None:
+    assert project.only({"any": tmp_path}) == tmp_path
+    with pytest.raises(InvalidSpec, match=r"needs a \.blend"):
+        project.only({})
+    with pytest.raises(InvalidSpec, match="one file"):
+        project.only({"a": tmp_path, "b": tmp_path})

@@ -1,0 +1,39 @@
+"""Opening a database, whichever it is."""
+
+from pathlib import Path
+
+import pytest
+
+from sheepfold.model.errors import StoreUnavailable
+from sheepfold.store.database import Database
+from sheepfold.store.opening import open_database
+from sheepfold.store.postgres import PostgresDatabase
+from sheepfold.store.sqlite import SqliteDatabase
+
+
+def test_each_address_opens_its_own_sort(db: Database, dialect: str):
+    assert isinstance(db, SqliteDatabase if dialect == "sqlite" else PostgresDatabase)
+
+
+def test_without_an_address_the_data_folder_gets_a_sqlite_file(tmp_path: Path):
+    opened = open_database("", tmp_path / "new")
+    opened.close()
+    assert (tmp_path / "new" / "farm.sqlite").exists()
+
+
+def test_the_address_shows_no_password(postgres_server, tmp_path: Path):
+    url = postgres_server.url("migrated").replace("sheepfold@", "sheepfold:secret@")
+    opened = open_database(url, tmp_path)
+    opened.close()
+    assert "secret" not in opened.url
+
+
+def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path, free_port: int):
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        open_database(f"postgresql://nobody@127.0.0.1:{free_port}/nothing", tmp_path)
+
+
+def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path):
+    (tmp_path / "farm.sqlite").mkdir()
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        open_database("", tmp_path)

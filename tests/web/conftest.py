@@ -1,0 +1,144 @@
+"""A real farm behind a real server, and a real browser that looks at it."""
+
+import io
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from sheepfold.app import make_app
+from sheepfold.config import Settings
+from sheepfold.farm.accounts import add_account
+from sheepfold.farm.chores import do_next_chore
+from sheepfold.farm.farm import Farm, open_farm
+from sheepfold.farm.orders import Order, cancel_job, order_job
+from sheepfold.model.accounts import Account, Role
+from sheepfold.model.jobs import Job
+from sheepfold.protocols.electricsheep import wire
+from sheepfold.protocols.registry import verifiers
+
+GENOMES = Path(__file__).parents[1] / "genomes"
+WIDTH, HEIGHT = 96, 72
+
+
+@dataclass
+class Site:
+    """A farm that is being served."""
+
+    farm: Farm
+    artist: Account
+    url: str
+    http: httpx.Client
+
+    def order(self, title: str, *genomes: str, frames: int = 4, **spec: object) -> Job:
+        """Order a sheep of small frames."""
+        names = genomes or ("r1.flam3",)
+        inputs = dict(zip(("genome", "genome2"), (GENOMES / name for name in names), strict=False))
+        small = {"frames": frames, "width": WIDTH, "height": HEIGHT, "quality": 1, "temporal_samples": 1}
+        return order_job(self.farm, self.artist, Order("flame", small | spec, inputs, title))
+
+    def claim(self) -> wire.FrameOrder | None:
+        """Ask for a frame as a screensaver."""
+        answer = wire.decode_get_answer(self.http.get("/cgi/get?n=&w=&v=LNX_3.0.2&u=AB&r=1&c=1").content)
+        return answer if isinstance(answer, wire.FrameOrder) else None
+
+    def paint(self, order: wire.FrameOrder, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
+        """Send a painted picture for an order."""
+        body = painted(order.sheep, order.put_job, size)
+        query = f"j={order.put_job}&id={order.sheep}&s={len(body)}&g={order.generation}&v=LNX_3.0.2&u=AB"
+        assert self.http.put(f"/cgi/put?{query}", content=body).status_code == 200
+
+    def paint_all(self) -> None:
+        """Send a picture for every frame that is open."""
+        while order := self.claim():
+            self.paint(order)
+
+    def cancel(self, job: Job) -> None:
+        """Cancel a job."""
+        cancel_job(self.farm, self.artist, job.id)
+
+    def keep_house(self) -> None:
+        """Make the previews and films that are due."""
+        with ThreadPoolExecutor(1) as executor:
+            while do_next_chore(self.farm, executor):
+                pass
+
+
+def painted(sheep: int, frame: int, size: tuple[int, int]) -> bytes:
+    """Draw rings in a colour of the sheep's own, which move with the frame."""
+    x, y = np.meshgrid(np.linspace(-2, 2, size[0]), np.linspace(-1.5, 1.5, size[1]))
+    turn = frame / 3 + sheep
+    waves = [np.sin(5 * np.hypot(x - np.cos(turn + hue), y - np.sin(turn + hue))) for hue in (sheep, 2.1, 4.2)]
+    pixels = np.stack([(wave + 1) * 127 for wave in waves], axis=-1).astype(np.uint8)
+    target = io.BytesIO()
+    Image.fromarray(pixels).save(target, "PNG")
+    return target.getvalue()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with open_farm(Settings(data=tmp_path / "farm", inspection_processes=1), verifiers) as farm:
+        server = uvicorn.Server(uvicorn.Config(make_app(farm), lifespan="off", log_config=None,
+                                               timeout_graceful_shutdown=1))
+        with socket.create_server(("127.0.0.1", 0)) as bound:
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+            thread.start()
+            while not server.started:
+                time.sleep(0.01)
+            url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+            with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
+                yield Site(farm, add_account(farm, "bella", Role.ARTIST, ""), url, http)
+            farm.closing.set()
+            server.should_exit = True
+            thread.join(30)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        words = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=words, timeout=60_000)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watched:
+    """A page, what it asked for, and what it complained of."""
+
+    page: Page
+    asked: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def look(browser: Browser, site: Site) -> Iterator[object]:
+    """Open a page of the farm; at the end it must have asked nobody else, and have complained of nothing."""
+    opened: list[Watched] = []
+
+    def open_page(path: str = "/", width: int = 1280, scheme: str = "light") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        context.set_default_timeout(20_000)
+        watched = Watched(context.new_page())
+        watched.page.on("request", lambda request: watched.asked.append(request.url))
+        watched.page.on("console", lambda said: said.type == "error" and watched.complaints.append(said.text))
+        watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+        opened.append(watched)
+        watched.page.goto(site.url + path, wait_until="domcontentloaded")
+        return watched.page
+
+    yield open_page
+    for watched in opened:
+        watched.page.context.close()
+        assert [url for url in watched.asked if not url.startswith((site.url + "/", "data:"))] == []
+        assert [said for said in watched.complaints if "404" not in said] == []
