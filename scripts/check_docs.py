@@ -59,8 +59,11 @@ def code_of(text: str) -> Iterator[str]:
 
 def complain_of_command(code: str) -> str:
     """Follow `sheepfold GROUP COMMAND --option` through the command line's tree; empty where all of it exists."""
-    words = END_OF_COMMAND.split(code)[0].split()[1:]
-    command = _command_line()
+    first, *words = END_OF_COMMAND.split(code)[0].split()[1:] or ["--help"]
+    if not first.islower() or first.startswith("-"):
+        return ""
+    if (command := _command(first)) is None:
+        return f"`{code}`: there is no command {first}"
     options = _options_of(command)
     for word in words:
         if word.startswith("--"):
@@ -75,10 +78,12 @@ def complain_of_command(code: str) -> str:
     return ""
 
 
-def _command_line() -> object:
-    module = importlib.import_module("sheepfold.cli.main")
-    application = next(value for value in vars(module).values() if isinstance(value, typer.Typer))
-    return typer.main.get_command(application)
+def _command(first: str) -> object:
+    """Return the command of a first word, None where there is none such."""
+    commands = importlib.import_module("sheepfold.cli.main").COMMANDS
+    if first not in commands:
+        return None
+    return typer.main.get_command(importlib.import_module(commands[first].module).app)
 
 
 def _options_of(command: object) -> set[str]:

@@ -10,7 +10,7 @@ class Settings:
     """A farm's settings. Times are in seconds and sizes in bytes, as the names say."""
 
     data: Path
-    """The folder of everything that is not elsewhere: database, blobs, spool, outbox."""
+    """The folder of everything that is not elsewhere: database, blobs, spool."""
     database_url: str = ""
     """Empty: SQLite in the data folder; else `postgresql://…`. From DATABASE_URL."""
     blobs_url: str = ""

@@ -66,7 +66,7 @@ def open_session(farm: Farm, maker: Maker, abilities: str, opened_by: str = "") 
 
 def session_of(farm: Farm, token: str) -> session_rows.OpenSession:
     """Return a living session, noting that it was heard of; raises SessionEnded."""
-    found = farm.db.read(lambda tx: session_rows.find_session(tx, key_verifier(token)))
+    found = farm.db.look(lambda tx: session_rows.find_session(tx, key_verifier(token)))
     if found is None:
         raise SessionEnded
     now = farm.now()
@@ -90,7 +90,7 @@ def close_session(farm: Farm, session: Session) -> None:
 def maker_named(farm: Farm, account_id: AccountId, machine_name: str, protocol: str) -> Maker:
     """Return the maker that a wire without sessions names, its machine added where the farm did not know it yet."""
     name = checked_name(machine_name)
-    machine = farm.db.read(lambda tx: account_rows.find_machine(tx, name))
+    machine = farm.db.look(lambda tx: account_rows.find_machine(tx, name))
     if machine is None:
         machine = farm.db.write(lambda tx: account_rows.ensure_machine(tx, account_id, name, farm.now()))
     return Maker(machine.id, account_id, protocol)
@@ -98,13 +98,13 @@ def maker_named(farm: Farm, account_id: AccountId, machine_name: str, protocol: 
 
 def find_maker(farm: Farm, machine_name: str, protocol: str) -> Maker:
     """Return the maker that a wire without sessions names; raises UnknownMachine."""
-    machine = farm.db.read(lambda tx: account_rows.machine_named(tx, machine_name))
+    machine = farm.db.look(lambda tx: account_rows.machine_named(tx, machine_name))
     return Maker(machine.id, machine.account_id, protocol)
 
 
 def find_task(farm: Farm, job_id: JobId, frame: int, part: int) -> TaskId:
     """Return the task at a place of a job; raises UnknownTask."""
-    return farm.db.read(lambda tx: task_rows.find_task(tx, job_id, frame, part))
+    return farm.db.look(lambda tx: task_rows.find_task(tx, job_id, frame, part))
 
 
 def claim_task(farm: Farm, maker: Maker, abilities: Abilities, term_s: int,
@@ -117,31 +117,31 @@ def claim_task(farm: Farm, maker: Maker, abilities: Abilities, term_s: int,
     needs_ids = farm.needs.satisfied_by(abilities)
     claimant = Claimant(maker.machine_id, maker.account_id, maker.protocol, maker.session_id, term_s)
 
-    def grant(tx: Tx) -> Granted | None:
+    def grant(tx: Tx) -> Assignment | None:
         if account_rows.is_suspended(tx, maker.machine_id):
             raise MachineSuspended
         now = farm.now()
         granted = claim(tx, claimant, needs_ids, now)
-        if granted is not None:
-            lease_rows.add_figures(tx, granted.lease_id, figures or {})
-            told = {"lease": granted.lease_id, "machine": maker.machine_id, "protocol": maker.protocol}
-            event_rows.add(tx, [Event(What.LEASE_GRANTED, granted.job_id, granted.task_id, told)], now)
-        return granted
+        if granted is None:
+            return None
+        lease_rows.add_figures(tx, granted.lease_id, figures or {})
+        told = {"lease": granted.lease_id, "machine": maker.machine_id, "protocol": maker.protocol}
+        event_rows.add(tx, [Event(What.LEASE_GRANTED, granted.job_id, granted.task_id, told)], now)
+        return _assignment(tx, granted, term_s)
 
-    granted = farm.db.write(grant) if needs_ids else None
-    return None if granted is None else farm.db.read(lambda tx: _assignment(tx, granted, term_s))
+    return farm.db.write(grant) if needs_ids else None
 
 
 def _assignment(tx: Tx, granted: Granted, term_s: int) -> Assignment:
-    frame, part, digest = task_rows.place_of(tx, granted.task_id)
     job = job_rows.job_of(tx, granted.job_id)
     sheep = flock_rows.find_sheep_of_job(tx, job.id) if job.kind == "flame" else None
-    return Assignment(granted.lease_id, granted.task_id, job, frame, part, granted.deadline_at, term_s, digest, sheep)
+    return Assignment(granted.lease_id, granted.task_id, job, granted.frame, granted.part, granted.deadline_at, term_s,
+                      granted.input, sheep)
 
 
 def held_lease(farm: Farm, maker: Maker, lease_id: LeaseId) -> Holding:
     """Return what a lease is on; raises UnknownLease, also where it is another machine's, so that ids tell nothing."""
-    held = farm.db.read(lambda tx: lease_rows.holding(tx, lease_id))
+    held = farm.db.look(lambda tx: lease_rows.holding(tx, lease_id))
     if held.machine_id != maker.machine_id:
         raise UnknownLease(f"There is no lease {lease_id}.")
     return held
@@ -149,7 +149,7 @@ def held_lease(farm: Farm, maker: Maker, lease_id: LeaseId) -> Holding:
 
 def lease_on(farm: Farm, maker: Maker, task_id: TaskId) -> Holding:
     """Return the lease of a machine on a task, its active one or else its newest; raises UnknownLease."""
-    return farm.db.read(lambda tx: lease_rows.holding_of_pair(tx, task_id, maker.machine_id))
+    return farm.db.look(lambda tx: lease_rows.holding_of_pair(tx, task_id, maker.machine_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class NeedsIndex:
 
         New needs come with an order, of this server or another one: that nothing was added is one look at an index.
         """
-        newest = self._db.read(lane_rows.newest_needs_id)
+        newest = self._db.look(lane_rows.newest_needs_id)
         with self._lock:
             if newest != self._newest:
                 self._satisfied.clear()
@@ -33,7 +33,7 @@ class NeedsIndex:
             if (known := self._satisfied.get(abilities)) is not None:
                 self._satisfied.move_to_end(abilities)
                 return known
-        found = tuple(row.id for row in self._db.read(lane_rows.all_needs) if satisfies(abilities, row.needs))
+        found = tuple(row.id for row in self._db.look(lane_rows.all_needs) if satisfies(abilities, row.needs))
         with self._lock:
             self._satisfied[abilities] = found
             if len(self._satisfied) > REMEMBERED:

@@ -1,7 +1,6 @@
 """Walls around a program that reads a stranger's file on the farm's side: bubblewrap where it works, and limits."""
 
 import functools
-import resource
 import shutil
 import subprocess
 import sys
@@ -41,12 +40,12 @@ def run(
     It has no network there. Where bubblewrap does not work the limits alone hold it.
     """
     held = limits or Limits()
-    command = walled(argv, folder, readable) if has_walls() else list(argv)
+    command = _limited(walled(argv, folder, readable) if has_walls() else argv, held)
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command, env=dict(env), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
         )
-        status = _awaited(process, held)
+        status = _awaited(process, held.time_s)
         output.seek(0)
         errors.seek(0)
         return Outcome(status, output.read(4 * MIB), errors.read(MIB))
@@ -82,20 +81,17 @@ def has_walls() -> bool:
             return False
 
 
-def _awaited(process: "subprocess.Popen[bytes]", limits: Limits) -> int | None:
-    """Put limits on a program that has just started, and wait for its end; None where it was ended as late."""
-    wanted = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_CPU: limits.cpu_s,
-        resource.RLIMIT_FSIZE: limits.file_mib * MIB,
-        resource.RLIMIT_AS: limits.memory_mib * MIB,
-    }
+def _limited(command: Sequence[str], limits: Limits) -> list[str]:
+    """Return the command that sets limits and becomes the program; set from outside they would come too late."""
+    blocks = limits.file_mib * MIB // 512
+    words = f"ulimit -c 0; ulimit -t {limits.cpu_s}; ulimit -f {blocks}; ulimit -v {limits.memory_mib * 1024}"
+    return ["/bin/sh", "-c", f'{words}; exec "$@"', "sh", *command]
+
+
+def _awaited(process: "subprocess.Popen[bytes]", time_s: float) -> int | None:
+    """Wait for a program's end; None where it was ended as late."""
     try:
-        for limit, value in wanted.items():
-            resource.prlimit(process.pid, limit, (value, value))
-        return process.wait(limits.time_s)
-    except ProcessLookupError:
-        return process.wait()
+        return process.wait(time_s)
     except subprocess.TimeoutExpired:
         return None
     finally:

@@ -37,12 +37,15 @@ class Claimant:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A lease that was just granted."""
+    """A lease that was just granted, and the place of its task in the job with the digest of its own input."""
 
     lease_id: LeaseId
     task_id: TaskId
     job_id: JobId
     deadline_at: int
+    frame: int
+    part: int
+    input: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def _claim_in(tx: Tx, claimant: Claimant, lane: _Lane, now: int) -> Granted | No
     lease_id = tx.execute(_GRANT, lease).scalar_one()
     charge = max(1, row.cost_ms * VIRTUAL_SCALE // max(1, lane.weight))
     tx.execute(_CHARGE[tx.dialect.name], {"lane_id": lane.id, "charge": charge})
-    return Granted(LeaseId(lease_id), TaskId(row.id), JobId(row.job_id), deadline_at)
+    return Granted(LeaseId(lease_id), TaskId(row.id), JobId(row.job_id), deadline_at, row.frame, row.part, row.input)
 
 
 def _best_lanes(tx: Tx, account_id: AccountId, needs_ids: tuple[int, ...], seen: list[int]) -> list[_Lane]:
@@ -120,7 +123,7 @@ def plans(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...]) -> dict[str, l
 
 # by ix_tasks_open; a machine takes no task that it holds already, or that waits for others to confirm what it sent
 _FIRST = """
-    SELECT t.id, t.job_id, t.cost_ms FROM tasks t
+    SELECT t.id, t.job_id, t.cost_ms, t.frame, t.part, t.input FROM tasks t
     WHERE t.lane_id = :lane_id AND t.openings > 0
       AND NOT EXISTS (SELECT 1 FROM leases l
                       WHERE l.task_id = t.id AND l.machine_id = :machine_id AND l.state = 'active')

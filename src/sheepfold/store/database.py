@@ -38,6 +38,10 @@ class Database(Protocol):
         """Run an operation that only reads, on a snapshot of its own."""
         ...
 
+    def look(self, operation: Callable[[Tx], T]) -> T:
+        """Run an operation that reads with a single statement, and so needs no transaction."""
+        ...
+
     def listen(self, listener: Callable[[], None]) -> None:
         """Have a function called, on some thread, after commits; it must return at once."""
         ...

@@ -16,8 +16,9 @@ from sheepfold.store.transaction import Pool
 
 POOL_SIZE = 24
 TRIES = 6
-_TRY_AGAIN = frozenset({"40001", "40P01"})
-"""Serialization failure, deadlock. Another try also helps where a connection had died while it lay idle."""
+_TRY_AGAIN = frozenset({"40001", "40P01", "23505", "23503"})
+"""Serialization failure, deadlock; and a unique or foreign key broken, by a row that another transaction has added or
+removed since we looked: the next try sees it. A try also helps where a connection had died while it lay idle."""
 CHANNEL = "sheepfold"
 NEWS_PERIOD_S = 0.05
 """How long other servers may wait to hear of a commit of this one."""
@@ -49,7 +50,11 @@ class PostgresDatabase:
         return answer
 
     def read(self, operation: Callable[[Tx], T]) -> T:
-        """Run an operation that only reads; each of its statements sees what was committed before."""
+        """Run an operation that only reads, on a snapshot of its own."""
+        return self._tried(operation, _snapshot)
+
+    def look(self, operation: Callable[[Tx], T]) -> T:
+        """Run an operation of a single statement."""
         return self._tried(operation, nullcontext)
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -102,3 +107,7 @@ class PostgresDatabase:
         if self._has_news.is_set():
             self._has_news.clear()
             connection.execute(f"NOTIFY {CHANNEL}")
+
+
+def _snapshot(tx: Tx) -> AbstractContextManager[object]:
+    return tx.began("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

@@ -60,6 +60,11 @@ class SqliteDatabase:
         with translated(), self._readers.lent() as tx, tx.began():
             return operation(tx)
 
+    def look(self, operation: Callable[[Tx], T]) -> T:
+        """Run an operation of a single statement."""
+        with translated(), self._readers.lent() as tx:
+            return operation(tx)
+
     def listen(self, listener: Callable[[], None]) -> None:
         """Have a function called after each commit."""
         self._listeners.append(listener)

@@ -143,15 +143,6 @@ def _result(row: Row[Any]) -> Result:
     )
 
 
-_PLACE = text("SELECT frame, part, input FROM tasks WHERE id = :task_id")
-
-
-def place_of(tx: Tx, task_id: TaskId) -> tuple[int, int, str | None]:
-    """Return a task's frame, part, and the digest of the file made for it alone."""
-    row = tx.execute(_PLACE, {"task_id": task_id}).one()
-    return row.frame, row.part, row.input
-
-
 # by uq_tasks_job_id_frame_part
 _BY_PLACE = text("SELECT id FROM tasks WHERE job_id = :job_id AND frame = :frame AND part = :part")
 _OPEN_OF_JOB = text("SELECT id FROM tasks WHERE job_id = :job_id AND state = 'open' ORDER BY id")

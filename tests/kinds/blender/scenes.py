@@ -78,7 +78,7 @@ def lacking(folder: Path) -> None:
     save(folder, "lacking")
     for path in ("//textures/wool.png", "//there.png"):
         node = material.node_tree.nodes.new("ShaderNodeTexImage")
-        node.image = bpy.data.images.new(Path(path).stem, 4, 4)
+        node.image = bpy.data.images.new(path, 4, 4)
         node.image.source, node.image.filepath = "FILE", path
     save(folder, "lacking")
 

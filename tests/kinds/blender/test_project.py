@@ -1,5 +1,4 @@
 import gzip
-import os
 import struct
 import zipfile
 from collections.abc import Callable
@@ -67,7 +66,7 @@ def test_a_zip_is_unpacked_with_its_folders(packed: Packer, room: Path) -> None:
     path = packed(("film/", b""), ("film/a.blend", BLEND), ("film/tex/Größe.png", b"png"))
     assert project.unpack(path, room) == room / "film/a.blend"
     assert (room / "film/tex/Größe.png").read_bytes() == b"png"
-    assert os.stat(room / "film/a.blend").st_mode & 0o777 == 0o644
+    assert (room / "film/a.blend").stat().st_mode & 0o777 == 0o644
 
 
 def test_the_only_scene_is_the_main_one_whatever_macos_adds(packed: Packer) -> None:

@@ -37,9 +37,8 @@ _MAX_NAME_BYTES, _MAX_PATH_BYTES = 255, 1000
 _DIRECTORY_BYTES = 32 * 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED, _IS_UTF8 = 0x1, 0x800
-_DAMAGE = (
-    zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, OverflowError, struct.error, zlib.error,
-)  # fmt: skip
+_DAMAGE = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, OverflowError, struct.error,
+           zlib.error)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

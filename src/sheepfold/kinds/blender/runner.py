@@ -15,6 +15,7 @@ not made ends with 1. What a project would write besides its frame (nodes of typ
 
 # ruff: noqa: T201 -- a program, whose lines are what clients read
 
+import ctypes
 import importlib
 import io
 import json
@@ -214,7 +215,7 @@ def _load(bpy: Rna, path: str) -> None:
     if not Path(path).is_file():
         raise Refused(f"Error: Cannot read file \"{path}\": No such file or directory")
     try:
-        bpy.ops.wm.open_mainfile(filepath=str(Path(path).absolute()), load_ui=False, use_scripts=False)
+        bpy.ops.wm.open_mainfile(filepath=str(Path(path).absolute()), load_ui=False, use_scripts=True)
     except RuntimeError as error:
         raise Refused(str(error).strip()) from error
 
@@ -440,5 +441,20 @@ def main(words: list[str]) -> int:
         return error.status
 
 
+def leave(status: int) -> None:
+    """End at once, as bpy 4.5 never returns from its own end after a driver that it was not allowed to run."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        ctypes.CDLL(None).fflush(None)  # what Blender printed is C's
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        leave(main(sys.argv[1:]))
+    except SystemExit as asked:  # by a script
+        leave(asked.code if isinstance(asked.code, int) else int(asked.code is not None))
+    except BaseException:  # noqa: BLE001 -- and KeyboardInterrupt too: Python itself must not end this process
+        traceback.print_exc()
+        leave(1)

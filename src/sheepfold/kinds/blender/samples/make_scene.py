@@ -7,6 +7,7 @@ import importlib
 import math
 import random
 import sys
+from itertools import pairwise
 from typing import Any
 
 FRAMES = 12
@@ -71,7 +72,7 @@ def add_fence() -> None:
     feet = [(6.2 * math.cos(angle), 1.2 + 4.6 * math.sin(angle)) for angle in angles]
     for x, y in feet:
         add_box(((x, y, height_at(x, y) + 0.5)), (0.09, 0.09, 0.62), 0.0, wood)
-    for (x, y), (u, v) in zip(feet, feet[1:], strict=False):
+    for (x, y), (u, v) in pairwise(feet):
         middle_x, middle_y = (x + u) / 2, (y + v) / 2
         for lift in (0.45, 0.85):
             place = (middle_x, middle_y, height_at(middle_x, middle_y) + lift)

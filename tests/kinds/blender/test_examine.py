@@ -1,0 +1,158 @@
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sheepfold.kinds import confine
+from sheepfold.kinds.blender import examine, home, spec, split
+from sheepfold.kinds.blender.examine import Findings, MissingFile
+from sheepfold.model.errors import InvalidSpec
+
+needs_bpy = pytest.mark.timeout(900)
+FOUND = Findings(
+    saved_by="4.5", frame_start=3, frame_end=9, frame_step=2, fps=29.97, engine="CYCLES", engine_is_known=True,
+    samples=2, width=48, height=27, format="PNG", is_movie=False, camera="Camera", cameras=("Camera",),
+    uses_sequencer=False, missing=(), libraries=(), scripts=(), drivers=(), simulations=(),
+)  # fmt: skip
+Look = Callable[[str], Findings]
+
+
+@pytest.fixture
+def look(scenes: Path, tmp_path: Path) -> Look:
+    """Return a function that examines one of the scenes."""
+
+    def into(name: str) -> Findings:
+        found = examine.examine(scenes / f"{name}.blend", "", tmp_path)
+        assert found is not None
+        return found
+
+    return into
+
+
+@needs_bpy
+def test_a_scene_is_known_by_its_frames_size_and_engine(look: Look) -> None:
+    assert look("moving") == replace(FOUND, fps=30.0)
+    assert examine.problems(FOUND) == examine.remarks(FOUND) == []
+
+
+@needs_bpy
+def test_a_project_is_examined_once(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = look("moving")
+    monkeypatch.setenv(home.VARIABLE, "/nowhere/python")
+    assert look("moving") == first
+
+
+@needs_bpy
+def test_files_that_did_not_come_are_named(look: Look, scenes: Path, tmp_path: Path) -> None:
+    """The examined scene lies alone behind walls, so that also the picture beside it on this disk is missing."""
+    assert look("lacking").missing == (
+        MissingFile("image", "//textures/wool.png", "//textures/wool.png"),
+        MissingFile("image", "//there.png", "//there.png"),
+    )  # fmt: skip
+    with pytest.raises(InvalidSpec, match=r"did not come with it.*wool\.png.*Pack"):
+        examine.check(spec.parse({}), {"project": scenes / "lacking.blend"}, tmp_path)
+    assert examine.check(spec.parse({"allow_missing": True}), {"project": scenes / "lacking.blend"}, tmp_path)
+
+
+@needs_bpy
+def test_files_in_an_archive_are_found(scenes: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        archive.write(scenes / "lacking.blend", "film/lacking.blend")
+        archive.write(scenes / "there.png", "film/there.png")
+        archive.write(scenes / "there.png", "film/textures/wool.png")
+        archive.write(scenes / "moving.blend", "film/moving.blend")
+    found = examine.examine(tmp_path / "p.zip", "film/lacking.blend", tmp_path)
+    assert found is not None
+    assert found.missing == ()
+
+
+@needs_bpy
+def test_a_scene_without_a_camera_is_refused_by_the_order(scenes: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSpec, match="no active camera"):
+        split.split(spec.parse({}), {"project": scenes / "blind.blend"}, tmp_path)
+
+
+@needs_bpy
+def test_what_a_farm_will_not_do_is_remarked(look: Look) -> None:
+    assert [remark.split()[0] for remark in examine.remarks(look("foreign"))] == ["Scripts", "The"]
+
+
+@needs_bpy
+def test_a_simulation_that_is_not_baked_is_remarked(look: Look) -> None:
+    assert examine.remarks(look("falling")) == [
+        "Other machines render other frames, so bake the simulations first: 'Scene (rigid bodies)'."
+    ]
+
+
+@needs_bpy
+def test_a_hostile_scene_is_examined_without_harm(look: Look, scenes: Path, ear: Any) -> None:
+    assert look("hostile").scripts == ("attack.py",)
+    assert not (scenes / "owned").exists()
+    assert not ear.heard()
+
+
+@needs_bpy
+def test_what_blender_cannot_read_is_refused(bpy_python: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"BLENDER-v405" + bytes(500))
+    with pytest.raises(InvalidSpec, match=r"Blender cannot read this project: (?!.*/examined/)"):
+        examine.examine(tmp_path / "a", "", tmp_path)
+
+
+@needs_bpy
+def test_what_blender_opens_too_long_is_refused(scenes: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSpec, match="too long"):
+        examine.examine(scenes / "moving.blend", "", tmp_path, confine.Limits(time_s=0.05))
+
+
+@needs_bpy
+def test_what_needs_too_much_memory_is_refused(scenes: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSpec, match="more memory"):
+        examine.examine(scenes / "moving.blend", "", tmp_path, confine.Limits(memory_mib=100))
+
+
+@pytest.mark.parametrize("answer", [{}, {"saved_by": 1}, {"error": "Error: bad"}, {"frame_start": "x"}])
+def test_nonsense_from_a_captured_blender_is_refused(tmp_path: Path, answer: dict[str, Any]) -> None:
+    (tmp_path / "findings.json").write_text(json.dumps(answer))
+    with pytest.raises(InvalidSpec, match="nonsense"):
+        examine.examine(tmp_path / "a", "", tmp_path)
+
+
+@pytest.mark.usefixtures("no_bpy")
+def test_without_bpy_the_order_is_taken_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"BLENDER-v405")
+    assert examine.examine(tmp_path / "a", "", tmp_path) is None
+    assert examine.completed({"frames": "1"}, {"project": tmp_path / "a"}, tmp_path) == {"frames": "1"}
+
+
+def test_an_order_takes_from_the_scene_what_it_leaves_open() -> None:
+    whole = spec.parse(examine.complete({}, FOUND))
+    assert whole == spec.parse(
+        {"frames": "3,5,7,9", "width": 48, "height": 27, "samples": 2, "engine": "CYCLES", "fps": 30}
+    )
+    own = spec.parse(examine.complete({"frames": "1-2", "width": 64, "samples": 9}, FOUND))
+    assert (own["frames"], own["width"], own["height"], own["samples"]) == ("1-2", 64, 27, 9)
+
+
+def test_samples_of_one_engine_are_not_those_of_another() -> None:
+    assert "samples" not in examine.complete({"engine": "BLENDER_EEVEE"}, FOUND)
+
+
+def test_a_scene_of_odd_numbers_completes_to_an_order() -> None:
+    odd = replace(FOUND, frame_start=-5, frame_end=-9, frame_step=0, fps=0.2, samples=0, engine="LUX", format="BMP")
+    whole = spec.parse(examine.complete({}, odd))
+    assert (whole["frames"], whole["fps"], whole["samples"], whole["format"]) == ("0", 1, 1, "PNG")
+
+
+def test_an_add_on_renderer_is_a_problem_and_a_film_of_strips_needs_no_camera() -> None:
+    assert "LUX" in examine.problems(replace(FOUND, engine="LUX", engine_is_known=False))[0]
+    assert examine.problems(replace(FOUND, camera="", uses_sequencer=True)) == []
+    assert "choose one of 'A', 'B'" in examine.problems(replace(FOUND, camera="", cameras=("A", "B")))[0]
+
+
+def test_a_long_list_of_files_is_cut() -> None:
+    many = tuple(MissingFile("image", "i", f"//{number}.png") for number in range(30))
+    assert "and 25 more" in examine.problems(replace(FOUND, missing=many))[0]
