@@ -87,7 +87,7 @@ class PostgresServer:
     def create(self, template: str = "migrated") -> str:
         """Make a new database and return its name."""
         name = f"test_{next(self.numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")  # four times as fast here
         return name
 
     def drop(self, name: str) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from ground.pictures import marked
 from PIL import Image
+
+from ground.pictures import marked
 
 Run = Callable[[str, dict[str, Any]], Any]
 

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import uvloop
+
 from ground.pictures import marked
 
 _ORDER = re.compile(rb'<get gen="(\d+)"[^>]* id="(\d+)"[^>]* job="(\d+)"')
@@ -64,7 +65,7 @@ class Connection:
         found = re.search(rb"\r\ncontent-length: *(\d+)", answer.lower())
         content = await self._reader.readexactly(int(found[1]) if found else 0)
         if int(answer[9:12]) != expected:
-            raise Refused(f"{head.split(chr(13))[0]}: {answer.decode()}{content[:500]!r}")
+            raise Refused(f"{head.split(chr(13), maxsplit=1)[0]}: {answer.decode()}{content[:500]!r}")
         return content
 
 

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute
 
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.upkeep import House
+from sheepfold.kinds.orphans import end_with_parent
 from sheepfold.model.errors import Unavailable
 from sheepfold.protocols import registry
 from sheepfold.web import pages
@@ -52,7 +53,8 @@ def make_app(farm: Farm) -> Starlette:
 @contextlib.contextmanager
 def house_kept(farm: Farm) -> Iterator[None]:
     """Keep house while the block runs: upkeep, and chores in processes of their own."""
-    house = House(farm, lambda: ProcessPoolExecutor(farm.settings.chore_processes, mp_context=get_context("spawn")))
+    children, context = farm.settings.chore_processes, get_context("spawn")
+    house = House(farm, lambda: ProcessPoolExecutor(children, mp_context=context, initializer=end_with_parent))
     house.start()
     try:
         yield

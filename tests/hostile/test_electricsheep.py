@@ -165,6 +165,8 @@ def ask_anything(target, method, path, query, headers):
 
 @example(method="GET", path="/cgi/get", query=b"u=" + b"A" * 32, headers=[(b"host", b"\x00")])
 @example(method="GET", path="/query.php", query=b"q=redir&u=%00", headers=[(b"host", b"a b")])
+@example(method="GET", path="/query.php", query=b"q=redir&u=\x80", headers=[])
+@example(method="GET", path="/cgi/list", query=b"u=\xff", headers=[(b"host", b"")])
 @example(method="GET", path=f"/gen/{'9' * 4400}/1/sheep.avi", query=b"", headers=[])
 @given(method=methods, path=odd_paths, query=queries, headers=headers)
 @tries(1500)

@@ -10,13 +10,20 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as settings_of
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from tests.conftest import ABLE, DATABASES, Clock, World, new_database
 
 from sheepfold.blobs.blobs import Blob
 from sheepfold.config import Settings
 from sheepfold.farm.browse import list_jobs, view_job
 from sheepfold.farm.dispatch import (
-    Maker,
     claim_task,
     close_session,
     give_up,
@@ -41,7 +48,6 @@ from sheepfold.store import tasks as task_rows
 from sheepfold.store.checks import Finding
 from sheepfold.store.database import Tx
 from sheepfold.store.leases import Holding
-from tests.conftest import ABLE, DATABASES, Clock, World, new_database
 
 TERM_S = 100
 FRAMES = 2

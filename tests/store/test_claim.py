@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 from sqlalchemy import text
+from tests.conftest import in_threads
+from tests.store.conftest import EASY, NOW, Rows
 
 from sheepfold.model.jobs import Terms
 from sheepfold.model.machines import Machine
@@ -14,8 +16,6 @@ from sheepfold.store import lanes as lane_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.claim import LANES_AT_A_TIME, Claimant, claim, plans
 from sheepfold.store.database import Tx
-from tests.conftest import in_threads
-from tests.store.conftest import EASY, NOW, Rows
 
 HARD = Needs("flame", memory_mib=64_000)
 

@@ -1,117 +1,154 @@
-"""What both databases promise: whole operations or nothing, neighbours undisturbed, and news of commits."""
+"""What both databases promise to an operation."""
 
 import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from sqlalchemy import text
+from tests.conftest import in_threads
+from tests.store.conftest import NOW, Rows
 
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import NameTaken, StoreUnavailable
-from sheepfold.store import accounts
-from sheepfold.store.opening import open_database
-from tests.conftest import new_database
+from sheepfold.store import accounts as account_rows
+from sheepfold.store.database import Database, Tx, translated
 
 
-def add(name):
-    return lambda tx: accounts.add_account(tx, name, Role.ARTIST, "", 1)
+def names(db: Database) -> set[str]:
+    return {account.name for account in db.read(account_rows.list_accounts)}
 
 
-def names(db):
-    return sorted(one.name for one in db.read(accounts.list_accounts))
+def add(tx: Tx, name: str) -> str:
+    return account_rows.add_account(tx, name, Role.VOLUNTEER, "", NOW).name
 
 
-def test_operation_that_raises_leaves_nothing(db):
-    def half(tx):
-        accounts.add_account(tx, "half", Role.ARTIST, "", 1)
-        raise ValueError("stop")
-
-    with pytest.raises(ValueError, match="stop"):
-        db.write(half)
-    assert names(db) == []
+def test_an_operations_answer_comes_back(db: Database):
+    assert db.write(lambda tx: add(tx, "ann")) == "ann"
+    assert names(db) == {"ann"}
 
 
-def test_neighbours_of_one_that_raises_are_committed(db):
-    def deed(number):
-        if number % 3 == 0:
-            with pytest.raises(NameTaken):
-                db.write(lambda tx: (add(f"lost-{number}")(tx), add("first")(tx)))
-        else:
-            db.write(add(f"n-{number}"))
+def test_what_an_operation_raises_is_raised_and_undone(db: Database):
+    def stumble(tx: Tx) -> None:
+        add(tx, "ann")
+        raise KeyError("stumbled")
 
-    db.write(add("first"))
-    with ThreadPoolExecutor(12) as pool:
-        list(pool.map(deed, range(60)))
-    assert names(db) == sorted(["first", *(f"n-{number}" for number in range(60) if number % 3)])
+    with pytest.raises(KeyError, match="stumbled"):
+        db.write(stumble)
+    assert names(db) == set()
 
 
-def test_broken_rule_of_the_schema_harms_nobody_else(db):
-    def twice(tx):
-        for _ in range(2):
-            tx.execute(text("INSERT INTO accounts (name, role, created_at) VALUES ('twin', 'artist', 1)"))
-
-    def deed(number):
-        if number % 4 == 0:
-            with pytest.raises(Exception, match=r"(?i)unique"):
-                db.write(twice)
-        else:
-            db.write(add(f"n-{number}"))
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(deed, range(40)))
-    assert len(names(db)) == 30
+def test_a_broken_rule_of_the_schema_is_a_bug_and_not_an_outage(db: Database):
+    insert = text("INSERT INTO sheep (generation, number, job_id, first, last) VALUES (1, 100000, 1, 1, 1)")
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
+        db.write(lambda tx: tx.execute(insert))
 
 
-def test_commits_are_heard(db):
+def test_a_foreign_key_is_held(db: Database):
+    insert = text("INSERT INTO machines (account_id, name, created_at, last_seen_at) VALUES (77, 'x', 1, 1)")
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
+        db.write(lambda tx: tx.execute(insert))
+
+
+def test_an_operation_that_stumbles_leaves_its_neighbours_alone(db: Database):
+    def deed(number: int) -> str:
+        def operation(tx: Tx) -> str:
+            added = add(tx, f"account-{number}")
+            if number % 3 == 0:
+                raise KeyError(added)
+            return added
+
+        try:
+            return db.write(operation)
+        except KeyError as error:
+            return f"raised {error.args[0]}"
+
+    answers = in_threads(16, deed)
+    assert answers == [f"raised account-{n}" if n % 3 == 0 else f"account-{n}" for n in range(16)]
+    assert names(db) == {f"account-{n}" for n in range(16) if n % 3}
+
+
+def test_an_operation_sees_what_was_written_before_it_in_its_own_transaction(db: Database):
+    def twice(tx: Tx) -> None:
+        add(tx, "ann")
+        with pytest.raises(NameTaken):
+            add(tx, "ann")
+
+    db.write(twice)
+    assert names(db) == {"ann"}
+
+
+def test_a_reader_does_not_see_what_is_not_committed(db: Database):
+    inside, looked = threading.Event(), threading.Event()
+
+    def slow(tx: Tx) -> None:
+        add(tx, "ann")
+        inside.set()
+        assert looked.wait(60)
+
+    def look(_: int) -> set[str]:
+        try:
+            assert inside.wait(60)
+            return names(db)
+        finally:
+            looked.set()
+
+    def either(number: int) -> object:
+        return db.write(slow) if number else look(number)
+
+    assert in_threads(2, either)[0] == set()
+    assert names(db) == {"ann"}
+
+
+def test_listeners_hear_of_commits(db: Database):
     heard = threading.Event()
     db.listen(heard.set)
-    db.write(add("spot"))
-    assert heard.wait(5)
+    db.write(lambda tx: add(tx, "ann"))
+    assert heard.wait(60)
 
 
-def test_closed_database_says_so(db):
+def test_a_name_wanted_by_many_at_once_is_given_once(db: Database):
+    def deed(_: int) -> str:
+        try:
+            return db.write(lambda tx: add(tx, "ann"))
+        except NameTaken:
+            return "taken"
+
+    assert sorted(in_threads(8, deed)) == ["ann"] + ["taken"] * 7
+
+
+def test_a_new_machine_that_knocks_at_many_doors_is_one_machine(rows: Rows):
+    owner = rows.account("ann")
+
+    def deed(_: int) -> int:
+        return rows.db.write(lambda tx: account_rows.ensure_machine(tx, owner.id, "box", NOW)).id
+
+    assert len(set(in_threads(8, deed))) == 1
+
+
+def test_a_closed_database_says_so(database_url, tmp_path):
+    from sheepfold.store.opening import open_database
+
+    db = open_database(database_url, tmp_path)
     db.close()
-    with pytest.raises(StoreUnavailable):
-        db.write(add("late"))
+    for ask in (db.read, db.write):
+        with pytest.raises(StoreUnavailable):
+            ask(account_rows.list_accounts)
+    db.close()
 
 
-def test_sqlite_is_durable_and_others_may_write_too(tmp_path):
-    ours, theirs = open_database("", tmp_path), open_database("", tmp_path)
-    try:
-        assert ours.read(lambda tx: tx.execute(text("PRAGMA journal_mode")).scalar_one()) == "wal"
-        assert ours.write(lambda tx: tx.execute(text("PRAGMA synchronous")).scalar_one()) == 2  # FULL
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda n: (ours, theirs)[n % 2].write(add(f"n-{n}")), range(40)))
-        assert len(names(ours)) == len(names(theirs)) == 40
-    finally:
-        ours.close()
-        theirs.close()
-    with sqlite3.connect(tmp_path / "farm.sqlite") as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        sqlite3.OperationalError("database or disk is full"), psycopg.OperationalError("server closed the connection"),
+        psycopg.InterfaceError("the connection is closed"),
+    ],
+)  # fmt: skip
+def test_the_databases_own_troubles_become_the_farms(trouble: Exception):
+    with pytest.raises(StoreUnavailable, match=f"The database does not answer: {trouble}"), translated():
+        raise trouble
 
 
-def test_postgres_tries_a_deadlock_again(request, tmp_path):
-    with new_database("postgresql", request, tmp_path) as url:
-        db = open_database(url, None)
-        for name in ("a", "b"):
-            db.write(add(name))
-        meet = threading.Barrier(2)
-
-        def cross(first, second):
-            waited = []
-
-            def deed(tx):
-                update = text("UPDATE accounts SET weight = weight + 1 WHERE name = :name")
-                tx.execute(update, {"name": first})
-                if not waited:
-                    waited.append(True)
-                    meet.wait(10)
-                tx.execute(update, {"name": second})
-
-            db.write(deed)
-
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(cross, "ab", "ba"))
-        assert {one.weight for one in db.read(accounts.list_accounts)} == {102}
-        db.close()
+def test_only_the_first_line_of_a_trouble_is_told():
+    with pytest.raises(StoreUnavailable, match=r"answer: one$"), translated():
+        raise psycopg.OperationalError("one\nDETAIL: a secret")

@@ -43,5 +43,5 @@ def list_accounts(data: DataOption) -> None:
     table = Table("account", "points", box=None)
     with farm_in(data) as farm:
         for name, millipoints in browse.balances(farm).items():
-            table.add_row(name, f"{millipoints / 1000:,.1f}")
+            table.add_row(name, f"{millipoints / 1000:,.3f}")
     Console().print(table)

@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "order": Entry("sheepfold.cli.order", "Order a flame, a Blender project or screenshots."),
     "job": Entry("sheepfold.cli.job", "List, watch, download and cancel jobs."),
     "work": Entry("sheepfold.cli.work", "Render for a farm, unattended."),
+    "renderer": Entry("sheepfold.cli.renderer", "Add, list and remove the Blenders that old clients download."),
     "story": Entry("sheepfold.cli.story", "Tell all that happened to a task."),
     "check": Entry("sheepfold.cli.check", "Prove that all that a farm knows agrees."),
     "demo": Entry("sheepfold.cli.demo", "Show everything on this machine, from an order to films."),

@@ -1,6 +1,7 @@
 """Accounts, machines and their keys: who may do what."""
 
 import hashlib
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -49,7 +50,7 @@ def check_password(farm: Farm, name: str, password: str) -> Account:
         _hasher().verify(found[1] if found and found[1] else _no_password(), password)
     except VerificationError as error:
         raise BadCredentials from error
-    if found is None:
+    if found is None or not found[1]:
         raise BadCredentials
     return found[0]
 
@@ -138,4 +139,4 @@ def _hasher() -> PasswordHasher:
 @cache
 def _no_password() -> str:
     """Return a hash that no password has, so that unknown names take as long as known ones."""
-    return _hasher().hash("\0 no password")
+    return _hasher().hash(secrets.token_hex())

@@ -69,7 +69,9 @@ def submit_result(farm: Farm, held: Holding, spooled: Spooled, figures: Mapping[
     Raises LeaseNotHeld where the lease has another result already.
     """
     blob = farm.blobs.keep(spooled)
-    task, job = farm.db.read(lambda tx: (task_rows.load(tx, held.task_id, lock=False), job_rows.job_of(tx, held.job_id)))
+    task, job = farm.db.read(
+        lambda tx: (task_rows.load(tx, held.task_id, lock=False), job_rows.job_of(tx, held.job_id))
+    )
     if (known := _known(task, held, blob.digest)) is not None:
         return _receipt(task, known)
     facts = Facts(job.spec, task.frame, task.part)

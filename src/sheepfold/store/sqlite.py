@@ -87,10 +87,9 @@ class SqliteDatabase:
                 with translated(), self._writer.lent() as tx, tx.began("BEGIN IMMEDIATE"):
                     is_last = self._run_group(tx, first, answered)
             except BaseException as error:  # noqa: BLE001 -- whoever waits must hear of it, whatever it is
-                for answer, _ in answered:
-                    answer.set_exception(error)
-                if not answered:
-                    first[1].set_exception(error)
+                _tell_undone([first[1], *(answer for answer, _ in answered)], error)
+                if self._is_closed and self._waiting.empty():  # the end of all writing was in this group
+                    return
                 continue
             for answer, value in answered:
                 answer.set_result(value)
@@ -120,7 +119,7 @@ class SqliteDatabase:
         try:
             with translated():
                 value = operation(tx)
-        except Exception as error:  # it belongs to the operation's caller, and only the savepoint is undone
+        except BaseException as error:  # it belongs to the operation's caller, and only the savepoint is undone
             answer.set_exception(error)
             if not tx.driver.in_transaction:  # a full disk, say, undoes the whole group
                 raise
@@ -128,6 +127,14 @@ class SqliteDatabase:
         else:
             answered.append((answer, value))
         tx.control("RELEASE operation")
+
+
+def _tell_undone(answers: list["Future[Any]"], error: BaseException) -> None:
+    """Tell whoever was in a group that it was undone, except the one whose own error it was, who knows already."""
+    trouble = error if isinstance(error, StoreUnavailable) else StoreUnavailable("Another operation undid this one.")
+    for answer in answers:
+        if not answer.done():
+            answer.set_exception(trouble)
 
 
 def _upgrade(url: str) -> None:

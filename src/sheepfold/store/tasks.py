@@ -170,6 +170,10 @@ def overdue_tasks(tx: Tx, now: int, limit: int) -> list[TaskId]:
     return [TaskId(row.task_id) for row in tx.execute(_OVERDUE, {"now": now, "limit": limit})]
 
 
+# first, since a statement that waits for a row does not see the result that came in meanwhile; the next one does
+_LOCK_OPEN = text("""
+    SELECT count(*) FROM (SELECT 1 FROM tasks WHERE job_id = :job_id AND state = 'open' ORDER BY id FOR UPDATE) AS held
+""")
 # a task without a result is canceled the same way by the rule and by this statement, thousands at a time
 _CANCEL = text("""
     UPDATE tasks SET state = 'canceled', openings = 0, ended_at = :now
@@ -179,6 +183,8 @@ _CANCEL = text("""
 
 def cancel_untouched(tx: Tx, job_id: JobId, now: int) -> int:
     """Cancel the open tasks of a job that have no result; returns how many. The others need to be judged."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(_LOCK_OPEN, {"job_id": job_id})
     return tx.execute(_CANCEL, {"job_id": job_id, "now": now}).rowcount
 
 

@@ -42,7 +42,9 @@ async def _lines(farm: Farm, bell: Bell, after: int) -> AsyncIterator[str]:
         feed = await run_in_threadpool(Feed, farm, after)
         while not farm.closing.is_set():
             events = await run_in_threadpool(feed.next)
-            for job_id in dict.fromkeys(event.job_id for event in events):
-                yield f"id: {events[-1].id}\ndata: {json.dumps({'job': job_id})}\n\n"
+            # Only the last line has the id: whoever loses the stream between two of them hears all of them again.
+            lines = [f"data: {json.dumps({'job': job_id})}\n" for job_id in dict.fromkeys(one.job_id for one in events)]
+            if lines:
+                yield "\n".join(lines) + f"id: {events[-1].id}\n\n"
             if not events and not await ear.wait(KEEP_ALIVE_S):
                 yield ": still here\n\n"

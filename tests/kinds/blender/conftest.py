@@ -33,14 +33,18 @@ class Ear:
 
 
 @pytest.fixture(scope="session")
-def bpy_python() -> Iterator[Path]:
-    """Return the Python with bpy, and have everything else find it."""
+def made_python() -> Path:
+    """Return the Python with bpy."""
     made = subprocess.run([ROOT / "scripts" / "setup-bpy"], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
-    python = Path(made.stdout.strip().splitlines()[-1])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(home.VARIABLE, str(python))
-        yield python
+    return Path(made.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture
+def bpy_python(made_python: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the Python with bpy, and have everything else find it."""
+    monkeypatch.setenv(home.VARIABLE, str(made_python))
+    return made_python
 
 
 @pytest.fixture(scope="session")
@@ -50,14 +54,20 @@ def ear() -> Iterator[Ear]:
 
 
 @pytest.fixture(scope="session")
-def scenes(bpy_python: Path, ear: Ear, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_scenes(made_python: Path, ear: Ear, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the test's scenes."""
     folder = tmp_path_factory.mktemp("scenes")
-    argv = [bpy_python, "-I", Path(__file__).with_name("scenes.py"), folder, str(ear.port)]
+    argv = [made_python, "-I", Path(__file__).with_name("scenes.py"), folder, str(ear.port)]
     made = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
     assert ear.heard()  # the attack's own proof
     return folder
+
+
+@pytest.fixture
+def scenes(made_scenes: Path, bpy_python: Path) -> Path:
+    """Return the folder of the test's scenes, with a bpy to be found."""
+    return made_scenes
 
 
 @pytest.fixture
@@ -66,11 +76,11 @@ def no_bpy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def runner(bpy_python: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+def runner(made_python: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Return a function that runs the runner with Blender's words."""
 
     def run(*words: object) -> "subprocess.CompletedProcess[str]":
-        argv = home.command(bpy_python, *map(str, words))
+        argv = home.command(made_python, *map(str, words))
         return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
 
     return run

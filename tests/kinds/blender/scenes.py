@@ -30,7 +30,7 @@ bpy.app.handlers.render_pre.append(attack)
 
 
 def main(folder: Path, port: int) -> None:
-    for make in (moving, falling, lacking, blind, foreign):
+    for make in (moving, busy, falling, lacking, blind, foreign):
         fresh()
         make(folder)
     fresh()
@@ -60,12 +60,40 @@ def moving(folder: Path) -> None:
     save(folder, "moving", compress=True)
 
 
+def busy(folder: Path) -> None:
+    """Save a scene in which everything changes from frame to frame that an artist may animate, with motion blur."""
+    scene, cube = bpy.context.scene, bpy.data.objects["Cube"]
+    lamp, camera = bpy.data.objects["Light"], bpy.data.objects["Camera"]
+    scene.render.use_motion_blur = True
+    cube.shape_key_add(name="rest")
+    grown = cube.shape_key_add(name="grown")
+    for point in grown.data:
+        point.co *= 1.5
+    shader = cube.material_slots[0].material.node_tree.nodes["Principled BSDF"]
+    other = bpy.data.objects.new("other", cube.data.copy())
+    other.modifiers.new("many", "ARRAY")
+    other.location.x = 2.5
+    scene.collection.objects.link(other)
+    for frame in (1, 2, 3, 4, 5):
+        grown.value = frame / 5
+        grown.keyframe_insert("value", frame=frame)
+        shader.inputs["Base Color"].default_value = (frame / 5, 0.3, 1 - frame / 5, 1)
+        shader.inputs["Base Color"].keyframe_insert("default_value", frame=frame)
+        lamp.data.energy, camera.data.lens, other.hide_render = 300 * frame, 40 + 3 * frame, frame % 2 == 0
+        lamp.data.keyframe_insert("energy", frame=frame)
+        camera.data.keyframe_insert("lens", frame=frame)
+        other.keyframe_insert("hide_render", frame=frame)
+        other.modifiers["many"].count = frame
+        other.keyframe_insert('modifiers["many"].count', frame=frame)
+        ground = scene.world.node_tree.nodes["Background"].inputs["Color"]
+        ground.default_value = (0.1 * frame, 0.2, 0.3, 1)
+        ground.keyframe_insert("default_value", frame=frame)
+    save(folder, "busy")
+
+
 def falling(folder: Path) -> None:
-    """Save a cube that falls by a simulation that is not baked."""
-    bpy.ops.rigidbody.world_add()
-    bodies = bpy.data.collections.new("bodies")
-    bpy.context.scene.rigidbody_world.collection = bodies
-    bodies.objects.link(bpy.data.objects["Cube"])
+    """Save a cube of cloth that falls by a simulation that is not baked."""
+    bpy.data.objects["Cube"].modifiers.new("falls", "CLOTH")
     save(folder, "falling")
 
 

@@ -84,7 +84,7 @@ def test_what_a_farm_will_not_do_is_remarked(look: Look) -> None:
 @needs_bpy
 def test_a_simulation_that_is_not_baked_is_remarked(look: Look) -> None:
     assert examine.remarks(look("falling")) == [
-        "Other machines render other frames, so bake the simulations first: 'Scene (rigid bodies)'."
+        "Other machines render other frames, so bake the simulations first: 'Cube (falls)'."
     ]
 
 

@@ -26,9 +26,9 @@ from sheepfold.kinds.inspector import Inspector
 from sheepfold.model.accounts import Role
 from sheepfold.model.jobs import Terms
 from sheepfold.model.matching import Abilities, Program
+from sheepfold.protocols.bell import Bell
 from sheepfold.protocols.link import Figures, Receipt
 from sheepfold.protocols.rest import wire
-from sheepfold.protocols.bell import Bell
 from sheepfold.protocols.rest.client import FarmClient, RestLink
 from sheepfold.protocols.rest.endpoints import routes
 

@@ -172,6 +172,10 @@ class Stage:
             raise Refused(f"Error: frame {frame} was not saved as {saved}")
         return saved
 
+    def keep_warm(self) -> None:
+        """Have Cycles keep what does not change from frame to frame, such as trees of geometry and of light."""
+        self._bpy.context.scene.render.use_persistent_data = True
+
     @property
     def remembers(self) -> bool:
         """Say whether a frame may depend on those that were rendered before it, as in a simulation."""
@@ -215,7 +219,7 @@ def _load(bpy: Rna, path: str) -> None:
     if not Path(path).is_file():
         raise Refused(f"Error: Cannot read file \"{path}\": No such file or directory")
     try:
-        bpy.ops.wm.open_mainfile(filepath=str(Path(path).absolute()), load_ui=False, use_scripts=True)
+        bpy.ops.wm.open_mainfile(filepath=str(Path(path).absolute()), load_ui=False, use_scripts=False)
     except RuntimeError as error:
         raise Refused(str(error).strip()) from error
 
@@ -381,6 +385,8 @@ def _serve(words: list[str], answers: IO[bytes]) -> int:
         _answer(answers, {"error": str(error)})
         raise
     remembers, is_fresh = stage.remembers, True
+    if not remembers:
+        stage.keep_warm()
     _answer(answers, {"ready": True, "blender": _version(_blender())})
     for line in sys.stdin.buffer:
         started = time.monotonic()

@@ -21,7 +21,7 @@ def make_ready(scene):
         raise RuntimeError("Engine '" + TOLD["engine"] + "' not available")
     render.resolution_x, render.resolution_y = TOLD["width"], TOLD["height"]
     render.resolution_percentage = 100
-    render.use_crop_to_border = False
+    render.use_border = False
     set_samples(scene)
     set_output(render)
 
@@ -42,11 +42,8 @@ def set_output(render):
     if hasattr(picture, "media_type"):
         picture.media_type = "IMAGE"
     picture.file_format = TOLD["format"]
-    if TOLD["format"] == "JPEG":
-        picture.color_mode = "RGB"
-        picture.quality = 95
-    elif picture.color_mode == "BW":
-        picture.color_mode = "RGB"
+    picture.color_mode = "RGB" if TOLD["format"] == "JPEG" else "RGBA"
+    picture.quality = 95
     render.use_file_extension = True
     render.use_overwrite = True
     render.use_placeholder = False

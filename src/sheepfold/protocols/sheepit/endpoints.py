@@ -7,6 +7,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -37,7 +38,10 @@ from sheepfold.farm.standing import earned_in_session, open_last_picture
 from sheepfold.model.errors import (
     BadResult,
     BrokenPicture,
+    MissingParameter,
+    NotFound,
     SheepfoldError,
+    TooLarge,
     UndecodablePicture,
     WrongDimensions,
 )
@@ -379,13 +383,24 @@ async def _validate(room: Room, request: Request) -> Response:
     farm = room.farm
     query = wire.read_pairs(request.scope["query_string"])
     visit = await _visit(room, request, query)
-    async with multipart.spooled_file(request, farm) as (spooled, fields):
-        sent = wire.FrameUpload.from_pairs({**fields, **query})
-        receipt = await run_in_threadpool(_submitted, farm, visit, sent, spooled)
+    try:
+        async with multipart.spooled_file(request, farm) as (spooled, fields):
+            sent = wire.FrameUpload.from_pairs({**fields, **query})
+            receipt = await run_in_threadpool(_submitted, farm, visit, sent, spooled)
+    except TooLarge as error:
+        await run_in_threadpool(_given_up_as_too_large, farm, visit, query, error)
+        raise
     _log.info("wire=sheepit request=jobvalidate job=%d frame=%s verdict=%s", sent.job, sent.frame, receipt.verdict)
     if receipt.verdict is Verdict.INVALID:
         raise _fault(receipt)
     return _xml(wire.ValidationAnswer().to_xml())
+
+
+def _given_up_as_too_large(farm: Farm, visit: Visit, query: wire.Pairs, error: TooLarge) -> None:
+    """Free the task of a frame that will never fit; its client does not send it again, and may not say so."""
+    with suppress(MissingParameter, NotFound):
+        sent = wire.FrameUpload.from_pairs(query)
+        give_up(farm, _held(farm, visit, sent.job, sent.frame_number), f"Its frame is too large: {error}", failed=True)
 
 
 def _submitted(farm: Farm, visit: Visit, sent: wire.FrameUpload, spooled: Spooled) -> Receipt:

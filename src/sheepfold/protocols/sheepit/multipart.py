@@ -7,14 +7,14 @@ part no Content-Type; those later a UUID, and a Content-Length inside the part (
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from sheepfold.blobs.spool import Spool, Spooled
 from sheepfold.farm.farm import Farm
@@ -29,7 +29,7 @@ MAX_FIELDS = 50
 DRAINED_BYTES = 64 * 2**20
 
 _BOUNDARY = re.compile(r';\s*boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
-_NAME = re.compile(rb'(?:^|;)\s*name=(?:"([^"]*)"|([^\s;]+))', re.IGNORECASE)
+_OPTION = re.compile(rb';\s*([A-Za-z*]{1,20})=(?:"([^"]*)"|([^\s;"]*))')
 
 
 class Sink(Protocol):
@@ -117,10 +117,9 @@ async def read_small(request: Request, limit_bytes: int) -> bytes:
 async def drain(request: Request) -> None:
     """Read on what a refused upload still sends, for a while, since old clients hear no answer while they send."""
     left = DRAINED_BYTES
-    while left > 0 and not getattr(request.state, "is_body_read", False):
-        message = await request.receive()
-        left -= max(1, len(message.get("body", b"")))
-        request.state.is_body_read = message["type"] != "http.request" or not message.get("more_body", False)
+    with suppress(IncompleteUpload):
+        while left > 0 and (chunk := await _next(request)) is not None:
+            left -= max(1, len(chunk))
 
 
 def boundary_of(request: Request) -> str | None:
@@ -136,17 +135,24 @@ def boundary_of(request: Request) -> str | None:
 
 async def _chunks(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
     arrived = 0
-    try:
-        async for chunk in request.stream():
-            arrived += len(chunk)
-            if arrived > limit_bytes:
-                raise TooLarge(f"At most {limit_bytes} bytes are taken.")
-            if chunk:
-                yield chunk
-    except ClientDisconnect as error:
-        request.state.is_body_read = True
-        raise IncompleteUpload("The client went away in the middle of its upload.") from error
-    request.state.is_body_read = True
+    while (chunk := await _next(request)) is not None:
+        arrived += len(chunk)
+        if arrived > limit_bytes:
+            raise TooLarge(f"At most {limit_bytes} bytes are taken.")
+        if chunk:
+            yield chunk
+
+
+async def _next(request: Request) -> bytes | None:
+    """Return the next piece of a body, None after its end, which is noted: asking on would wait for ever."""
+    if getattr(request.state, "is_body_read", False):
+        return None
+    message = await request.receive()
+    request.state.is_body_read = message["type"] != "http.request" or not message.get("more_body", False)
+    if message["type"] != "http.request":
+        raise IncompleteUpload("The client went away in the middle of its upload.")
+    chunk: bytes = message.get("body", b"")
+    return chunk
 
 
 class _Parts:
@@ -183,8 +189,9 @@ class _Parts:
         self._field, self._value = bytearray(), bytearray()
 
     def _header(self) -> None:
-        if bytes(self._field).lower() == b"content-disposition" and (found := _NAME.search(bytes(self._value))):
-            self._name = (found[1] or found[2] or b"").decode("utf-8", "replace")
+        if bytes(self._field).lower() == b"content-disposition":
+            options = {found[1].lower(): found[2] or found[3] or b"" for found in _OPTION.finditer(bytes(self._value))}
+            self._name = options[b"name"].decode("utf-8", "replace") if b"name" in options else None
         self._field, self._value = bytearray(), bytearray()
 
     def _headers(self) -> None:

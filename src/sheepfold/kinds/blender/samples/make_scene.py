@@ -177,6 +177,7 @@ def add_light() -> None:
     world = bpy.data.worlds.new("dusk")
     bpy.context.scene.world = world
     world.use_nodes = True
+    world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", 64  # a large map takes most of a frame
     nodes, links = world.node_tree.nodes, world.node_tree.links
     direction, axes = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeSeparateXYZ")
     colours = nodes.new("ShaderNodeValToRGB")

@@ -1,0 +1,74 @@
+"""`sheepfold renderer`: the Blenders that SheepIt's clients download before they render."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sheepfold.cli.options import DataOption, farm_in
+from sheepfold.farm import renderers
+from sheepfold.farm.renderers import Target
+from sheepfold.store.renderers import RendererRow
+
+app = typer.Typer(no_args_is_help=True)
+add = typer.Typer(no_args_is_help=True)
+app.add_typer(add, name="add")
+
+_Version = Annotated[str, typer.Option("--version", help="Which Blender it is, such as 4.5 or 4.5.3.")]
+_System = Annotated[str, typer.Option("--os", help=f"One of {', '.join(renderers.SYSTEMS)}.")]
+_Bits = Annotated[int, typer.Option("--bits", help="32 or 64.")]
+
+
+@app.callback()
+def renderer() -> None:
+    """Add, list and remove the Blenders that SheepIt's clients download; a client without one for its system ends."""
+
+
+@add.callback()
+def add_one() -> None:
+    """Add a Blender in one of its forms; the same version for the same system is replaced."""
+
+
+@add.command()
+def local(data: DataOption, version: _Version = "4.5", system: _System = "linux", bits: _Bits = 64) -> None:
+    """Add a tiny archive that runs the Blender, or bpy, that the volunteer's machine already has."""
+    with farm_in(data) as farm:
+        _say(renderers.add_local(farm, Target(version, system, bits)))
+
+
+@add.command()
+def official(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A Blender download: tar.xz or zip.")],
+    version: _Version,
+    data: DataOption,
+    system: _System = "linux",
+    bits: _Bits = 64,
+) -> None:
+    """Add the Blender download FILE, laid out anew as the system's clients expect it."""
+    with farm_in(data) as farm:
+        _say(renderers.add_official(farm, Target(version, system, bits), file))
+
+
+@app.command(name="list")
+def list_all(data: DataOption) -> None:
+    """List the renderers."""
+    with farm_in(data) as farm:
+        rows = renderers.list_renderers(farm)
+    table = Table("renderer", "version", "system", "bits", "made", "MD5", box=None)
+    for row in rows:
+        table.add_row(row.name, row.version, row.os, str(row.bits), row.made, row.md5)
+    Console().print(table)
+
+
+@app.command()
+def remove(version: str, data: DataOption, system: _System = "linux", bits: _Bits = 64) -> None:
+    """Remove the Blender of VERSION for a system; clients of that system without another one will end."""
+    with farm_in(data) as farm:
+        renderers.remove_renderer(farm, Target(version, system, bits))
+    typer.echo(f"Removed Blender {version} for {system}, {bits} bits.")
+
+
+def _say(row: RendererRow) -> None:
+    typer.echo(f"Blender {row.version} for {row.os}, {row.bits} bits ({row.made}): {row.md5}")

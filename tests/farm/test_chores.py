@@ -1,0 +1,178 @@
+"""Chores: previews and films of real pictures, and what happens when one fails."""
+
+import subprocess
+import threading
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+from tests.conftest import World
+
+from sheepfold.blobs.spool import Digest
+from sheepfold.farm.browse import list_jobs, newest_event_id, open_preview, open_product, view_job
+from sheepfold.farm.chores import PREVIEW_WIDTH, are_chores_due, do_next_chore
+from sheepfold.farm.dispatch import held_lease, read_input
+from sheepfold.farm.flock import PLAYER_FILM
+from sheepfold.kinds.flame.flam3 import animate_args
+from sheepfold.model.errors import UnknownBlob
+from sheepfold.model.events import What
+from sheepfold.store import chores as chore_rows
+from sheepfold.store import events as event_rows
+
+
+def rendered(world: World, folder: Path) -> None:
+    """Render all open frames with Debian's flam3, as an old screensaver does."""
+    box = world.maker("box")
+    while (assignment := world.claim(box)) is not None:
+        held = held_lease(world.farm, box, assignment.lease_id)
+        genome = b"<get>" + b"".join(read_input(world.farm, held).chunks) + b"</get>"
+        target = folder / "frame.png"
+        environment = animate_args(assignment.job.spec, assignment.frame) | {"out": str(target), "verbose": "0"}
+        subprocess.run(["/usr/bin/flam3-animate"], input=genome, env=environment, check=True, timeout=60)
+        world.send(held, target.read_bytes())
+
+
+def events(world: World) -> list[What]:
+    return [event.what for event in world.farm.db.read(lambda tx: event_rows.since(tx, 0, 1000))]
+
+
+def test_a_real_loop_becomes_previews_and_films(world: World, tmp_path: Path):
+    job = world.flame(frames=4, quality=5)
+    rendered(world, tmp_path)
+    assert are_chores_due(world.farm)
+    assert world.do_chores() == 5
+    assert not are_chores_due(world.farm)
+    view = view_job(world.farm, job.id)
+    assert (view.chores_waiting, all(task.has_preview for task in view.tasks)) == (0, True)
+    preview = tmp_path / "preview.jpg"
+    preview.write_bytes(b"".join(open_preview(world.farm, view.tasks[0].id, PREVIEW_WIDTH).chunks))
+    with Image.open(preview) as image:
+        assert (image.format, image.width) == ("JPEG", 64)
+    for name in ("film.mp4", PLAYER_FILM):
+        _, film = open_product(world.farm, job.id, name)
+        (tmp_path / name).write_bytes(b"".join(film.chunks))
+        with av.open(tmp_path / name) as opened:
+            frames = [(frame.width, frame.height) for frame in opened.decode(video=0)]
+        assert frames == [(64, 48)] * 4
+    assert {product.name for product in view.products} >= {"film.mp4", PLAYER_FILM}
+    assert events(world).count(What.PREVIEW_MADE) == 4
+    assert list(world.farm.spool_folder.iterdir()) == []
+    assert world.findings() == []
+
+
+def test_without_chores_the_house_has_nothing_to_do(world: World):
+    world.order()
+    with ThreadPoolExecutor(1) as executor:
+        assert not do_next_chore(world.farm, executor)
+
+
+def test_screenshots_become_a_sheet(world: World):
+    job = world.order(frames=2)
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    media_type, sheet = open_product(world.farm, job.id, "sheet.jpg")
+    assert media_type == "image/jpeg"
+    assert sheet.size_bytes == len(b"".join(sheet.chunks))
+    assert world.findings() == []
+
+
+def test_a_preview_of_another_width_was_not_made(world: World):
+    job = world.order()
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    with pytest.raises(UnknownBlob):
+        open_preview(world.farm, view_job(world.farm, job.id).tasks[0].id, PREVIEW_WIDTH + 1)
+
+
+def test_a_chore_that_fails_is_tried_again_later_and_given_up_in_the_end(world: World):
+    job = world.order()
+    world.make_all(world.maker("box"))
+    task = world.task(view_job(world.farm, job.id).tasks[0].id)
+    world.farm.blobs.delete(Digest(task.results[0].digest))
+    tried = 0
+    with ThreadPoolExecutor(1) as executor:
+        while view_job(world.farm, job.id).chores_waiting:
+            tried += do_next_chore(world.farm, executor)
+            world.clock.advance(1)
+            assert tried <= 2 * world.farm.settings.chore_attempts
+    assert tried == 2 * world.farm.settings.chore_attempts
+    assert events(world).count(What.CHORE_FAILED) == 2
+    assert any("no chore was given up" in finding for finding in world.findings())
+    failed = world.farm.db.read(chore_rows.failed)
+    assert [chore.what for chore in failed] == ["preview", "assemble"]
+
+
+def test_a_house_that_died_at_a_chore_leaves_it_to_the_next(world: World):
+    job = world.order()
+    world.make_all(world.maker("box"))
+    term_s = world.farm.settings.chore_term_s
+    taken = [world.farm.db.write(lambda tx: chore_rows.take(tx, world.clock.now, term_s)) for _ in range(3)]
+    assert [chore is not None for chore in taken] == [True, True, False]
+    assert not are_chores_due(world.farm)
+    world.clock.advance(term_s)
+    assert world.do_chores() == 2
+    assert view_job(world.farm, job.id).chores_waiting == 0
+
+
+def test_a_chore_done_twice_is_as_good_as_once(world: World):
+    job = world.order()
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    products = view_job(world.farm, job.id).products
+    now = world.clock.now
+    world.farm.db.write(lambda tx: chore_rows.add(tx, chore_rows.ChoreWhat.ASSEMBLE, job.id, None, now))
+    assert world.do_chores() == 1
+    assert view_job(world.farm, job.id).products == products
+    assert world.findings() == []
+
+
+class BrokenPool(Executor):
+    """An executor whose processes have died."""
+
+    def submit(self, *_: object, **__: object) -> Future[object]:
+        raise BrokenExecutor("A process in the pool was ended abruptly.")
+
+
+def test_a_broken_executor_is_told_of_and_the_chore_stays(world: World):
+    job = world.order()
+    world.make_all(world.maker("box"))
+    with pytest.raises(BrokenExecutor):
+        do_next_chore(world.farm, BrokenPool())
+    assert view_job(world.farm, job.id).chores_waiting == 2
+    world.clock.advance(60)
+    assert world.do_chores() == 2
+    assert world.findings() == []
+
+
+class SlowPool(ThreadPoolExecutor):
+    """An executor that waits until it may go on."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.go = threading.Event()
+
+    def submit(self, deed, *words: object) -> Future[object]:
+        return super().submit(lambda: self.go.wait(60) and deed(*words))
+
+
+def test_a_chore_that_takes_long_stays_its_houses_own(world: World):
+    world.order()
+    world.make_all(world.maker("box"))
+    farm = replace(world.farm, settings=replace(world.farm.settings, chore_term_s=1))
+    world.farm.db.write(lambda tx: chore_rows.take(tx, world.clock.now, 3600))  # the preview is somebody else's
+    with SlowPool() as executor:
+        doing = threading.Thread(target=do_next_chore, args=[farm, executor])
+        doing.start()
+        while are_chores_due(farm):
+            pass
+        world.clock.advance(1)
+        while are_chores_due(farm):  # until the house has shown a sign of life
+            pass
+        executor.go.set()
+        doing.join(60)
+    assert not doing.is_alive()
+    assert list_jobs(farm)[0].state == "done"
+    assert newest_event_id(farm) > 0

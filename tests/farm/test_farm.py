@@ -1,0 +1,49 @@
+"""A farm as a whole: opened, closed, and opened again."""
+
+from pathlib import Path
+
+import pytest
+
+from sheepfold.config import Settings
+from sheepfold.farm.accounts import add_account
+from sheepfold.farm.browse import balances
+from sheepfold.farm.farm import open_farm
+from sheepfold.model.accounts import ANONYMOUS, Role
+from sheepfold.model.errors import StoreUnavailable
+
+
+def no_more(key: str, account: str) -> list[tuple[str, str]]:
+    return []
+
+
+def test_a_new_farm_knows_nobody_but_the_anonymous(database_url: str, tmp_path: Path):
+    with open_farm(Settings(tmp_path / "new" / "farm", database_url), no_more) as farm:
+        assert farm.anonymous.name == ANONYMOUS
+        assert farm.anonymous.role is Role.VOLUNTEER
+        assert list(balances(farm)) == [ANONYMOUS]
+        assert farm.now() > 1_700_000_000
+        assert farm.token() != farm.token()
+
+
+def test_a_farm_keeps_what_it_knew(database_url: str, tmp_path: Path):
+    settings = Settings(tmp_path, database_url)
+    for names in ([ANONYMOUS], [ANONYMOUS, "ann"]):
+        with open_farm(settings, no_more) as farm:
+            assert list(balances(farm)) == names
+            if "ann" not in names:
+                add_account(farm, "ann", Role.ARTIST, "")
+
+
+def test_a_closed_farm_answers_no_more(database_url: str, tmp_path: Path):
+    with open_farm(Settings(tmp_path, database_url), no_more) as farm:
+        pass
+    with pytest.raises(StoreUnavailable):
+        balances(farm)
+
+
+def test_two_servers_on_one_database_are_one_farm(database_url: str, tmp_path: Path):
+    settings = Settings(tmp_path, database_url)
+    with open_farm(settings, no_more) as one, open_farm(settings, no_more) as other:
+        assert one.anonymous == other.anonymous
+        add_account(one, "ann", Role.ARTIST, "")
+        assert "ann" in balances(other)

@@ -1,0 +1,99 @@
+"""The flock as players see it."""
+
+import pytest
+from sqlalchemy import text
+from tests.conftest import GENOMES, World
+
+from sheepfold.farm.browse import newest_event_id, open_product
+from sheepfold.farm.flock import (
+    PLAYER_FILM,
+    job_of_sheep,
+    list_flock,
+    living_generation,
+    open_film,
+    read_genomes,
+    vote,
+)
+from sheepfold.model.errors import BadInput, UnknownBlob, UnknownSheep
+from sheepfold.model.flock import SheepId
+
+
+@pytest.fixture
+def flock(world: World) -> World:
+    """A farm with two loops that have their films."""
+    for genome in ("r1", "r2"):
+        world.flame(genome)
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    return world
+
+
+def test_an_empty_flock_has_a_generation_and_a_size(world: World):
+    flock = list_flock(world.farm)
+    assert (flock.generation, flock.size, flock.sheep) == (1, world.farm.settings.flock_size, ())
+    assert living_generation(world.farm) == 1
+
+
+def test_a_sheep_is_listed_once_it_has_its_film_and_with_its_exact_size(flock: World):
+    flock.flame("r3")
+    listed = list_flock(flock.farm)
+    assert [filmed.sheep.id for filmed in listed.sheep] == [SheepId(1, 1), SheepId(1, 2)]
+    assert listed.size == (64, 48)
+    for filmed in listed.sheep:
+        media_type, film = open_film(flock.farm, filmed.sheep.id)
+        body = b"".join(film.chunks)
+        assert len(body) == film.size_bytes == filmed.size_bytes
+        assert (media_type, body[:4]) == ("video/x-msvideo", b"RIFF")
+        assert filmed.made_at == flock.clock.now
+
+
+def test_a_films_name_chooses_the_film(flock: World):
+    sheep_id = SheepId(1, 1)
+    job = job_of_sheep(flock.farm, sheep_id)
+    film, product = open_film(flock.farm, sheep_id, "film.mp4"), open_product(flock.farm, job.id, "film.mp4")
+    assert film[1].digest == product[1].digest != open_film(flock.farm, sheep_id, PLAYER_FILM)[1].digest
+    with pytest.raises(UnknownBlob):
+        open_film(flock.farm, sheep_id, "film.wmv")
+
+
+def test_a_sheep_without_its_film_is_not_open_yet(world: World):
+    world.flame("r1")
+    with pytest.raises(UnknownBlob, match="Sheep 1 of generation 1"):
+        open_film(world.farm, SheepId(1, 1))
+
+
+def test_a_voters_newer_vote_replaces_the_older(flock: World):
+    for voter, value in (("ann", 1), ("bob", 1), ("bob", -1), ("cid", -1), ("ann", 1)):
+        vote(flock.farm, 1, voter, value)
+    assert [filmed.sheep.rating for filmed in list_flock(flock.farm).sheep] == [-1, 0]
+
+
+@pytest.mark.parametrize("value", [0, 2, -2, 10**30])
+def test_a_vote_is_up_or_down(flock: World, value: int):
+    before = newest_event_id(flock.farm)
+    with pytest.raises(BadInput):
+        vote(flock.farm, 1, "ann", value)
+    assert newest_event_id(flock.farm) == before
+
+
+@pytest.mark.parametrize(("number", "generation"), [(3, None), (0, None), (1, 2)])
+def test_a_vote_needs_its_sheep(flock: World, number: int, generation: int | None):
+    with pytest.raises(UnknownSheep):
+        vote(flock.farm, number, "ann", 1, generation)
+
+
+def test_a_loop_has_one_genome_and_an_unknown_sheep_none(flock: World):
+    assert read_genomes(flock.farm, SheepId(1, 2)) == [(GENOMES / "r2.flam3").read_bytes()]
+    for ask in (read_genomes, job_of_sheep, open_film):
+        with pytest.raises(UnknownSheep):
+            ask(flock.farm, SheepId(1, 9))
+
+
+def test_a_full_generation_opens_the_next_and_the_old_one_stays_where_it_was(flock: World):
+    flock.farm.db.write(lambda tx: tx.execute(text("UPDATE sheep SET number = 99999 WHERE number = 2")))
+    job = flock.flame("r3")
+    assert living_generation(flock.farm) == 2
+    assert job_of_sheep(flock.farm, SheepId(2, 1)) == job
+    assert list_flock(flock.farm).sheep == ()
+    assert open_film(flock.farm, SheepId(1, 99_999))[1].size_bytes > 0
+    vote(flock.farm, 1, "ann", 1, generation=1)

@@ -1,0 +1,45 @@
+"""Which needs abilities satisfy, remembered between claims."""
+
+from dataclasses import replace
+
+from tests.conftest import ABLE, World
+
+from sheepfold.farm import needs
+from sheepfold.farm.needs import NeedsIndex
+from sheepfold.model.matching import Program
+from sheepfold.store import lanes as lane_rows
+
+
+def test_abilities_find_the_needs_they_satisfy(world: World):
+    world.order(frames=2)
+    world.flame()
+    known = {row.id: row.needs for row in world.farm.db.read(lane_rows.all_needs)}
+    found = world.farm.needs.satisfied_by(ABLE)
+    assert {known[needs_id].kind for needs_id in found} == {"screenshot", "flame"}
+    flames = replace(ABLE, kinds=frozenset({"flame"}))
+    assert {known[needs_id].kind for needs_id in world.farm.needs.satisfied_by(flames)} == {"flame"}
+    assert world.farm.needs.satisfied_by(replace(ABLE, kinds=frozenset())) == ()
+
+
+def test_new_needs_of_another_server_are_seen(world: World):
+    other = NeedsIndex(world.farm.db)
+    assert other.satisfied_by(ABLE) == ()
+    world.order()
+    assert len(other.satisfied_by(ABLE)) == 1
+
+
+def test_nobodys_odd_abilities_change_what_others_get(world: World):
+    world.order(browsers=["Internet Explorer"])
+    odd = replace(ABLE, browsers=frozenset({Program("Internet", "Explorer 6.0")}))
+    plain = replace(ABLE, browsers=frozenset({Program("Internet Explorer", "6.0")}))
+    assert world.farm.needs.satisfied_by(odd) == ()
+    assert len(world.farm.needs.satisfied_by(plain)) == 1
+
+
+def test_made_up_abilities_do_not_fill_the_memory(world: World, monkeypatch):
+    monkeypatch.setattr(needs, "REMEMBERED", 10)
+    world.order()
+    for memory_mib in range(30):
+        world.farm.needs.satisfied_by(replace(ABLE, memory_mib=memory_mib))
+    assert len(world.farm.needs._satisfied) == 10
+    assert len(world.farm.needs.satisfied_by(ABLE)) == 1

@@ -1,0 +1,175 @@
+"""Upkeep: what happens by time alone."""
+
+import os
+import time
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+
+from sqlalchemy import text
+from tests.conftest import TERM_S, World, picture
+
+from sheepfold.blobs.spool import Digest
+from sheepfold.farm.browse import newest_event_id, story, view_job
+from sheepfold.farm.keeping import name_blob
+from sheepfold.farm.upkeep import AT_A_TIME, House, expire_leases, sweep_blobs, tidy_lanes
+from sheepfold.model.events import What
+from sheepfold.model.tasks import LeaseState
+
+DAY_S = 86_400
+
+
+def test_a_lease_past_its_deadline_ends_and_its_task_opens(world: World):
+    world.order()
+    held = world.held(world.maker("box"))
+    world.clock.advance(TERM_S - 1)
+    assert expire_leases(world.farm) == 0
+    world.clock.advance(1)
+    assert expire_leases(world.farm) == 1
+    assert expire_leases(world.farm) == 0
+    assert world.task(held.task_id).leases[0].state is LeaseState.EXPIRED
+    assert story(world.farm, held.task_id).events[-1].what is What.LEASE_EXPIRED
+    assert world.held(world.maker("other")).task_id == held.task_id
+    assert world.findings() == []
+
+
+def test_leases_end_some_at_a_time(world: World):
+    world.order(frames=AT_A_TIME + 5)
+    box = world.maker("box")
+    for _ in range(AT_A_TIME + 5):
+        world.held(box)
+    world.clock.advance(TERM_S)
+    assert [expire_leases(world.farm) for _ in range(3)] == [AT_A_TIME, 5, 0]
+
+
+def test_a_lane_that_sleeps_though_it_has_work_is_woken(world: World):
+    world.order()
+    world.farm.db.write(lambda tx: tx.execute(text("UPDATE lanes SET drained_at = 1")))
+    assert world.claim(world.maker("box")) is None
+    assert tidy_lanes(world.farm) == 1
+    assert tidy_lanes(world.farm) == 0
+    assert world.claim(world.maker("box")) is not None
+
+
+def test_what_claims_have_charged_is_folded_once(world: World):
+    world.order(frames=2)
+    world.held(world.maker("box"))
+    charged = text("""SELECT (SELECT sum(virtual_time) FROM lanes)
+                             + (SELECT coalesce(sum(charge), 0) FROM lane_charges) AS total""")
+    before = world.farm.db.read(lambda tx: tx.execute(charged).scalar_one())
+    assert before > 0
+    for _ in range(2):
+        tidy_lanes(world.farm)
+        assert world.farm.db.read(lambda tx: tx.execute(charged).scalar_one()) == before
+    assert world.farm.db.read(lambda tx: tx.execute(text("SELECT count(*) FROM lane_charges")).scalar_one()) == 0
+
+
+def kept(world: World, body: bytes, age_s: int) -> Digest:
+    """Keep bytes that were last kept so long ago."""
+    digest = world.farm.blobs.keep_bytes(body).digest
+    then = world.clock.now - age_s
+    os.utime(world.farm.blobs.local_path(digest, world.folder), (then, then))
+    return digest
+
+
+def test_the_sweep_drops_old_orphans_and_keeps_young_ones(world: World):
+    old, young = kept(world, b"old", DAY_S + 1), kept(world, b"young", DAY_S - 1)
+    assert sweep_blobs(world.farm) == 1
+    assert (world.farm.blobs.exists(old), world.farm.blobs.exists(young)) == (False, True)
+
+
+def test_the_sweep_forgets_the_row_of_a_blob_that_nothing_needs(world: World):
+    digest = kept(world, b"old", DAY_S + 1)
+    blob = world.farm.blobs.keep_bytes(b"old")
+    world.farm.db.write(lambda tx: name_blob(tx, blob, world.clock.now))
+    kept(world, b"old", DAY_S + 1)
+    assert sweep_blobs(world.farm) == 1
+    assert not world.farm.blobs.exists(digest)
+    assert world.findings() == []
+
+
+def test_the_sweep_keeps_whatever_is_named_however_old(world: World):
+    world.flame()
+    box = world.maker("box")
+    held = world.held(box)
+    log = world.farm.blobs.keep_bytes(b"a log")
+    world.farm.db.write(lambda tx: name_blob(tx, log, world.clock.now))
+    from sheepfold.farm.dispatch import give_up
+
+    give_up(world.farm, held, "It crashed.", failed=True, log=log.digest)
+    world.make_all(box)
+    world.do_chores()
+    digests = [digest for digest, _ in world.farm.blobs.list_digests()]
+    assert len(digests) > 6  # a genome, frames' genomes, results, previews, products, the log
+    for digest in digests:
+        os.utime(world.farm.blobs.local_path(digest, world.folder), (1, 1))
+    assert sweep_blobs(world.farm) == 0
+    assert world.findings() == []
+
+
+def test_a_blob_that_is_sent_again_begins_anew(world: World):
+    digest = kept(world, picture(), DAY_S + 1)
+    world.order()
+    world.send(world.held(world.maker("box")), picture())
+    assert sweep_blobs(world.farm) == 0
+    assert world.farm.blobs.exists(digest)
+
+
+def until(is_so) -> None:
+    """Wait until something is so; the test's own time limit ends it."""
+    while not is_so():
+        time.sleep(0.01)
+
+
+def test_the_house_does_chores_and_upkeep_by_itself(world: World):
+    house = House(world.farm, lambda: ThreadPoolExecutor(1))
+    house.start()
+    try:
+        job = world.order()
+        late = world.held(world.maker("late"))
+        world.clock.advance(TERM_S)
+        until(lambda: world.task(late.task_id).leases[0].state is LeaseState.EXPIRED)
+        world.make_all(world.maker("box"))
+        until(lambda: view_job(world.farm, job.id).chores_waiting == 0)
+        assert view_job(world.farm, job.id).products
+    finally:
+        house.stop()
+    assert world.findings() == []
+
+
+class Fragile(Executor):
+    """An executor that dies of its first chore."""
+
+    def submit(self, *_: object, **__: object) -> Future[object]:
+        raise BrokenExecutor("A process in the pool was ended abruptly.")
+
+
+def test_the_house_hires_anew_when_a_chore_took_its_process_down(world: World):
+    hired: list[Executor] = []
+
+    def hire() -> Executor:
+        hired.append(ThreadPoolExecutor(1) if hired else Fragile())
+        return hired[-1]
+
+    job = world.order()
+    world.make_all(world.maker("box"))
+    house = House(world.farm, hire)
+    house.start()
+    try:
+        until(lambda: world.clock.advance(60) and view_job(world.farm, job.id).chores_waiting == 0)
+    finally:
+        house.stop()
+    assert len(hired) > 1
+    assert world.findings() == []
+
+
+def test_an_idle_house_writes_nothing(world: World):
+    world.order()
+    commits: list[None] = []
+    house = House(world.farm, lambda: ThreadPoolExecutor(1))
+    house.beat()
+    before = newest_event_id(world.farm)
+    world.farm.db.listen(lambda: commits.append(None))
+    for _ in range(3):
+        house.beat()
+        house.do_chores()
+    assert commits == []
+    assert newest_event_id(world.farm) == before

@@ -1,0 +1,178 @@
+"""PostgreSQL: tries again where it helps, hears of other servers, and says when it is away."""
+
+import threading
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from tests.conftest import PostgresServer, in_threads
+from tests.store.conftest import NOW, Rows
+
+from sheepfold.blobs.spool import Digest
+from sheepfold.model.accounts import Role
+from sheepfold.model.errors import StoreUnavailable
+from sheepfold.store import accounts as account_rows
+from sheepfold.store import blobs as blob_rows
+from sheepfold.store.blobs import BlobRow
+from sheepfold.store.database import Database, Tx
+from sheepfold.store.postgres import POOL_SIZE, TRIES, PostgresDatabase
+
+pytestmark = pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+
+WEIGH = text("UPDATE accounts SET weight = weight + 1 WHERE name = :name")
+
+
+def add(tx: Tx, name: str) -> str:
+    return account_rows.add_account(tx, name, Role.VOLUNTEER, "", NOW).name
+
+
+def name_of(database_url: str) -> str:
+    return database_url.rpartition("/")[2]
+
+
+def send_away(server: PostgresServer, database_url: str) -> None:
+    """End all connections to a database."""
+    server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name_of(database_url)}'")
+
+
+def test_operations_that_block_each_other_are_tried_again(rows: Rows):
+    for name in ("ann", "bob"):
+        rows.account(name)
+    meeting = threading.Barrier(2, timeout=60)
+    tries: list[int] = []
+
+    def deed(number: int) -> None:
+        mine, theirs = ("ann", "bob") if number else ("bob", "ann")
+
+        def operation(tx: Tx) -> None:
+            tries.append(number)
+            tx.execute(WEIGH, {"name": mine})
+            if len(tries) <= 2:
+                meeting.wait()
+            tx.execute(WEIGH, {"name": theirs})
+
+        rows.db.write(operation)
+
+    in_threads(2, deed)
+    assert len(tries) > 2  # one of them was chosen to give way
+    assert rows.run("SELECT DISTINCT weight FROM accounts") == [(102,)]
+
+
+def test_an_operation_that_never_succeeds_is_given_up(db: Database):
+    tries: list[None] = []
+
+    def operation(tx: Tx) -> None:
+        tries.append(None)
+        raise psycopg.errors.SerializationFailure("again")
+
+    with pytest.raises(StoreUnavailable):
+        db.write(operation)
+    assert len(tries) == TRIES
+
+
+def test_a_row_that_somebody_added_since_we_looked_is_seen_at_the_next_try(rows: Rows):
+    rows.account("ann")
+    looked: list[object] = []
+
+    def operation(tx: Tx) -> None:
+        looked.append(account_rows.find_account(tx, "bob"))
+        if len(looked) == 1:
+            in_threads(1, lambda _: rows.db.write(lambda tx: add(tx, "bob")))
+            tx.execute(text("INSERT INTO accounts (name, role, created_at) VALUES ('bob', 'volunteer', 1)"))
+
+    rows.db.write(operation)
+    assert [account and account.name for account in looked] == [None, "bob"]
+
+
+def test_a_blob_that_is_swept_between_its_naming_and_its_use_is_named_again(rows: Rows):
+    """An upload of bytes that lay unnamed for a day: the sweep forgets them while the upload is being settled."""
+    job_id = rows.job()
+    digest = Digest("ab" * 32)
+    blob = BlobRow(digest, "m" * 32, 7)
+    rows.db.write(lambda tx: blob_rows.add(tx, blob, NOW))
+    swept: list[object] = []
+
+    def settle(tx: Tx) -> None:
+        blob_rows.add(tx, blob, NOW)
+        if not swept:
+            swept.extend(in_threads(1, lambda _: rows.db.write(lambda tx: blob_rows.forget_unnamed(tx, digest))))
+        blob_rows.set_product(tx, job_id, "film.mp4", digest, "video/mp4", NOW)
+
+    rows.db.write(settle)
+    assert swept == [True]
+    assert [product.digest for product in rows.db.read(lambda tx: blob_rows.products_of(tx, job_id))] == [digest]
+
+
+def test_connections_that_died_while_they_lay_idle_cost_nobody_an_error(
+    db: PostgresDatabase, postgres_server: PostgresServer, database_url: str
+):
+    meeting = threading.Barrier(8, timeout=60)
+
+    def wait(tx: Tx) -> None:
+        meeting.wait()
+
+    in_threads(8, lambda _: db.write(wait))
+    send_away(postgres_server, database_url)
+    in_threads(8, lambda n: db.write(lambda tx: add(tx, f"account-{n}")))
+    assert len(db.read(account_rows.list_accounts)) == 8
+
+
+def test_a_server_that_went_away_is_unavailable_and_comes_back(
+    db: PostgresDatabase, postgres_server: PostgresServer, database_url: str
+):
+    name = name_of(database_url)
+    postgres_server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    send_away(postgres_server, database_url)
+    for ask in (db.read, db.write):
+        with pytest.raises(StoreUnavailable):
+            ask(account_rows.list_accounts)
+    postgres_server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    assert db.write(lambda tx: add(tx, "ann")) == "ann"
+
+
+def test_other_servers_hear_of_a_commit(db: PostgresDatabase, database_url: str):
+    other = PostgresDatabase(database_url)
+    try:
+        heard = threading.Event()
+        other.listen(heard.set)
+        _until_heard(heard, lambda: db.write(lambda tx: None))
+    finally:
+        other.close()
+
+
+def _until_heard(heard: threading.Event, tell) -> None:
+    """Commit until the other has heard; its listener may have begun to listen after the first commit."""
+    for _ in range(100):
+        tell()
+        if heard.wait(0.3):
+            return
+    raise AssertionError("The other server never heard.")
+
+
+def test_a_listener_comes_back_after_its_connection_was_lost(
+    db: PostgresDatabase, postgres_server: PostgresServer, database_url: str
+):
+    other = PostgresDatabase(database_url)
+    try:
+        heard = threading.Event()
+        other.listen(heard.set)
+        send_away(postgres_server, database_url)
+        _until_heard(heard, lambda: db.write(lambda tx: None))
+    finally:
+        other.close()
+
+
+def test_more_operations_than_connections_wait_their_turn(db: PostgresDatabase):
+    in_threads(POOL_SIZE + 8, lambda n: db.write(lambda tx: add(tx, f"account-{n}")))
+    assert len(db.read(account_rows.list_accounts)) == POOL_SIZE + 8
+
+
+def test_two_servers_that_start_at_once_migrate_once(postgres_server: PostgresServer, dialect: str):
+    name = postgres_server.create("template1")
+    try:
+        url = postgres_server.url(name)
+        for opened in in_threads(2, lambda _: PostgresDatabase(url)):
+            assert opened.read(account_rows.list_accounts) == []
+            opened.close()
+    finally:
+        postgres_server.drop(name)
