@@ -157,7 +157,6 @@ def _spent(server: psutil.Process) -> dict[str, float]:
     """Return the seconds of processor that the server and its children have used so far."""
     times = [(process.cpu_times().user + process.cpu_times().system) for process in server.children(recursive=True)]
     own = server.cpu_times()
-    if os.environ.get("SPLIT"): print("server user,sys", own.user, own.system)
     return {"server": own.user + own.system, "its children": sum(times) + own.children_user + own.children_system}
 
 

@@ -1,4 +1,4 @@
-"""What all tests share: a clock moved by hand, a database of each sort that is fresh for each test, and a farm on it."""
+"""What all tests share: a clock moved by hand, a fresh database of each sort for each test, and a farm on it."""
 
 import io
 import os
@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -227,12 +227,17 @@ def shared_inspector() -> Iterator[Inspector]:
         yield inspector
 
 
+def backwards(key: str, account: str) -> list[tuple[str, str]]:
+    """Verify a key as no wire does, by account and key read backwards."""
+    return [("backwards", account + key[::-1])]
+
+
 @pytest.fixture
 def farm(database_url: str, tmp_path: Path, clock: Clock, shared_inspector: Inspector) -> Iterator[Farm]:
     """Open a real farm on a fresh database, with its clock in our hands."""
     settings = Settings(data=tmp_path / "data", database_url=database_url, result_limit_bytes=2**20)
-    with open_farm(settings, lambda key, account: [("backwards", account + key[::-1])], clock) as opened:
-        yield replace(opened, inspector=shared_inspector)
+    with open_farm(settings, backwards, clock, shared_inspector) as opened:
+        yield opened
 
 
 @dataclass
@@ -263,7 +268,8 @@ class World:
         """Order screenshots, whose split costs no process and whose pictures we paint."""
         widths = list(range(WIDTH, WIDTH + frames))
         views = {"url": "http://example.org/", "browsers": ["Firefox"], "widths": widths} | spec
-        return order_job(self.farm, self.account(account), Order("screenshot", views, title="a test", terms=terms or Terms()))
+        order = Order("screenshot", views, title="a test", terms=terms or Terms())
+        return order_job(self.farm, self.account(account), order)
 
     def flame(self, genome: str = "r2", account: str = "ann", second: str = "", **spec: object) -> Job:
         """Order real flame frames of a real genome."""

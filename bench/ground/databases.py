@@ -74,8 +74,8 @@ def _server() -> Iterator[str]:
         subprocess.run([programs / "initdb", "--pgdata", folder / "data", "--username", "bench", "--auth", "trust",
                         "--encoding", "UTF8", "--locale", "C"], user=user, cwd=folder, check=True, capture_output=True)
         port = _free_port()
-        argv = [programs / "postgres", "-D", folder / "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1",
-                "-c", f"unix_socket_directories={folder}"]
+        argv = [str(programs / "postgres"), "-D", str(folder / "data"), "-p", str(port),
+                "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
         process = subprocess.Popen(argv, user=user, cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             url = f"postgresql://bench@127.0.0.1:{port}/postgres"

@@ -1,4 +1,4 @@
-"""Farms filled through SQL: the orders themselves would take hours for a million tasks, and are not what is measured."""
+"""Farms filled through SQL: orders would take hours for a million tasks, and are not what is measured."""
 
 import hashlib
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ class Settings:
     sheepit_min_version: str = ""
     """The oldest version of a SheepIt client that may log in, such as 5.0; empty for all."""
     sheepit_seed_statuses: bool = False
-    """Whether the oldest SheepIt clients get the documented statuses 300, 301 and 304, on which they never work again."""
+    """Whether the oldest SheepIt clients get the seed's statuses 300, 301 and 304, which end their work for good."""
     sheepit_awaiting_uploads: int = 3
     """How many rendered frames of a session may await their upload when it asks for the next task."""
 

@@ -127,7 +127,9 @@ def test_a_key_needs_an_account_and_a_name(farm: Farm):
         add_key(farm, "ann", "my box")
 
 
-@pytest.mark.parametrize(("role", "scope"), [(Role.VOLUNTEER, Scope.WORK), (Role.ARTIST, Scope.ORDER), (Role.OWNER, Scope.ORDER)])
+@pytest.mark.parametrize(
+    ("role", "scope"), [(Role.VOLUNTEER, Scope.WORK), (Role.ARTIST, Scope.ORDER), (Role.OWNER, Scope.ORDER)]
+)
 def test_a_key_may_what_its_account_may(farm: Farm, role: Role, scope: Scope):
     add_account(farm, "ann", role, "")
     assert add_key(farm, "ann", "box").scope is scope

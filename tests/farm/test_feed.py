@@ -70,7 +70,8 @@ def test_an_event_that_is_committed_after_a_later_one_is_not_missed(world: World
 
     def quick() -> None:
         assert first_is_written.wait(60)
-        world.farm.db.write(lambda tx: event_rows.add(tx, [Event(What.JOB_DONE, JobId(1001), None, {"which": "quick"})], 1))
+        quick = Event(What.JOB_DONE, JobId(1001), None, {"which": "quick"})
+        world.farm.db.write(lambda tx: event_rows.add(tx, [quick], 1))
         told.extend(feed.next())
         second_is_committed.set()
 

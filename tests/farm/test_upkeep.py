@@ -13,6 +13,7 @@ from sheepfold.farm.keeping import name_blob
 from sheepfold.farm.upkeep import AT_A_TIME, House, expire_leases, sweep_blobs, tidy_lanes
 from sheepfold.model.events import What
 from sheepfold.model.tasks import LeaseState
+from sheepfold.store import blobs as blob_rows
 
 DAY_S = 86_400
 
@@ -74,6 +75,14 @@ def test_the_sweep_drops_old_orphans_and_keeps_young_ones(world: World):
     old, young = kept(world, b"old", DAY_S + 1), kept(world, b"young", DAY_S - 1)
     assert sweep_blobs(world.farm) == 1
     assert (world.farm.blobs.exists(old), world.farm.blobs.exists(young)) == (False, True)
+
+
+def test_the_sweep_leaves_the_row_of_a_young_blob_alone(world: World):
+    blob = world.farm.blobs.keep_bytes(b"young")
+    world.farm.db.write(lambda tx: name_blob(tx, blob, world.clock.now))
+    kept(world, b"young", DAY_S - 1)
+    assert sweep_blobs(world.farm) == 0
+    assert world.farm.db.read(lambda tx: blob_rows.find(tx, blob.digest)) is not None
 
 
 def test_the_sweep_forgets_the_row_of_a_blob_that_nothing_needs(world: World):

@@ -239,7 +239,10 @@ def reached(
     """Run all lives on one farm, the same at each run, and count what they came to."""
     folder = tmp_path_factory.mktemp("farm")
     clock = Clock()
-    with new_database(request.param, request, folder) as url, open_farm(_settings(folder, url), _no_more, clock) as farm:
+    with (
+        new_database(request.param, request, folder) as url,
+        open_farm(_settings(folder, url), _no_more, clock) as farm,
+    ):
         counter = Counter[str]()
         run_state_machine_as_test(
             partial(FarmLife, World(farm, clock, folder), counter),

@@ -114,7 +114,8 @@ class Life(RuleBasedStateMachine):
         like = next((rival.party for rival in rivals if rival.digest[0] == picture), None)
         digest = f"{picture}{len(self.task.results)}"
         return Result(ResultId(0), lease.id, lease.machine_id, lease.account_id, digest, self.now, like,
-                      Verdict.INVALID if is_bad else Verdict.PENDING, soundness, "Unreadable." if is_bad else "")  # fmt: skip
+                      Verdict.INVALID if is_bad else Verdict.PENDING, soundness,
+                      "Unreadable." if is_bad else "")  # fmt: skip
 
     def _took(self, lease: Lease, after: Task) -> None:
         results = tuple(replace(result, id=ResultId(n)) for n, result in enumerate(after.results, 1))

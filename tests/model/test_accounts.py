@@ -14,7 +14,9 @@ def test_a_name_is_stored_in_small_letters(written: str, stored: str):
     assert checked_name(written) == stored
 
 
-@pytest.mark.parametrize("name", ["", " ", "7up", "-box", "_box", "a" * 49, "a b", "a.b", "a/b", "grün", "a\nb", "a\x00b"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "7up", "-box", "_box", "a" * 49, "a b", "a.b", "a/b", "grün", "a\nb", "a\x00b"]
+)
 def test_a_name_outside_the_alphabet_is_refused(name: str):
     with pytest.raises(InvalidName, match="begins with a letter"):
         checked_name(name)

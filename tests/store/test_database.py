@@ -100,6 +100,22 @@ def test_a_reader_does_not_see_what_is_not_committed(db: Database):
     assert names(db) == {"ann"}
 
 
+def test_a_reader_looks_at_one_moment(db: Database):
+    def look_twice(tx: Tx) -> tuple[int, int]:
+        first = account_rows.counts(tx)[0]
+        in_threads(1, lambda _: db.write(lambda tx: add(tx, "ann")))
+        return first, account_rows.counts(tx)[0]
+
+    assert db.read(look_twice) == (0, 0)
+    assert names(db) == {"ann"}
+
+
+def test_a_look_sees_what_was_committed(db: Database):
+    assert db.look(lambda tx: account_rows.find_account(tx, "ann")) is None
+    db.write(lambda tx: add(tx, "ann"))
+    assert db.look(lambda tx: account_rows.find_account(tx, "ann")).name == "ann"
+
+
 def test_listeners_hear_of_commits(db: Database):
     heard = threading.Event()
     db.listen(heard.set)

@@ -165,16 +165,6 @@ def test_a_full_disk_is_an_outage_and_passes(db: SqliteDatabase):
     assert db.write(lambda tx: add(tx, "ann")) == "ann"
 
 
-def test_a_reader_looks_at_one_moment(db: SqliteDatabase):
-    def look_twice(tx: Tx) -> tuple[int, int]:
-        first = account_rows.counts(tx)[0]
-        in_threads(1, lambda _: db.write(lambda tx: add(tx, "ann")))
-        return first, account_rows.counts(tx)[0]
-
-    assert db.read(look_twice) == (0, 0)
-    assert names(db) == {"ann"}
-
-
 def test_readers_do_not_wait_for_the_writer(db: SqliteDatabase):
     held = Held(db)
     try:

@@ -55,7 +55,8 @@ def test_a_statement_tells_how_many_rows_it_changed(db: Database):
     def operation(tx: Tx) -> list[int]:
         add = text("INSERT INTO accounts (name, role, created_at) VALUES (:name, 'artist', 1)")
         tx.execute(add, [{"name": "ann"}, {"name": "bob"}])
-        return [tx.execute(text(f"UPDATE accounts SET weight = 1 WHERE {what}")).rowcount for what in ("1 = 1", "1 = 2")]
+        update = "UPDATE accounts SET weight = 1 WHERE {}"
+        return [tx.execute(text(update.format(what))).rowcount for what in ("1 = 1", "1 = 2")]
 
     assert db.write(operation) == [2, 0]
 

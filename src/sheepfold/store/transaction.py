@@ -87,7 +87,7 @@ class Tx:
             cursor.executemany(statement, values)
         else:
             cursor = self.driver.execute(statement, values)
-        return _answer(cursor)
+        return _answer(statement, cursor)
 
     def control(self, command: str) -> None:
         """Run a command that begins or ends something: BEGIN, SAVEPOINT, COMMIT."""
@@ -161,17 +161,19 @@ class Pool:
                 tx.close()
 
 
-def _answer(cursor: Any) -> Answer:  # noqa: ANN401 -- of whichever driver
+def _answer(statement: str, cursor: Any) -> Answer:  # noqa: ANN401 -- of whichever driver
     if cursor.description is None:
         return Answer((), cursor.rowcount)
-    row = _row_type(tuple(column[0] for column in cursor.description))
+    row = _ROW_TYPES.get(statement)
+    if row is None:
+        names = [column[0] for column in cursor.description]
+        row = namedtuple("Row", names, rename=True)._make  # type: ignore[attr-defined]
+        _ROW_TYPES[statement] = row
     return Answer([row(found) for found in cursor.fetchall()], cursor.rowcount)
 
 
-@lru_cache(maxsize=1024)
-def _row_type(names: tuple[str, ...]) -> Callable[[Sequence[Any]], Any]:
-    make: Callable[[Sequence[Any]], Any] = namedtuple("Row", names, rename=True)._make  # type: ignore[attr-defined]
-    return make
+_ROW_TYPES: dict[str, Callable[[Sequence[Any]], Any]] = {}
+"""How a statement's rows are made; there are as many as there are different texts."""
 
 
 @lru_cache(maxsize=4096)

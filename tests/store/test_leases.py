@@ -1,0 +1,79 @@
+"""Rows of leases, seen from outside their tasks."""
+
+import pytest
+from tests.store.conftest import NOW, Rows
+
+from sheepfold.model.errors import UnknownLease
+from sheepfold.model.jobs import Terms
+from sheepfold.model.machines import MachineId, Session, SessionId
+from sheepfold.model.tasks import LeaseId
+from sheepfold.store import leases, sessions
+from sheepfold.store.claim import Claimant, claim
+
+
+def test_a_lease_tells_what_it_is_on_and_who_holds_it(rows: Rows):
+    job_id = rows.job()
+    box = rows.machine("box")
+    granted = rows.claim(box)
+    held = rows.db.read(lambda tx: leases.holding(tx, granted.lease_id))
+    assert (held.task_id, held.job_id, held.machine_id, held.account_id) == (
+        granted.task_id, job_id, box.id, box.account_id
+    )  # fmt: skip
+    with pytest.raises(UnknownLease):
+        rows.db.read(lambda tx: leases.holding(tx, LeaseId(99)))
+
+
+def test_a_pairs_lease_is_its_active_one_else_its_newest(rows: Rows):
+    rows.job()
+    box = rows.machine("box")
+    first = rows.claim(box)
+
+    def of_pair() -> int:
+        return rows.db.read(lambda tx: leases.holding_of_pair(tx, first.task_id, box.id)).lease_id
+
+    assert of_pair() == first.lease_id
+    rows.run("""INSERT INTO leases (task_id, machine_id, account_id, protocol, state, granted_at, deadline_at)
+                SELECT task_id, machine_id, account_id, protocol, 'expired', 1, 2 FROM leases""")
+    assert of_pair() == first.lease_id
+    rows.run("UPDATE leases SET state = 'expired'")
+    assert of_pair() == first.lease_id + 1
+    with pytest.raises(UnknownLease, match="never had a lease"):
+        rows.db.read(lambda tx: leases.holding_of_pair(tx, first.task_id, MachineId(99)))
+
+
+def test_a_machines_active_leases_are_those_of_all_its_sessions(rows: Rows):
+    rows.job(tasks=3)
+    box = rows.machine("box")
+    new = Session(SessionId(0), box.id, box.account_id, "sheepit", NOW, NOW)
+    session_id = rows.db.write(lambda tx: sessions.add_session(tx, "hash", new, "{}", ""))
+    claimant = Claimant(box.id, box.account_id, "sheepit", session_id, 60)
+    needs_ids = rows.needs_ids()
+    in_session = rows.db.write(lambda tx: claim(tx, claimant, needs_ids, NOW))
+    outside = rows.claim(box)
+    ended = rows.claim(box)
+    rows.run("UPDATE leases SET state = 'released' WHERE id = :id", id=ended.lease_id)
+    active = rows.db.read(lambda tx: leases.active_of_machine(tx, box.id))
+    assert [held.lease_id for held in active] == [in_session.lease_id, outside.lease_id]
+    of_session = rows.db.read(lambda tx: leases.active_of_machine(tx, box.id, session_id))
+    assert [held.lease_id for held in of_session] == [in_session.lease_id]
+
+
+def test_the_newest_figure_of_a_name_stays(rows: Rows):
+    rows.job()
+    granted = rows.claim(rows.machine("box"))
+    for figures in ({"seconds": 1, "cores": 8}, {}, {"seconds": 2, "agent": "it's \"odd\""}):
+        rows.db.write(lambda tx, f=figures: leases.add_figures(tx, granted.lease_id, f))
+    assert rows.db.read(lambda tx: leases.figures_of(tx, granted.lease_id)) == {
+        "seconds": 2, "cores": 8, "agent": "it's \"odd\""
+    }  # fmt: skip
+
+
+def test_a_tasks_leases_are_told_oldest_first_with_why_they_ended(rows: Rows):
+    rows.job(terms=Terms(quorum=2))
+    first, second = rows.claim(rows.machine("box")), rows.claim(rows.machine("other"))
+    log = rows.blob()
+    rows.db.write(lambda tx: leases.note_end(tx, first.lease_id, "It crashed.", log))
+    told = rows.db.read(lambda tx: leases.stories_of_task(tx, first.task_id))
+    assert [(lease.lease_id, lease.machine, lease.reason, lease.log) for lease in told] == [
+        (first.lease_id, "box", "It crashed.", log), (second.lease_id, "other", "", None)
+    ]  # fmt: skip

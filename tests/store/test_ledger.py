@@ -1,0 +1,43 @@
+"""The ledger: one row for a valid result."""
+
+from tests.conftest import in_threads
+from tests.store.conftest import NOW, Rows
+from tests.store.test_tasks import submitted
+
+from sheepfold.model.credit import Millipoints
+from sheepfold.model.tasks import Verdict
+from sheepfold.store import ledger
+
+
+def test_a_result_is_paid_once_however_many_try(rows: Rows):
+    job_id = rows.job()
+    box = rows.machine("box")
+    result = submitted(rows, rows.claim(box), rows.blob()).results[0]
+    paid = in_threads(5, lambda _: rows.db.write(lambda tx: ledger.pay(tx, result, job_id, Millipoints(1000), NOW)))
+    assert sorted(paid) == [False] * 4 + [True]
+    assert rows.db.read(lambda tx: ledger.balance(tx, box.account_id)) == 1000
+
+
+def test_who_earned_nothing_has_nothing(rows: Rows):
+    ann = rows.account("ann")
+    assert rows.db.read(lambda tx: ledger.balance(tx, ann.id)) == 0
+
+
+def test_a_balance_outgrows_32_bits(rows: Rows):
+    job_id = rows.job(tasks=3)
+    box = rows.machine("box")
+    for n in range(3):
+        result = submitted(rows, rows.claim(box), rows.blob(f"{n}" * 64)).results[0]
+        rows.db.write(lambda tx, r=result: ledger.pay(tx, r, job_id, Millipoints(2**40), NOW))
+    assert rows.db.read(lambda tx: ledger.balance(tx, box.account_id)) == 3 * 2**40
+
+
+def test_a_machines_verdicts_come_newest_first_and_without_pending_ones(rows: Rows):
+    rows.job(tasks=4)
+    box = rows.machine("box")
+    for n in range(4):
+        submitted(rows, rows.claim(box), rows.blob(f"{n}" * 64))
+    rows.run("UPDATE results SET verdict = 'invalid' WHERE id = 3")
+    rows.run("UPDATE results SET verdict = 'pending' WHERE id = 4")
+    newest = rows.db.read(lambda tx: ledger.newest_verdicts(tx, box.id, 2))
+    assert newest == [Verdict.INVALID, Verdict.VALID]
