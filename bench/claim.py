@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from ground.databases import KINDS, NoPostgres, database, size_mib
@@ -60,12 +61,12 @@ def _asked() -> argparse.Namespace:
 def _measure(kind: str, tasks: int, jobs: int, claims: int) -> None:
     claims = min(claims, tasks // 3)
     with _filled(kind, tasks, jobs) as (farm, makers, url):
-        for maker in makers[:4]:  # the first ones read what is remembered afterwards
-            claim_task(farm, maker, ABILITIES, TERM_S)
-        alone = [_timed(farm, maker) for maker, _ in zip(itertools.cycle(makers), range(claims), strict=False)]
-        started = time.perf_counter()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            crowd = list(pool.map(lambda number: _timed(farm, makers[number % len(makers)]), range(claims)))
+            list(pool.map(partial(_timed, farm), makers))  # opens connections, and reads what is remembered afterwards
+            turns = list(itertools.islice(itertools.cycle(makers), claims))
+            alone = [_timed(farm, maker) for maker in turns]
+            started = time.perf_counter()
+            crowd = list(pool.map(partial(_timed, farm), turns))
         rate = claims / (time.perf_counter() - started)
         print(f"{kind:10}  {tasks:9,} tasks  {jobs:5,} jobs   one by one: {latencies(alone)}   "
               f"{AT_ONCE} at once: {latencies(crowd)}  {rate:6,.0f}/s   {size_mib(url, farm.settings.data):6,.0f} MiB",

@@ -58,7 +58,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--protocol", choices=(*WIRES, "both"), default="both")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=15.0)
-    parser.add_argument("--warm-up", type=float, default=3.0, help="seconds that do not count, at the beginning")
+    parser.add_argument("--warm-up", type=float, default=3.0, help="seconds at the beginning that do not count")
     parser.add_argument("--tasks", type=int, default=40_000, help="open tasks at the beginning")
     parser.add_argument("--house", action="store_true", help="keep house too: chores take their share of the machine")
     return parser.parse_args()

@@ -127,7 +127,9 @@ class _running:  # noqa: N801 - reads as a verb
             "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": 100,
             "deadlock_timeout": "50ms", "autovacuum": "off",
         }  # fmt: skip
-        argv = [programs / "postgres", "-D", folder / "data", *(f"--{name}={value}" for name, value in options.items())]
+        argv = ["setpriv", "--pdeathsig", "INT"]  # so that it ends with the tests even when they are killed
+        argv += [programs / "postgres", "-D", folder / "data"]
+        argv += [f"--{name}={value}" for name, value in options.items()]
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 argv, user=user, cwd=folder, env={"LC_ALL": "C.UTF-8"}, stdout=log, stderr=log, start_new_session=True

@@ -6,6 +6,7 @@ plain statements at driver level, on tables of the farm's own schema.
 
 import hashlib
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -18,7 +19,9 @@ from PIL import Image
 
 from ground.pictures import marked
 
-Run = Callable[[str, dict[str, Any]], Any]
+Values = dict[str, Any]
+Transact = Callable[[tuple[str, ...], Values], None]
+Rows = Callable[[str], list[tuple[int, int, int]]]
 
 _CLAIM = (
     "UPDATE tasks SET openings = openings - 1 WHERE id = :task",
@@ -38,6 +41,7 @@ _SETTLE = (
     "UPDATE jobs SET tasks_done = tasks_done + 1 WHERE id = :job",
     "INSERT INTO events (at, job_id, task_id, what, detail) VALUES (0, :job, :task, 'task done', '{}')",
 )
+_PARAMETER = re.compile(r":(\w+)")
 _FIRST_ID = 2**40  # out of the way of the farm's own rows
 
 
@@ -60,13 +64,12 @@ class Bare:
 def bare(url: str, folder: Path, picture: bytes, cycles: int) -> Bare:
     """Do the bare work so many times and return what each step took in the mean."""
     spent = dict.fromkeys(Bare.__slots__, 0.0)
-    transact, first_row = _driver(url)
-    tasks = first_row("SELECT t.id, t.job_id, t.lane_id FROM tasks t WHERE openings > 0 ORDER BY t.id DESC LIMIT "
-                      + str(cycles))
+    transact, rows = _driver(url)
+    tasks = rows(f"SELECT id, job_id, lane_id FROM tasks WHERE openings > 0 ORDER BY id DESC LIMIT {cycles:d}")
     for number, (task, job, lane) in enumerate(tasks):
         body = marked(picture, f"bare {os.getpid()} {number}")
         clock = [time.perf_counter()]
-        digest = hashlib.sha256(body).hexdigest() + hashlib.md5(body, usedforsecurity=False).hexdigest()[:0]
+        digest, _md5 = hashlib.sha256(body).hexdigest(), hashlib.md5(body, usedforsecurity=False).hexdigest()
         clock.append(time.perf_counter())
         path = folder / digest
         _write(path, body)
@@ -91,17 +94,14 @@ def _write(path: Path, body: bytes) -> None:
         os.fsync(file.fileno())
 
 
-Transact = Callable[[tuple[str, ...], dict[str, Any]], None]
-
-
-def _driver(url: str) -> tuple[Transact, Callable[[str], list[tuple[int, int, int]]]]:
+def _driver(url: str) -> tuple[Transact, Rows]:
     """Return what runs statements in one durable transaction, and what reads rows."""
     if url.startswith("sqlite"):
         lite = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
         lite.execute("PRAGMA journal_mode=WAL")
         lite.execute("PRAGMA synchronous=FULL")
 
-        def transact(statements: tuple[str, ...], values: dict[str, Any]) -> None:
+        def transact(statements: tuple[str, ...], values: Values) -> None:
             lite.execute("BEGIN IMMEDIATE")
             for statement in statements:
                 lite.execute(statement, values)
@@ -111,19 +111,10 @@ def _driver(url: str) -> tuple[Transact, Callable[[str], list[tuple[int, int, in
     connection = psycopg.connect(url, autocommit=True)
     connection.prepare_threshold = 1
 
-    def transact_there(statements: tuple[str, ...], values: dict[str, Any]) -> None:
+    def transact_there(statements: tuple[str, ...], values: Values) -> None:
         with connection.transaction():
             for statement in statements:
-                connection.execute(_dollars(statement), values)
+                connection.execute(_PARAMETER.sub(r"%(\1)s", statement), values)
 
     return transact_there, lambda query: connection.execute(query).fetchall()
 
-
-def _dollars(statement: str) -> str:
-    return statement if ":" not in statement else _renamed(statement)
-
-
-def _renamed(statement: str) -> str:
-    for name in ("task", "job", "lane", "lease", "digest"):
-        statement = statement.replace(f":{name}", f"%({name})s")
-    return statement

@@ -251,3 +251,10 @@ def test_a_url_that_makes_no_sense_is_refused(spool_folder: Path, url: str):
 
 def test_plain_http_to_another_machine_must_be_asked_for(spool_folder: Path):
     open_blobs("s3://bucket?endpoint=http://store.example:9000&region=us-east-1&allow_http=1", spool_folder)
+
+
+def test_unknown_sort_of_store_is_refused_and_makes_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="carrier-pigeon"):
+        open_blobs("carrier-pigeon://coop", tmp_path)
+    assert list(tmp_path.iterdir()) == []

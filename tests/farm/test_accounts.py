@@ -182,3 +182,9 @@ def test_who_orders_without_a_name_is_the_first_owner_else_the_first_artist(farm
     assert find_customer(farm, "ann") == ann
     with pytest.raises(UnknownAccount):
         find_customer(farm, "nobody")
+
+
+def test_names_are_known_in_any_case(farm):
+    add_account(farm, "Ann", Role.ARTIST, "a fine password")
+    assert check_password(farm, "ANN", "a fine password").name == "ann"
+    assert add_key(farm, " Ann", "Box").machine.name == "box"

@@ -28,10 +28,14 @@ def test_a_program_sees_no_home_and_writes_in_its_folder_alone(tmp_path: Path) -
     secret.write_text("x")
     code = (
         "import os, pathlib\npathlib.Path('mine').write_text('x')\n"
-        f"print(os.path.exists({str(secret)!r}), os.path.exists({str(Path.home())!r}), os.path.exists('/etc/passwd'))\n"
+        f"print(os.path.exists({str(secret)!r}), os.path.exists('/etc/passwd'))\n"
+        # Python itself may live below the home; then nothing but the way to it is there
+        f"home, base = {str(Path.home())!r}, {sys.base_prefix!r}\n"
+        "seen = os.listdir(home) if os.path.exists(home) else []\n"
+        "print([name for name in seen if not base.startswith(os.path.join(home, name))])\n"
         "try:\n    pathlib.Path('/usr/evil').write_text('x')\nexcept OSError:\n    print('held')"
     )
-    assert _run(tmp_path / "room", code).output == b"False False False\nheld\n"
+    assert _run(tmp_path / "room", code).output == b"False False\n[]\nheld\n"
     assert (tmp_path / "room" / "mine").read_text() == "x"
 
 

@@ -18,7 +18,7 @@ def test_an_account_is_found_by_name_and_by_id(rows: Rows):
     ann = rows.account("ann")
     assert rows.db.read(lambda tx: accounts.account_named(tx, "ann")) == ann
     assert rows.db.read(lambda tx: accounts.account_of(tx, ann.id)) == ann
-    assert rows.db.read(lambda tx: accounts.find_account(tx, "Ann")) is None
+    assert rows.db.read(lambda tx: accounts.find_account(tx, " Ann")) == ann
     with pytest.raises(UnknownAccount, match="'bob'"):
         rows.db.read(lambda tx: accounts.account_named(tx, "bob"))
 

@@ -103,7 +103,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             thread.join(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it lives, its event loop runs in this thread, where others want theirs
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         words = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sheepfold.blobs.spool import Digest, Spooled
+from sheepfold.model.errors import BadInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ def open_blobs(url_or_path: str | Path, spool_folder: Path) -> Blobs:
         from sheepfold.blobs.s3 import open_s3  # noqa: PLC0415 - a farm on a folder does not load an object store
 
         return open_s3(text, spool_folder)
+    if "://" in text and not text.startswith("file://"):
+        raise BadInput(f"Blobs lie in a folder, or at s3://BUCKET/PREFIX; found {text[:80]!r}.")
     from sheepfold.blobs.local import LocalBlobs  # noqa: PLC0415 - which imports Blob from here
 
     return LocalBlobs(Path(text.removeprefix("file://")), spool_folder)

@@ -12,8 +12,8 @@ from sheepfold.farm import renderers
 from sheepfold.farm.renderers import Target
 from sheepfold.store.renderers import RendererRow
 
-app = typer.Typer(no_args_is_help=True)
-add = typer.Typer(no_args_is_help=True)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
+add = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 app.add_typer(add, name="add")
 
 _Version = Annotated[str, typer.Option("--version", help="Which Blender it is, such as 4.5 or 4.5.3.")]

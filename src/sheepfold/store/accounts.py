@@ -39,8 +39,8 @@ def add_account(tx: Tx, name: str, role: Role, password_hash: str, now: int) -> 
 
 
 def find_account(tx: Tx, name: str) -> Account | None:
-    """Return the account of a name, or None."""
-    row = tx.execute(_ACCOUNT.where(schema.accounts.c.name == name)).one_or_none()
+    """Return the account of a name, in whatever case it was typed, or None."""
+    row = tx.execute(_ACCOUNT.where(schema.accounts.c.name == name.strip().lower())).one_or_none()
     return None if row is None else _account(row)
 
 

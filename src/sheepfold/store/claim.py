@@ -74,7 +74,7 @@ def _claim_in(tx: Tx, claimant: Claimant, lane: _Lane, now: int) -> Granted | No
               "now": now, "deadline_at": now + claimant.term_s}
     row = tx.execute(_FIRST_TASK[tx.dialect.name], values).one_or_none()
     if row is None:
-        tx.execute(_DRAIN, {"lane_id": lane.id, "now": now})
+        tx.execute(_DRAIN_OF[tx.dialect.name], {"lane_id": lane.id, "now": now})
         return None
     lease_id = row.lease_id if tx.dialect.name == "postgresql" else _grant(tx, row, values)
     return Granted(LeaseId(lease_id), TaskId(row.id), JobId(row.job_id), now + claimant.term_s, row.frame, row.part,
@@ -162,7 +162,9 @@ _FIRST_GRANTED = f"""
 """  # noqa: S608 -- made of constants
 _FIRST_TASK = {"sqlite": text(_FIRST), "postgresql": text(_FIRST_GRANTED)}
 # only a lane that is empty for everybody: this machine may have been refused what others may take
-_DRAIN = text("""
-    UPDATE lanes SET drained_at = :now WHERE id = :lane_id
+_DRAIN = """
+    UPDATE lanes SET drained_at = :now WHERE id = (SELECT id FROM lanes WHERE id = :lane_id {lock})
       AND NOT EXISTS (SELECT 1 FROM tasks WHERE lane_id = :lane_id AND openings > 0)
-""")
+"""
+# who finds a lane locked leaves it to the other: two that drain several lanes each would wait for one another
+_DRAIN_OF = {"sqlite": text(_DRAIN.format(lock="")), "postgresql": text(_DRAIN.format(lock="FOR UPDATE SKIP LOCKED"))}

@@ -7,7 +7,8 @@ composed (`select`, `insert`) goes through SQLAlchemy, on the same connection.
 
 import queue
 import re
-from collections import namedtuple
+import threading
+from collections import deque, namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -127,28 +128,32 @@ class Tx:
 
 
 class Pool:
-    """Lasting connections, each for one user at a time, opened when they are first wanted."""
+    """Lasting connections, each for one user at a time, opened when they are first wanted.
+
+    They go to whoever has waited longest: a queue's lock goes to whoever comes first, and with more threads than
+    connections some claims then waited for half a second.
+    """
 
     def __init__(self, engine: Engine, size: int) -> None:
         self._engine = engine
-        self._free: queue.LifoQueue[Tx | None] = queue.LifoQueue()
         self._size = size
         self._is_closed = False
-        for _ in range(size):
-            self._free.put(None)
+        self._lock = threading.Lock()
+        self._free: list[Tx | None] = [None] * size
+        self._waiting: deque[queue.SimpleQueue[Tx | None]] = deque()
 
     @contextmanager
     def lent(self) -> Iterator[Tx]:
         """Lend a connection for the block; waits while all are in use. Raises StoreUnavailable after the end."""
         if self._is_closed:
             raise StoreUnavailable("The database is closed.")
-        tx = self._free.get()
+        tx = self._take()
         try:
             if tx is None:
                 tx = Tx(self._engine.connect())
             yield tx
         finally:
-            self._free.put(None if tx is None or tx.is_lost else tx)
+            self._give(None if tx is None or tx.is_lost else tx)
 
     def close(self) -> None:
         """Close all connections, each as soon as it is free; again, it does nothing."""
@@ -156,9 +161,25 @@ class Pool:
             return
         self._is_closed = True
         for _ in range(self._size):
-            tx = self._free.get()
+            tx = self._take()
             if tx is not None:
                 tx.close()
+
+    def _take(self) -> Tx | None:
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            place: queue.SimpleQueue[Tx | None] = queue.SimpleQueue()
+            self._waiting.append(place)
+        return place.get()
+
+    def _give(self, tx: Tx | None) -> None:
+        with self._lock:
+            if not self._waiting:
+                self._free.append(tx)
+                return
+            place = self._waiting.popleft()
+        place.put(tx)
 
 
 def _answer(statement: str, cursor: Any) -> Answer:  # noqa: ANN401 -- of whichever driver

@@ -532,3 +532,8 @@ def test_odd_credentials_are_no_credentials(site, header):
     order = site.ask(Authorization=header)
     assert isinstance(order, wire.FrameOrder)
     assert site.story(order).leases[0].account == "anonymous"
+
+
+@pytest.mark.parametrize("path", ["/cgi/get", "/cgi/vote", "/cgi/vote.cgi"])
+def test_head_neither_claims_nor_votes(site, path):
+    assert site.http.head(path, params={"u": UID, "id": "1", "vote": "1"}).status_code == 405

@@ -58,7 +58,10 @@ def routes(farm: Farm) -> list[BaseRoute]:
     """Return the routes of this wire, at the root of the application."""
 
     def route(path: str, kind: RequestKind, answer: _Answer, method: str = "GET") -> Route:
-        return Route(path, partial(_guarded, farm, kind, answer), methods=[method])
+        made = Route(path, partial(_guarded, farm, kind, answer), methods=[method])
+        if kind in {RequestKind.GET, RequestKind.VOTE} and made.methods:
+            made.methods.discard("HEAD")  # which Starlette adds to GET: to look is not to claim, nor to vote
+        return made
 
     return [
         route("/query.php", RequestKind.REDIRECT, _redirect),
