@@ -117,7 +117,8 @@ def _config(application: Starlette) -> uvicorn.Config:
 def _bound(host: str, port: int) -> socket.socket:
     """Open the socket to listen on; raises Unavailable where the address is taken or not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends without delay only where the protocol is named; else each answer waits some 40 ms (decision 0002)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))

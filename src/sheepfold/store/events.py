@@ -26,7 +26,7 @@ def add(tx: Tx, events: Iterable[Event], now: int) -> None:
 
 @lru_cache(maxsize=64)
 def _add_query(count: int) -> TextClause:
-    """Return one statement for so many events: the five of a valid result take the time of two."""
+    """Return one statement for so many events; a valid result has five."""
     rows = (f"(:at, {', '.join(f':{name}_{n}' for name in _COLUMNS)})" for n in range(count))
     return text(f"INSERT INTO events (at, {', '.join(_COLUMNS)}) VALUES {', '.join(rows)}")  # noqa: S608 -- of constants
 

@@ -56,7 +56,7 @@ def add_tasks(tx: Tx, job_id: JobId, openings: int, tasks: Iterable[NewTask]) ->
     tx.execute(insert(schema.tasks), rows)
 
 
-# all in one statement, which is a third of the time of two
+# with its inputs in one statement, since both a claim and a result read it
 _JOB = """
     SELECT id, account_id, kind, title, spec, revision, priority, quorum, max_attempts, state,
            tasks_total, tasks_done, tasks_failed, created_at, ended_at, ({inputs}) AS inputs
