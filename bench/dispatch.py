@@ -74,8 +74,11 @@ def _measure(kind: str, protocol: str, asked: argparse.Namespace) -> None:
         with _served(folder, url, with_house=asked.house) as (server, port):
             secrets = [_session(port, key) for key in keys] if protocol == "rest" else [uuid.uuid4().hex for _ in keys]
             orders = Orders(port, protocol, secrets, asked.seconds, str(folder / "picture.png"))
-            _driven(replace(orders, seconds=asked.warm_up), server)
-            measured, spent = _driven(orders, server)
+            _driven(replace(orders, seconds=asked.warm_up))
+            before = _spent(server)
+            measured = _driven(orders)
+            after = _spent(server) | {"load": measured["processor_s"]}
+    spent = {who: (time_s - before.get(who, 0.0)) * 1000 / len(measured["uploads_s"]) for who, time_s in after.items()}
     rate = measured["cycles"] / asked.seconds
     print(f"{kind} over {protocol}: {rate:.0f} cycles/s\n"
           f"    claim   {latencies(measured['claims_s'])}\n"
@@ -143,14 +146,12 @@ def _session(port: int, key: str) -> str:
     return wire.SessionOpened.model_validate_json(answer.content).session
 
 
-def _driven(orders: Orders, server: psutil.Process) -> tuple[dict[str, Any], dict[str, float]]:
-    """Let the load run; returns what it measured, and how many milliseconds of processor a cycle cost whom."""
-    before = _spent(server)
+def _driven(orders: Orders) -> dict[str, Any]:
+    """Let the load run, each connection through one cycle at least; returns what it measured."""
     run = subprocess.run([sys.executable, "-m", "ground.load"], cwd=HERE, input=json.dumps(asdict(orders)),
                          stdout=subprocess.PIPE, text=True, check=True)
     measured: dict[str, Any] = json.loads(run.stdout)
-    spent = {who: (time_s - before.get(who, 0.0)) * 1000 / measured["cycles"] for who, time_s in _spent(server).items()}
-    return measured, spent | {"load": measured["processor_s"] * 1000 / measured["cycles"]}
+    return measured
 
 
 def _spent(server: psutil.Process) -> dict[str, float]:
