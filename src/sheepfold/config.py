@@ -1,8 +1,9 @@
 """Every setting of a farm, with its unit and its default; environment variables override what `serve` was told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,15 @@ class Settings:
     public_url: str = ""
     """The address that people and clients know, where it is not the one that they came by."""
     flock_size: tuple[int, int] = (800, 592)
-    """Width and height in pixels that an empty flock is listed with."""
+    """Width and height in pixels that an empty flock is listed with, and that the farm breeds."""
+    flock_loops: int = 0
+    """How many loops the flock strives for, breeding and retiring by votes; 0 and the farm breeds nothing by itself."""
+    flock_edges: int = 2
+    """How many edges shall leave each loop of a flock that breeds."""
+    flock_frames: int = 160
+    """How many frames a bred loop or edge has."""
+    flock_quality: float = 50.0
+    """Samples a pixel of what is bred."""
     result_limit_bytes: int = 256 * 2**20
     input_limit_bytes: int = 4 * 2**30
     log_limit_bytes: int = 2**20
@@ -54,17 +63,42 @@ class Settings:
     """How many rendered frames of a session may await their upload when it asks for the next task."""
 
 
+class BadSetting(ValueError):
+    """A setting cannot be what the environment says."""
+
+
+PLACES = ("database_url", "blobs_url", "public_url")
+"""Settings that go by their usual names in the environment, such as DATABASE_URL."""
+
+
 def settings_for(data: Path, environment: Mapping[str, str]) -> Settings:
     """Return the settings of the farm in a data folder, as the environment overrides them.
 
-    DATABASE_URL, BLOBS_URL and PUBLIC_URL name places; SHEEPIT_MIN_VERSION and SHEEPIT_SEED_STATUSES=1 are
-    `sheepit_min_version` and `sheepit_seed_statuses`.
+    Each setting may be given by its name in capitals behind SHEEPFOLD_, those of PLACES without that. Sizes are
+    written 800x592, lists with commas, yes and no as 1 and 0. Raises BadSetting.
     """
-    return Settings(
-        data=data.absolute(),
-        database_url=environment.get("DATABASE_URL", ""),
-        blobs_url=environment.get("BLOBS_URL", ""),
-        public_url=environment.get("PUBLIC_URL", "").rstrip("/"),
-        sheepit_min_version=environment.get("SHEEPIT_MIN_VERSION", ""),
-        sheepit_seed_statuses=environment.get("SHEEPIT_SEED_STATUSES", "") == "1",
-    )
+    given: dict[str, Any] = {}
+    for field in fields(Settings):
+        name = field.name.upper() if field.name in PLACES else f"SHEEPFOLD_{field.name.upper()}"
+        if field.name != "data" and name in environment:
+            given[field.name] = _read(name, environment[name], field.default)
+    return Settings(data=data.absolute(), **given)
+
+
+def _read(name: str, text: str, default: object) -> object:
+    """Read a setting as a value of its default's type."""
+    try:
+        match default:
+            case bool():
+                return {"1": True, "0": False}[text]
+            case int() | float():
+                return type(default)(text)
+            case (int(), int()):
+                width, height = text.split("x")
+                return int(width), int(height)
+            case tuple():
+                return tuple(word.strip() for word in text.split(",") if word.strip())
+            case _:
+                return text
+    except (KeyError, ValueError) as error:
+        raise BadSetting(f"{name} cannot be {text!r}; by default it is {default!r}.") from error

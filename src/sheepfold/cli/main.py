@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from sheepfold.config import BadSetting
 from sheepfold.model.errors import SheepfoldError
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable
 from sheepfold.protocols.rest.calls import FarmProblem
@@ -52,7 +53,7 @@ def main() -> None:
         app = importlib.import_module(COMMANDS[words[0]].module).app
         app.pretty_exceptions_enable = False  # a server's log wants plain tracebacks
         app(words[1:], prog_name=f"sheepfold {words[0]}")
-    except (SheepfoldError, FarmUnreachable, FarmRefused, FarmProblem) as error:
+    except (SheepfoldError, BadSetting, FarmUnreachable, FarmRefused, FarmProblem) as error:
         print(f"sheepfold: {error}", file=sys.stderr)  # noqa: T201 -- an error's place
         sys.exit(1)
 

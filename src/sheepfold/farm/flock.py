@@ -34,7 +34,7 @@ def list_flock(farm: Farm) -> Flock:
     """Return the newest generation's films."""
 
     def read(tx: Tx) -> Flock:
-        generation = _living(tx)
+        generation = living_of(tx)
         filmed = tuple(flock_rows.filmed(tx, generation, PLAYER_FILM))
         spec = job_rows.job_of(tx, filmed[-1].sheep.job_id).spec if filmed else {}
         size = farm.settings.flock_size if not spec else (spec["width"], spec["height"])
@@ -52,7 +52,7 @@ def vote(farm: Farm, number: int, voter: str, value: int, generation: int | None
         raise BadInput(f"A vote is 1 or -1; found {value}.")
 
     def cast(tx: Tx) -> None:
-        sheep = flock_rows.sheep_of(tx, SheepId(_living(tx) if generation is None else generation, number))
+        sheep = flock_rows.sheep_of(tx, SheepId(living_of(tx) if generation is None else generation, number))
         flock_rows.vote(tx, sheep.job_id, voter, value, farm.now())
         event_rows.add(tx, [Event(What.VOTE_CAST, sheep.job_id, None, {"value": value})], farm.now())
 
@@ -61,10 +61,11 @@ def vote(farm: Farm, number: int, voter: str, value: int, generation: int | None
 
 def living_generation(farm: Farm) -> int:
     """Return the generation that new sheep are born into."""
-    return farm.db.read(_living)
+    return farm.db.read(living_of)
 
 
-def _living(tx: Tx) -> int:
+def living_of(tx: Tx) -> int:
+    """Return the generation that new sheep are born into."""
     newest = flock_rows.newest_id(tx)
     return newest.generation if newest else FIRST_GENERATION
 

@@ -9,6 +9,7 @@ from functools import partial
 
 from sheepfold.blobs.spool import sweep_spools
 from sheepfold.farm.chores import are_chores_due, do_next_chore
+from sheepfold.farm.evolution import evolve
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.settlement import settle
 from sheepfold.model import lifecycle
@@ -23,6 +24,7 @@ BEAT_S = 1.0
 GATHER_S = 0.05
 """How long commits may gather before the house looks what they brought."""
 SWEEP_PERIOD_S = 3600
+EVOLUTION_PERIOD_S = 10
 AT_A_TIME = 100
 """How many overdue tasks are settled before others get their turn again."""
 
@@ -79,6 +81,7 @@ class House:
         self._woken = threading.Event()
         self._ended = threading.Event()
         self._next_sweep = 0
+        self._next_step = 0
         self._thread = threading.Thread(target=self._keep, name="house", daemon=True)
 
     def start(self) -> None:
@@ -123,6 +126,9 @@ class House:
             swept = sweep_blobs(self._farm)
             sweep_spools(self._farm.spool_folder, self._farm.now() - self._farm.settings.orphan_blob_age_s)
             _log.info("blobs_swept=%d", swept)
+        if self._farm.now() >= self._next_step:
+            self._next_step = self._farm.now() + EVOLUTION_PERIOD_S
+            evolve(self._farm, self._executor)
 
     def do_chores(self) -> None:
         """Do all chores that are due."""

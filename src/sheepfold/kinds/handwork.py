@@ -17,3 +17,9 @@ def assemble(kind: str, pictures: Sequence[Picture], spec: Spec, folder: Path) -
     """Make a finished job's products in a folder."""
     products: list[Product] = module_of(kind, "assemble").assemble(pictures, spec, folder)
     return products
+
+
+def breed(method: str, parents: Sequence[Path], seed: int, target: Path) -> Path:
+    """Write the genome of a new flame: `random`, or bred of one parent (`mutate`) or two (`cross`); returns its path."""
+    module_of("flame", "breed").breed(method, parents, seed, target)
+    return target

@@ -31,6 +31,7 @@ class What(StrEnum):
     TASK_FAILED = "task failed"
     TASK_CANCELED = "task canceled"
     VOTE_CAST = "vote cast"
+    SHEEP_RETIRED = "sheep retired"
 
 
 @dataclass(frozen=True, slots=True)

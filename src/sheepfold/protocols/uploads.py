@@ -56,7 +56,7 @@ def file_response(file: Input, media_type: str, name: str = "") -> StreamingResp
 def base_url(request: Request, farm: Farm) -> str:
     """Return the address that answers name this farm by: the public one, else the one by which the client came."""
     if farm.settings.public_url:
-        return farm.settings.public_url
+        return farm.settings.public_url.rstrip("/")
     # Not request.url, which wants the query to be UTF-8; and without a Host (HTTP/1.0) there is our own address.
     address, port = request.scope.get("server") or ("localhost", 80)
     return f"{request.scope['scheme']}://{request.headers.get('host') or f'{address}:{port}'}"

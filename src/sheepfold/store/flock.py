@@ -1,11 +1,13 @@
 """Rows of the flock: sheep by generation and number, and the votes on them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, text
 
 from sheepfold.model.errors import UnknownSheep
+from sheepfold.model.evolution import Member
 from sheepfold.model.flock import Sheep, SheepId, next_id
 from sheepfold.model.jobs import JobId
 from sheepfold.store.database import Tx
@@ -36,8 +38,19 @@ _FILMED = text("""
     SELECT s.generation, s.number, s.job_id, s.first, s.last, p.made_at, b.size_bytes, p.digest,
            coalesce((SELECT sum(v.value) FROM votes v WHERE v.job_id = s.job_id), 0) AS rating
     FROM sheep s JOIN products p ON p.job_id = s.job_id AND p.name = :film JOIN blobs b ON b.digest = p.digest
-    WHERE s.generation = :generation ORDER BY s.number
+    WHERE s.generation = :generation AND s.retired_at IS NULL ORDER BY s.number
 """)
+_LIVING = text("""
+    SELECT s.generation, s.number, s.job_id, s.first, s.last, j.state = 'running' AS is_rendering,
+           EXISTS (SELECT 1 FROM products p WHERE p.job_id = s.job_id AND p.name = :film) AS is_filmed,
+           coalesce((SELECT sum(v.value) FROM votes v WHERE v.job_id = s.job_id), 0) AS rating
+    FROM sheep s JOIN jobs j ON j.id = s.job_id
+    WHERE s.generation = :generation AND s.retired_at IS NULL ORDER BY s.number
+""")
+_RETIRE = text("UPDATE sheep SET retired_at = :now WHERE job_id = :job_id AND retired_at IS NULL")
+_ADD_PARENT = text("INSERT INTO parents (job_id, parent_id) VALUES (:job_id, :parent_id)")
+_PARENTS = text(_SHEEP + " JOIN parents f ON f.parent_id = s.job_id WHERE f.job_id = :job_id ORDER BY s.number")
+_CHILDREN = text(_SHEEP + " JOIN parents f ON f.job_id = s.job_id WHERE f.parent_id = :job_id ORDER BY s.number")
 _VOTE = text("""
     INSERT INTO votes (job_id, voter, value, cast_at) VALUES (:job_id, :voter, :value, :now)
     ON CONFLICT (job_id, voter) DO UPDATE SET value = excluded.value, cast_at = excluded.cast_at
@@ -101,9 +114,36 @@ def find_loop_of(tx: Tx, digest: str) -> Sheep | None:
 
 
 def filmed(tx: Tx, generation: int, film: str) -> list[FilmedSheep]:
-    """Return a generation's sheep that have the film of a name."""
+    """Return a generation's living sheep that have the film of a name."""
     rows = tx.execute(_FILMED, {"generation": generation, "film": film})
     return [FilmedSheep(_sheep(row), row.made_at, row.size_bytes, row.digest) for row in rows]
+
+
+def living(tx: Tx, generation: int, film: str) -> list[Member]:
+    """Return a generation's sheep that have not retired; the film of a name is the one that counts."""
+    rows = tx.execute(_LIVING, {"generation": generation, "film": film})
+    return [Member(_sheep(row), bool(row.is_rendering), bool(row.is_filmed)) for row in rows]
+
+
+def retire(tx: Tx, job_id: JobId, now: int) -> bool:
+    """Take a sheep out of the living flock; False where it had retired already."""
+    return tx.execute(_RETIRE, {"job_id": job_id, "now": now}).rowcount > 0
+
+
+def add_parents(tx: Tx, job_id: JobId, parents: Iterable[JobId]) -> None:
+    """Write down of which sheep a sheep was bred."""
+    for parent_id in parents:
+        tx.execute(_ADD_PARENT, {"job_id": job_id, "parent_id": parent_id})
+
+
+def parents_of(tx: Tx, job_id: JobId) -> list[Sheep]:
+    """Return the sheep that a sheep was bred of."""
+    return [_sheep(row) for row in tx.execute(_PARENTS, {"job_id": job_id})]
+
+
+def children_of(tx: Tx, job_id: JobId) -> list[Sheep]:
+    """Return the sheep that were bred of a sheep."""
+    return [_sheep(row) for row in tx.execute(_CHILDREN, {"job_id": job_id})]
 
 
 def vote(tx: Tx, job_id: JobId, voter: str, value: int, now: int) -> None:

@@ -326,7 +326,15 @@ sheep = Table(
     Column("job_id", Id, ForeignKey("jobs.id"), nullable=False, unique=True),
     Column("first", Integer, nullable=False),
     Column("last", Integer, nullable=False),
+    Column("retired_at", BigInteger),
     CheckConstraint("number >= 0 AND number < 100000", name="number"),
+)
+
+parents = Table(
+    "parents",
+    metadata,
+    Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
+    Column("parent_id", Id, ForeignKey("jobs.id"), primary_key=True),
 )
 
 votes = Table(

@@ -1,0 +1,117 @@
+"""How a flock lives by itself: which sheep retire, which loops are bred and of whom, which loops an edge shall join.
+
+The rules are pure: chance is asked of the caller, who also does what they say. They go one step at a time and look at
+the whole flock each time, so a step that was lost or done twice is made good by the next.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sheepfold.model.flock import Sheep
+
+Chance = Callable[[], float]
+"""Returns a number from 0 up to, but not including, 1."""
+
+CROSS_SHARE, MUTATE_SHARE = 0.6, 0.3
+"""Of loops that are bred where both is possible; the rest are random strangers, lest the flock become all cousins."""
+
+
+class Method(StrEnum):
+    """How a genome comes to be."""
+
+    RANDOM = "random"
+    MUTATE = "mutate"
+    CROSS = "cross"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A sheep of the living flock, and whether its frames are being rendered or its film is there."""
+
+    sheep: Sheep
+    is_rendering: bool
+    is_filmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Goals:
+    """What a flock strives for: filmed loops, edges that leave each of them, and sheep rendered at a time."""
+
+    loops: int
+    edges: int = 2
+    ahead: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Take sheep out of the flock: a loop with the edges that touch it."""
+
+    sheep: tuple[Sheep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Breed:
+    """Make a loop of a new genome, of no parent, one or two."""
+
+    method: Method
+    parents: tuple[Sheep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Make the edge that leads from the one loop to the other."""
+
+    first: Sheep
+    last: Sheep
+
+
+Step = Retire | Breed | Join
+
+
+def next_step(members: Sequence[Member], goals: Goals, chance: Chance) -> Step | None:
+    """Return what the flock shall do next; None while enough of it is being rendered."""
+    loops = [member.sheep for member in members if member.is_filmed and member.sheep.is_loop]
+    if len(loops) > goals.loops:
+        return _retirement(members, loops)
+    if sum(member.is_rendering for member in members) >= goals.ahead:
+        return None
+    return _missing_edge([member.sheep for member in members], loops, goals) or _bred(loops, chance)
+
+
+def _retirement(members: Sequence[Member], loops: Sequence[Sheep]) -> Retire:
+    """Retire the loop that is liked least, of equals the oldest, and the edges that would lead nowhere then."""
+    least = min(loops, key=lambda loop: (loop.rating, loop.id))
+    edges = (member.sheep for member in members if not member.sheep.is_loop)
+    return Retire((least, *(edge for edge in edges if least.id.number in {edge.first, edge.last})))
+
+
+def _missing_edge(sheep: Sequence[Sheep], loops: Sequence[Sheep], goals: Goals) -> Join | None:
+    """Return an edge from the loop that the fewest leave to the one that the fewest reach, if edges are wanted."""
+    pairs = {(edge.first, edge.last) for edge in sheep if not edge.is_loop}
+    leaving, arriving = Counter(first for first, _ in pairs), Counter(last for _, last in pairs)
+    for first in sorted(loops, key=lambda loop: (leaving[loop.id.number], loop.id)):
+        if leaving[first.id.number] >= goals.edges:
+            return None
+        strangers = [loop for loop in loops if loop != first and (first.id.number, loop.id.number) not in pairs]
+        if strangers:
+            return Join(first, min(strangers, key=lambda loop: (arriving[loop.id.number], loop.id)))
+    return None
+
+
+def _bred(loops: Sequence[Sheep], chance: Chance) -> Breed:
+    share = chance()
+    if len(loops) > 1 and share < CROSS_SHARE:
+        first = _favourite(loops, chance)
+        second = _favourite([loop for loop in loops if loop != first], chance)
+        return Breed(Method.CROSS, (first, second))
+    if loops and share < CROSS_SHARE + MUTATE_SHARE:
+        return Breed(Method.MUTATE, (_favourite(loops, chance),))
+    return Breed(Method.RANDOM, ())
+
+
+def _favourite(loops: Sequence[Sheep], chance: Chance) -> Sheep:
+    """Draw two and return the one that is liked better: votes help, and nobody is without hope."""
+    drawn = (loops[int(chance() * len(loops))] for _ in range(2))
+    return max(drawn, key=lambda loop: loop.rating)
