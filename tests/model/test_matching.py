@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheepfold.model.matching import ANY, Abilities, Compute, Needs, Program, satisfies
+from sheepfold.model.matching import ANY, Abilities, Browser, Compute, Needs, Program, satisfies
 
 WORDS = st.text(max_size=12)
 COUNTS = st.integers(0, 2**20)
@@ -142,3 +142,32 @@ def test_asking_for_less_is_never_harder(abilities: Abilities, needs: Needs):
     for field in fields(Needs):
         if field.name != "kind" and field.name not in {"width", "height"}:
             assert satisfies(abilities, replace(needs, **{field.name: field.default})), field.name
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "is_served"),
+    [
+        ("", "disabled", True),
+        ("disabled", "disabled", True),
+        ("disabled", "enabled", False),
+        ("enabled", "enabled", True),
+        ("enabled", "1.5", True),
+        ("enabled", "disabled", False),
+        ("1.5", "1.5", True),
+        ("1.5", "enabled", False),
+    ],
+)
+def test_a_browsers_features_are_matched_as_browsershots_did(wanted: str, found: str, is_served: bool) -> None:
+    able = replace(ABLE, browsers=frozenset({Browser("Firefox", "2.0", java=found)}))
+    assert satisfies(able, Needs("screenshot", browser="firefox", java=wanted)) is is_served
+
+
+def test_one_browser_must_have_both_the_version_and_the_feature() -> None:
+    browsers = frozenset({Browser("Firefox", "2.0", java="enabled"), Browser("Firefox", "3.0", java="disabled")})
+    able = replace(ABLE, browsers=browsers)
+    assert not satisfies(able, Needs("screenshot", browser="firefox", browser_version="3.0", java="enabled"))
+
+
+def test_a_browser_that_nothing_is_known_of_runs_scripts_or_not_but_no_plugins() -> None:
+    assert satisfies(ABLE, Needs("screenshot", browser="firefox", javascript="disabled"))
+    assert not satisfies(ABLE, Needs("screenshot", browser="firefox", flash="enabled"))

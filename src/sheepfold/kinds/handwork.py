@@ -20,6 +20,6 @@ def assemble(kind: str, pictures: Sequence[Picture], spec: Spec, folder: Path) -
 
 
 def breed(method: str, parents: Sequence[Path], seed: int, target: Path) -> Path:
-    """Write the genome of a new flame: `random`, or bred of one parent (`mutate`) or two (`cross`); returns its path."""
+    """Write a new genome: `random`, or bred of one parent (`mutate`) or two (`cross`); returns its path."""
     module_of("flame", "breed").breed(method, parents, seed, target)
     return target

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Self
 
 ANY = ""
+ENABLED = "enabled"
+DISABLED = "disabled"
 
 
 class Compute(StrEnum):
@@ -29,12 +31,39 @@ class Program:
             return False
         return version in {ANY, self.version} or self.version.startswith(version + ".")
 
+    def has_features(self, javascript: str, java: str, flash: str) -> bool:
+        """Say whether a browser can be had with these features; one that is told nothing of runs JavaScript or not."""
+        return javascript in {ANY, ENABLED, DISABLED} and {java, flash} <= {ANY, DISABLED}
+
+    def canonical(self) -> list[str]:
+        """Return what tells this program from all others."""
+        return [self.name, self.version]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Browser(Program):
+    """A browser as its owner registered it: each feature is `enabled`, `disabled` or a version such as 1.5."""
+
+    javascript: str = ENABLED
+    java: str = DISABLED
+    flash: str = DISABLED
+
+    def has_features(self, javascript: str, java: str, flash: str) -> bool:
+        """Say whether the browser has these features, by the old service's rule (protocol note, section 4.2)."""
+        pairs = ((javascript, self.javascript), (java, self.java), (flash, self.flash))
+        return all(wanted in {ANY, found} or (wanted == ENABLED and found != DISABLED) for wanted, found in pairs)
+
+    def canonical(self) -> list[str]:
+        """Return what tells this browser from all others."""
+        return [self.name, self.version, self.javascript, self.java, self.flash]
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a machine must have for a task; empty text and zero mean "any".
 
-    Sizes are in pixels, depth in bits a pixel, memory in MiB. `protocol` limits a task to one wire.
+    Sizes are in pixels, depth in bits a pixel, memory in MiB. `protocol` limits a task to one wire. A browser's
+    features are `enabled`, `disabled` or a version.
     """
 
     kind: str
@@ -49,6 +78,9 @@ class Needs:
     depth: int = 0
     memory_mib: int = 0
     compute: Compute = Compute.EITHER
+    javascript: str = ANY
+    java: str = ANY
+    flash: str = ANY
 
     def canonical(self) -> str:
         """Return the one text of these needs: defaults left out, keys sorted."""
@@ -85,7 +117,7 @@ class Abilities:
         plain = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(self).items()
                  if name not in {"renderers", "browsers"}}
         for name in ("renderers", "browsers"):
-            plain[name] = sorted([p.name, p.version] for p in getattr(self, name))  # names may hold blanks
+            plain[name] = sorted(p.canonical() for p in getattr(self, name))  # names may hold blanks
         return json.dumps(plain, sort_keys=True, separators=(",", ":"))
 
 
@@ -96,7 +128,7 @@ def satisfies(abilities: Abilities, needs: Needs) -> bool:
         and needs.protocol in {ANY, abilities.protocol}
         and needs.platform in {ANY, abilities.platform}
         and _has_program(abilities.renderers, needs.renderer, needs.renderer_version)
-        and _has_program(abilities.browsers, needs.browser, needs.browser_version)
+        and _has_browser(abilities.browsers, needs)
         and _has_size(abilities, needs)
         and (needs.depth == 0 or not abilities.depths or needs.depth in abilities.depths)
         and (needs.memory_mib == 0 or abilities.memory_mib >= needs.memory_mib)
@@ -106,6 +138,14 @@ def satisfies(abilities: Abilities, needs: Needs) -> bool:
 
 def _has_program(programs: frozenset[Program], name: str, version: str) -> bool:
     return name == ANY or any(program.covers(name, version) for program in programs)
+
+
+def _has_browser(browsers: frozenset[Program], needs: Needs) -> bool:
+    return needs.browser == ANY or any(
+        browser.covers(needs.browser, needs.browser_version)
+        and browser.has_features(needs.javascript, needs.java, needs.flash)
+        for browser in browsers
+    )
 
 
 def _has_size(abilities: Abilities, needs: Needs) -> bool:

@@ -133,6 +133,7 @@ _NAMED = text("""
     UNION ALL SELECT 1 FROM results WHERE digest = :digest UNION ALL SELECT 1 FROM previews WHERE digest = :digest
     UNION ALL SELECT 1 FROM products WHERE digest = :digest UNION ALL SELECT 1 FROM leases WHERE log = :digest
     UNION ALL SELECT 1 FROM renderers WHERE digest = :digest UNION ALL SELECT 1 FROM archives WHERE digest = :digest
+    UNION ALL SELECT 1 FROM thumbnails WHERE digest = :digest
 """)
 _ALL = text("SELECT digest, md5, size_bytes FROM blobs ORDER BY digest")
 

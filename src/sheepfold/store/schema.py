@@ -371,3 +371,94 @@ archives = Table(
     _at("made_at"),
     Index(None, "digest"),
 )
+
+# what Browsershots knows of a machine: the screenshot factory that it is
+factories = Table(
+    "factories",
+    metadata,
+    Column("machine_id", Id, ForeignKey("machines.id"), primary_key=True, autoincrement=False),
+    Column("platform", Text, nullable=False),
+    _at("polled_at", nullable=True),
+    _at("uploaded_at", nullable=True),
+    Column("queue_estimate_s", Integer, nullable=True),
+)
+
+browsers = Table(
+    "browsers",
+    metadata,
+    _id(),
+    _ref("machine_id", "machines"),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("javascript", Text, nullable=False),
+    Column("java", Text, nullable=False),
+    Column("flash", Text, nullable=False),
+    _at("added_at"),
+    _at("uploaded_at", nullable=True),
+    _at("failed_at", nullable=True),
+    Column("fault", Text, nullable=False, server_default=""),
+    Index(None, "machine_id"),
+)
+
+screens = Table(
+    "screens",
+    metadata,
+    Column("machine_id", Id, ForeignKey("machines.id"), primary_key=True, autoincrement=False),
+    Column("width", Integer, primary_key=True),
+    Column("height", Integer, primary_key=True),
+    Column("bpp", Integer, primary_key=True),
+)
+
+nonces = Table(
+    "nonces",
+    metadata,
+    Column("nonce", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("owner_id", Id, nullable=False),
+    Column("address", Text, nullable=False),
+    _at("issued_at"),
+    Index(None, "owner", "owner_id", "issued_at"),
+    Index(None, "issued_at"),
+    postgresql_with=CHURN,
+)
+
+# what an order of screenshots is beside a job: where it leads, and until when it is worth making
+visits = Table(
+    "visits",
+    metadata,
+    Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True, autoincrement=False),
+    _ref("account_id", "accounts"),
+    Column("url", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    _at("submitted_at"),
+    _at("expires_at", nullable=True),
+    _at("closed_at", nullable=True),
+    Index(None, "account_id", "submitted_at"),
+    Index(None, "domain", "submitted_at"),
+    # what upkeep still has to end
+    Index("ix_visits_expires_at", "expires_at",
+          sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL")),
+)
+
+screenshots = Table(
+    "screenshots",
+    metadata,
+    Column("hashkey", Text, primary_key=True),
+    Column("result_id", Id, ForeignKey("results.id"), nullable=False, unique=True),
+    Column("browser", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    _at("uploaded_at"),
+    Index(None, "uploaded_at"),
+)
+
+thumbnails = Table(
+    "thumbnails",
+    metadata,
+    Column("source", Text, ForeignKey("blobs.digest"), primary_key=True),
+    Column("width", Integer, primary_key=True),
+    _digest("digest"),
+    Index(None, "digest"),
+)

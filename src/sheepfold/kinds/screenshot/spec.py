@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -16,10 +17,21 @@ from sheepfold.model.errors import InvalidSpec
 NARROWEST, WIDEST = 320, 3840  # pixels; Browsershots took 640 to 1680
 MAX_VIEWS = 200
 MAX_URL = 2000
+LONGEST_WAIT_S = 120
 
 _BROWSER = re.compile(r"[A-Za-z][A-Za-z0-9 +._-]{0,39}", re.ASCII)
 _VERSION = re.compile(r"\d{1,5}(\.\d{1,5}){0,3}", re.ASCII)
+_LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
+_TIME_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,31}){0,2}", re.ASCII)
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?", re.ASCII)
+
+
+class Mode(StrEnum):
+    """What a screenshot shows: the whole screen with the browser's window, one viewport, or the page in its height."""
+
+    WINDOW = "window"
+    VIEWPORT = "viewport"
+    PAGE = "page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +46,18 @@ class View:
 def parse(raw: object) -> dict[str, Any]:
     """Check an order and complete it; parsing the outcome again changes nothing.
 
-    `browsers` are names, or objects with `name` and `version`; `height` and `bpp` are 0 where any will do;
-    `javascript`, `java` and `flash` are empty, `enabled`, `disabled` or a version. The URL is checked as text alone:
-    whether its host may be visited is the farm's to say. Raises InvalidSpec with a sentence.
+    `browsers` are names, or objects with `name` and `version`; `height` (of the screen, or of the viewport) and `bpp`
+    are 0 where any will do; `javascript`, `java` and `flash` are empty, `enabled`, `disabled` or a version.
+
+    `mode` is `window`, as Browsershots' factories have ever shot: the whole screen, `widths` wide, scrolled and merged.
+    `viewport` and `page` are shot through the browser's own remote control, `widths` being the viewport's width in CSS
+    pixels, and the picture is `width * pixel_ratio` wide. `dark` and `reduced_motion` are what the page is told that
+    its reader prefers; `locale` is like de-AT, `time_zone` like Europe/Vienna, both empty for the machine's own.
+    `wait_s` is the longest that a page is waited for, in seconds, 0 for the renderer's usual limit; it is loaded
+    earlier when it has come to rest. None of these can be asked of old factories: see `is_for_remote_control`.
+
+    The URL is checked as text alone: whether its host may be visited is the farm's to say. Raises InvalidSpec with a
+    sentence.
     """
     fields = Fields(raw, "screenshot")
     spec: dict[str, Any] = {
@@ -48,14 +69,39 @@ def parse(raw: object) -> dict[str, Any]:
         "javascript": _feature("javascript", fields.text("javascript", 20, "")),
         "java": _feature("java", fields.text("java", 20, "")),
         "flash": _feature("flash", fields.text("flash", 20, "")),
-        "full_page": fields.flag("full_page", default=True),
+        "mode": fields.choice("mode", list(Mode), Mode.WINDOW.value),
+        "pixel_ratio": fields.whole("pixel_ratio", 1, 4, 1),
+        "dark": fields.flag("dark", default=False),
+        "reduced_motion": fields.flag("reduced_motion", default=False),
+        "locale": _like("locale", fields.text("locale", 35, ""), _LOCALE, "de-AT"),
+        "time_zone": _like("time_zone", fields.text("time_zone", 64, ""), _TIME_ZONE, "Europe/Vienna"),
+        "wait_s": fields.whole("wait_s", 0, LONGEST_WAIT_S, 0),
         "platform": fields.text("platform", 40, "").casefold(),
         "allow_blank": fields.flag("allow_blank", default=False),
     }
+    spec["mode"] = str(Mode(spec["mode"]).value)
     fields.end()
+    _check_together(spec)
+    return spec
+
+
+def is_for_remote_control(spec: Spec) -> bool:
+    """Say whether an order asks for what only a browser under remote control can do, and no factory of old."""
+    return spec["mode"] != Mode.WINDOW or bool(
+        spec["dark"] or spec["reduced_motion"] or spec["locale"] or spec["time_zone"] or spec["wait_s"]
+    )
+
+
+def picture_width(spec: Spec, view: "View") -> int:
+    """Return how wide the picture of a view is, in pixels."""
+    return int(view.width * spec["pixel_ratio"])
+
+
+def _check_together(spec: Spec) -> None:
     if len(views(spec)) > MAX_VIEWS:
         raise InvalidSpec(f"An order has at most {MAX_VIEWS} screenshots, not {len(views(spec))}.")
-    return spec
+    if spec["mode"] == Mode.WINDOW and spec["pixel_ratio"] != 1:
+        raise InvalidSpec("pixel_ratio is for the modes viewport and page; a screen has pixels of its own.")
 
 
 def views(spec: Spec) -> list[View]:
@@ -128,6 +174,12 @@ def _browser(value: object) -> dict[str, str]:
 
 def _width(value: object) -> int:
     return Fields({"width": value}, "width").whole("width", NARROWEST, WIDEST)
+
+
+def _like(name: str, text: str, pattern: re.Pattern[str], example: str) -> str:
+    if text and not pattern.fullmatch(text):
+        raise InvalidSpec(f"{name} must be empty or like {example}, not {shown(text)}.")
+    return text
 
 
 def _feature(name: str, text: str) -> str:

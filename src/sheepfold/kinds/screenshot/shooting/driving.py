@@ -1,0 +1,34 @@
+"""What every browser under remote control can do, whoever made it."""
+
+from typing import Any, Protocol
+
+LARGEST_SURFACE = 16_384
+"""Device pixels of a surface that Chromium draws in one piece; beyond it the picture is cut or repeated."""
+
+
+class Driver(Protocol):
+    """A browser with one page. Each of these raises ShotFailed where the browser died or refuses."""
+
+    def open(self, url: str) -> None:
+        """Begin to load a page; raises ShotFailed where it is known already that there will be none."""
+        ...
+
+    def failure(self) -> str:
+        """Return why the page could not be loaded; an empty text where it could, or still may."""
+        ...
+
+    def evaluate(self, expression: str) -> Any:  # noqa: ANN401 -- whatever JSON the page's script gives
+        """Return the value of a JavaScript expression in the page; None while there is no page."""
+        ...
+
+    def resize(self, height: int) -> bool:
+        """Make the viewport so high, in CSS pixels; returns False where the browser cannot."""
+        ...
+
+    def picture(self) -> bytes:
+        """Return the viewport as PNG."""
+        ...
+
+    def close(self) -> None:
+        """End the browser."""
+        ...

@@ -1,0 +1,310 @@
+"""What the tests of faults stand on: a server that dies and is started again, machines that send again, and a reckoning.
+
+Machines do what real clients do: they hold what they were told over the server's death, and send again until they are
+answered. The reckoning looks into the farm itself: each picture whose bytes were sent is there, paid once.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from sqlalchemy import text
+from tests.conftest import GENOMES, picture
+from tests.protocols.sheepit.conftest import Client as SheepItClient
+
+from sheepfold.blobs.spool import Digest
+from sheepfold.config import Settings
+from sheepfold.farm.accounts import add_account, add_key
+from sheepfold.farm.checkup import check
+from sheepfold.farm.farm import open_farm
+from sheepfold.farm.orders import Order, order_job
+from sheepfold.farm.renderers import Target, add_local
+from sheepfold.model.accounts import Role
+from sheepfold.model.matching import Abilities, Program
+from sheepfold.protocols.electricsheep import wire as electricsheep
+from sheepfold.protocols.registry import verifiers
+from sheepfold.protocols.rest import wire as rest
+
+LAUNCHER = Path(__file__).with_name("launcher.py")
+SIZE = (64, 48)
+TERM_S = 3
+"""How long leases last here: what was granted in an answer that got lost must come back soon."""
+CLEAN = {name: value for name, value in os.environ.items()
+         if not name.startswith(("SHEEPFOLD_", "AWS_")) and name not in {"DATABASE_URL", "BLOBS_URL", "PUBLIC_URL"}}
+FLAMES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("flam3", "3.1.1")}))
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+class NotNow(Exception):
+    """The farm asked to try again."""
+
+
+@dataclass
+class House:
+    """A farm in a folder and the server that serves it, now and then."""
+
+    folder: Path
+    database_url: str = ""
+    environment: dict = field(default_factory=dict)
+    words: tuple = ()
+    port: int = field(default_factory=free_port)
+    deaths: int = 0
+    process: "subprocess.Popen[bytes] | None" = None
+    starts: int = 0
+
+    def __post_init__(self):
+        self.data = self.folder / "farm"
+        self.data.mkdir(exist_ok=True)
+        self.environment = {
+            "SHEEPFOLD_LEASE_TERM_S": str(TERM_S), "SHEEPFOLD_SILENT_LEASE_TERM_S": str(TERM_S),
+            "SHEEPFOLD_SHEEPIT_LEASE_TERM_S": str(TERM_S), "SHEEPFOLD_INSPECTION_PROCESSES": "1",
+            "SHEEPFOLD_RETRY_S": "1", "SHEEPFOLD_BPY_PYTHON": "/nonexistent/python",
+        } | ({"DATABASE_URL": self.database_url} if self.database_url else {}) | self.environment
+        self.blobs_url = self.environment.get("BLOBS_URL", "")
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextlib.contextmanager
+    def farm(self):
+        """Open the farm from here; as the command line does, also beside a server."""
+        settings = Settings(data=self.data, database_url=self.database_url, blobs_url=self.blobs_url)
+        with open_farm(settings, verifiers) as opened:
+            yield opened
+
+    def start(self, *borders):
+        """Start the server, armed to die at some borders."""
+        self.starts += 1
+        self.log = self.folder / f"serve-{self.port}-{self.starts}.log"
+        argv = [sys.executable, LAUNCHER, *borders, "--", "serve", "--data", self.data, "--port", str(self.port)]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen([*map(str, argv), *self.words], env=CLEAN | self.environment, stderr=log)
+        until = time.monotonic() + 60
+        while b"listening=" not in self.log.read_bytes():
+            if self.process.poll() is not None and -self.process.returncode == signal.SIGKILL:
+                self.deaths += 1
+                return self.start()
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < until, self.log.read_text()
+            time.sleep(0.02)
+        return None
+
+    def revive(self):
+        """Start the server again if it has died of its border."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = self.process.wait(5)
+            assert status == -signal.SIGKILL, self.log.read_text()
+            self.deaths += 1
+            self.start()
+
+    def stop(self):
+        """End the server as a person does."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            assert self.process.wait(60) == 0, self.log.read_text()
+        self.process = None
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(30)
+
+    def limit_files(self, size_bytes):
+        """Let no file of the server grow beyond a size, as on a full disk; None lifts that."""
+        limit = resource.RLIM_INFINITY if size_bytes is None else size_bytes
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+    def logs(self):
+        return "".join(path.read_text() for path in sorted(self.folder.glob("serve-*.log")))
+
+    def command(self, *words):
+        """Run a command of the command line on the farm's folder."""
+        argv = [sys.executable, "-m", "sheepfold", *map(str, words), "--data", str(self.data)]
+        return subprocess.run(argv, env=CLEAN | self.environment, capture_output=True, text=True, timeout=120,
+                              check=False)
+
+
+@dataclass
+class People:
+    """Who is known on a farm: keys of two machines and of the one who ordered, and the jobs."""
+
+    keys: list
+    artist: str
+    job: int
+
+
+def furnish(house, frames, kind="flame"):
+    """Make accounts, keys and a job."""
+    with house.farm() as farm:
+        ann = add_account(farm, "ann", Role.ARTIST, "")
+        add_account(farm, "vera", Role.VOLUNTEER, "")
+        keys = [add_key(farm, "vera", f"box{number}").key for number in range(3)]
+        artist = add_key(farm, "ann", "desk").key
+        if kind == "flame":
+            spec = {"frames": frames, "width": SIZE[0], "height": SIZE[1], "quality": 1, "temporal_samples": 1}
+            order = Order("flame", spec, {"genome": GENOMES / "r2.flam3"})
+        else:
+            add_local(farm, Target("4.5"))
+            scene = house.folder / "scene.blend"
+            scene.write_bytes(b"BLENDER-v402")
+            order = Order("blender", {"frames": f"1-{frames}", "width": SIZE[0], "height": SIZE[1]}, {"project": scene})
+        return People(keys, artist, order_job(farm, ann, order).id)
+
+
+def checked(answer, *statuses):
+    if answer.status_code == 503:
+        raise NotNow(answer.text)
+    assert answer.status_code in statuses, (answer.status_code, answer.text)
+    return answer
+
+
+class Rest:
+    """A machine with a session over REST."""
+
+    def __init__(self, url, key):
+        self.http = httpx.Client(base_url=url + rest.BASE, timeout=30, trust_env=False)
+        asked = rest.SessionAsked(abilities=rest.Abilities.of(FLAMES))
+        opened = checked(self.http.post("/sessions", json=asked.model_dump(mode="json"),
+                                        headers={"Authorization": f"Bearer {key}"}), 201)
+        self.http.headers["Authorization"] = f"Bearer {opened.json()['session']}"
+
+    def claim(self):
+        answer = checked(self.http.post("/leases"), 201, 204)
+        return answer.json()["lease"] if answer.status_code == 201 else None
+
+    def send(self, order, body):
+        checked(self.http.put(f"/leases/{order}/result", content=body), 200)
+
+
+class ElectricSheep:
+    """A screensaver: all that it holds is its UID."""
+
+    def __init__(self, url, key):
+        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self.uid = key[:16].upper()
+
+    def claim(self):
+        answer = checked(self.http.get(f"/cgi/get?n=&w=&v=LNX_2.7b12&u={self.uid}&r=1&c=1"), 200)
+        order = electricsheep.decode_get_answer(answer.content)
+        return order if isinstance(order, electricsheep.FrameOrder) else None
+
+    def send(self, order, body):
+        told = {"j": order.put_job, "id": order.sheep, "s": len(body), "g": order.generation, "v": "LNX_2.7b12",
+                "u": self.uid}
+        checked(self.http.put("/cgi/put", params=told, content=body), 200)
+
+
+class SheepIt:
+    """A SheepIt client of 2020, with a session."""
+
+    def __init__(self, url, key):
+        self.client = SheepItClient(httpx.Client(base_url=url, timeout=30, trust_env=False), "b", "vera", key)
+        assert self.client.log_in().status == 0
+
+    def claim(self):
+        return self.client.ask().job
+
+    def send(self, order, body):
+        assert self.client.send(order, body) == 0
+
+
+MACHINES = {"rest": Rest, "electricsheep": ElectricSheep, "sheepit": SheepIt}
+KIND_OF = {"rest": "flame", "electricsheep": "flame", "sheepit": "blender"}
+
+
+@dataclass
+class Crew:
+    """A machine at work on a house that dies: what it was told it keeps, and what it sent it remembers."""
+
+    house: House
+    people: People
+    protocol: str
+    number: int = 0
+    sent: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.machine = MACHINES[self.protocol](self.house.url, self.people.keys[self.number])
+
+    def insist(self, deed, *args):
+        """Ask until there is an answer, and start the server again where it has died."""
+        for _ in range(60):
+            try:
+                return deed(*args)
+            except httpx.TransportError:
+                self.house.revive()
+            except NotNow:
+                time.sleep(0.2)
+        raise AssertionError(f"No answer, ever. {self.house.log.read_text()[-3000:]}")
+
+    def make_one(self):
+        """Claim a task and send its picture; False where there was none."""
+        order = self.insist(self.machine.claim)
+        if order is None:
+            time.sleep(0.2)
+            return False
+        body = picture(1000 * self.number + len(self.sent), SIZE)
+        self.sent.append(body)
+        self.insist(self.machine.send, order, body)
+        return True
+
+    def work_until_it_dies(self, limit=40):
+        deaths = self.house.deaths
+        for _ in range(limit):
+            if self.house.deaths > deaths:
+                return
+            if self.house.process.poll() is not None:
+                self.house.revive()
+                return
+            self.make_one()
+        raise AssertionError(f"It did not die. {self.house.log.read_text()[-3000:]}")
+
+    def finish(self, limit_s=120):
+        """Work until the job is done and all that is made of it is made."""
+        until = time.monotonic() + limit_s
+        while not self.is_done():
+            assert time.monotonic() < until, self.house.log.read_text()[-3000:]
+            self.make_one()
+
+    def is_done(self):
+        return self.insist(self._is_done)
+
+    def _is_done(self):
+        answer = checked(httpx.get(f"{self.house.url}{rest.BASE}/jobs/{self.people.job}", trust_env=False, timeout=30,
+                                   headers={"Authorization": f"Bearer {self.people.artist}"}), 200).json()
+        return answer["state"] == "done" and answer["chores_waiting"] == 0
+
+
+def reckon(house, sent, tasks):
+    """Hold the farm to its laws: nothing that was accepted is lost, nothing is paid twice, and all agrees."""
+    with house.farm() as farm:
+        found = farm.db.read(lambda tx: [tuple(row) for row in tx.execute(text(
+            "SELECT r.id, r.task_id, r.digest, r.verdict, (SELECT count(*) FROM ledger g WHERE g.result_id = r.id)"
+            " FROM results r ORDER BY r.id"))])
+        by_digest = {digest: (result, verdict, paid) for result, _, digest, verdict, paid in found}
+        for body in sent:
+            digest = hashlib.sha256(body).hexdigest()
+            assert by_digest[digest][1:] == ("valid", 1), found
+            assert b"".join(farm.blobs.open_stream(Digest(digest))) == body
+        assert len(found) == len(sent), found
+        assert len({task for _, task, *_ in found}) == tasks
+        assert list(check(farm, read_blobs=True)) == []
+    assert "Traceback" not in house.logs(), re.findall(r"Traceback.*", house.logs(), re.S)[0][:3000]
+
+
+def assert_check_is_content(house):
+    ended = house.command("check", "--read-blobs")
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, "All is well."), ended.stdout + ended.stderr

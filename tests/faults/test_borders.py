@@ -1,0 +1,69 @@
+"""The server is killed at every border on the way of a picture; it is started again, the machine sends again."""
+
+import pytest
+from tests.faults.ground import KIND_OF, Crew, assert_check_is_content, furnish, reckon
+
+ENDPOINTS = {protocol: f"sheepfold.protocols.{protocol}.{module}"
+             for protocol, module in (("rest", "leases"), ("electricsheep", "endpoints"), ("sheepit", "endpoints"))}
+CLAIM = (
+    "before sheepfold.farm.dispatch:claim 3",
+    "after sheepfold.farm.dispatch:claim 2",
+    "after sheepfold.store.events:add 3",
+    "after {endpoint}:claim_task 2",
+)
+PICTURE = (
+    "before sheepfold.blobs.spool:Spool.write 2",
+    "after sheepfold.blobs.spool:Spool.finish",
+    "before sheepfold.blobs.local:LocalBlobs.keep 2",
+    "before sheepfold.blobs.local:os.link 2",
+    "after sheepfold.blobs.local:os.link",
+    "after sheepfold.blobs.local:LocalBlobs.keep 2",
+    "after sheepfold.kinds.inspector:Inspector.inspect",
+    "before sheepfold.farm.intake:_settled 2",
+    "after sheepfold.farm.intake:name_blob",
+    "before sheepfold.store.ledger:pay",
+    "after sheepfold.store.ledger:pay 2",
+    "after sheepfold.farm.intake:_settled 2",
+    "after {endpoint}:submit_result",
+    "after {endpoint}:submit_result 2",
+)
+CHORE = (
+    "before sheepfold.farm.chores:keep_file",
+    "after sheepfold.farm.chores:keep_file",
+    "after sheepfold.store.blobs:set_preview",
+    "before sheepfold.store.chores:end 2",
+)
+FAST = {
+    ("rest", "sqlite"): ("after sheepfold.farm.dispatch:claim 2", "after sheepfold.store.ledger:pay"),
+    ("rest", "postgresql"): ("after sheepfold.blobs.local:LocalBlobs.keep", "after {endpoint}:submit_result"),
+    ("electricsheep", "sqlite"): ("after sheepfold.farm.intake:_settled", "after sheepfold.farm.chores:keep_file"),
+}
+
+
+def live_through(house, protocol, borders, frames):
+    people = furnish(house, frames, KIND_OF[protocol])
+    house.start()
+    crew = Crew(house, people, protocol)  # its session, or UID, is the same to the end
+    crew.make_one()
+    for number, border in enumerate(borders, 1):
+        house.stop()
+        house.start(border.format(endpoint=ENDPOINTS[protocol]))
+        crew.work_until_it_dies()
+        assert house.deaths == number, border
+    crew.finish()
+    house.stop()
+    reckon(house, crew.sent, frames)
+    assert_check_is_content(house)
+
+
+@pytest.mark.parametrize(("protocol", "dialect"), FAST)
+def test_what_a_killed_server_had_accepted_is_there_and_paid_once(build, protocol, dialect):
+    live_through(build(dialect), protocol, FAST[protocol, dialect], 6)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("protocol", ["rest", "electricsheep", "sheepit"])
+def test_a_server_may_be_killed_at_any_border(build, protocol, dialect):
+    live_through(build(dialect), protocol, CLAIM + PICTURE + CHORE, 60)
