@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -50,6 +51,12 @@ ABLE = Abilities(
     memory_mib=8192,
 )
 DATABASES = ("sqlite", "postgresql")
+PAGE = "http://127.0.0.1/"
+ANY_SITE: dict[str, Any] = {
+    "screenshot_allowed_ranges": ("127.0.0.0/8",), "screenshot_obey_robots": False, "screenshot_site_limit": 0,
+    "screenshot_domain_limit": 0, "screenshot_account_limit": 0,
+}  # fmt: skip
+"""Settings under which PAGE may be ordered as often as one likes, and nothing is asked of any network."""
 
 
 @dataclass
@@ -237,7 +244,7 @@ def backwards(key: str, account: str) -> list[tuple[str, str]]:
 @pytest.fixture
 def farm(database_url: str, tmp_path: Path, clock: Clock, shared_inspector: Inspector) -> Iterator[Farm]:
     """Open a real farm on a fresh database, with its clock in our hands."""
-    settings = Settings(data=tmp_path / "data", database_url=database_url, result_limit_bytes=2**20)
+    settings = Settings(data=tmp_path / "data", database_url=database_url, result_limit_bytes=2**20, **ANY_SITE)
     with open_farm(settings, backwards, clock, shared_inspector) as opened:
         yield opened
 
@@ -269,7 +276,7 @@ class World:
     def order(self, frames: int = 1, account: str = "ann", terms: Terms | None = None, **spec: object) -> Job:
         """Order screenshots, whose split costs no process and whose pictures we paint."""
         widths = list(range(WIDTH, WIDTH + frames))
-        views = {"url": "http://example.org/", "browsers": ["Firefox"], "widths": widths} | spec
+        views = {"url": PAGE, "browsers": ["Firefox"], "widths": widths} | spec
         order = Order("screenshot", views, title="a test", terms=terms or Terms())
         return order_job(self.farm, self.account(account), order)
 

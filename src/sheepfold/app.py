@@ -6,16 +6,20 @@ import logging
 import signal
 import socket
 import ssl
+import string
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from urllib.parse import quote_from_bytes
 
 import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.upkeep import House
@@ -45,9 +49,24 @@ class Listening:
 
 def make_app(farm: Farm) -> Starlette:
     """Make the application of a farm: all protocols and the pages at one root, since their paths do not collide."""
-    application = Starlette(routes=[*_protocol_routes(farm), *pages.routes(farm)])
+    routes = [*_protocol_routes(farm), *pages.routes(farm)]
+    application = Starlette(routes=routes, middleware=[Middleware(AsciiQueries)])
     application.router.redirect_slashes = False  # old clients do not follow, or lose their body on the way
     return application
+
+
+class AsciiQueries:
+    """Writes bytes of a query that are not ASCII as %XX, as they should have come: the framework decodes UTF-8."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        query = scope.get("query_string", b"")
+        if not query.isascii():
+            scope = {**scope, "query_string": quote_from_bytes(query, safe=string.punctuation).encode()}
+        await self._inner(scope, receive, send)
 
 
 @contextlib.contextmanager

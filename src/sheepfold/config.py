@@ -61,6 +61,35 @@ class Settings:
     """Whether the oldest SheepIt clients get the seed's statuses 300, 301 and 304, which end their work for good."""
     sheepit_awaiting_uploads: int = 3
     """How many rendered frames of a session may await their upload when it asks for the next task."""
+    browsershots_lock_s: int = 300
+    """How long a screenshot factory holds a request before another one may have it."""
+    browsershots_throttle_s: int = 0
+    """How long a screenshot factory must wait between two uploads; 0 for not at all."""
+    browsershots_load_limit: float = 8.0
+    """Above how many waiting processes for each core factories are told to come later; 0 for never."""
+    browsershots_addresses: str = "loose"
+    """Whether a factory's address may change between challenge and call: strict, loose (one network) or any."""
+    browsershots_hash: str = "sha1"
+    """Which hash factories are told to prove their key with: sha1, or md5 as in the oldest days."""
+    screenshot_expiry_s: int = 1800
+    """How long an order that came by XML-RPC is worth making, and by how much it is extended."""
+    screenshot_allowed_ranges: tuple[str, ...] = ()
+    """Private networks that may be photographed all the same, such as 127.0.0.0/8,::1."""
+    screenshot_blocked_domains: tuple[str, ...] = ()
+    """Domains that may not be photographed, with all below them."""
+    screenshot_obey_robots: bool = True
+    """Whether a site's robots.txt may keep us away."""
+    screenshot_site_limit: int = 100
+    """How many orders of one page are taken in 24 hours, from all but the owner; 0 for any number."""
+    screenshot_domain_limit: int = 200
+    screenshot_account_limit: int = 300
+
+    visitors: bool = True
+    """Whether people who did not sign in see the farm's pictures; orders, machines and people they never do."""
+    sign_up: str = "invitation"
+    """Who may make an account on the pages: open, invitation or closed."""
+    web_session_s: int = 30 * 86_400
+    """How long a browser stays signed in after its last visit."""
 
 
 class BadSetting(ValueError):

@@ -8,14 +8,19 @@ import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
 WORDS = {
+    "fleet": ["--machines", "20", "--render-s", "1", "--seconds", "4"],
+    "fuzz": ["--inputs", "300"],
+    "blender": ["--frames", "2", "--width", "48", "--height", "27"],
     "claim": ["--tasks", "100", "--jobs", "1", "3", "--claims", "10"],
+    "screenshot": ["--shots", "1"],
     "dispatch": ["--tasks", "3000", "--connections", "2", "--seconds", "1", "--warm-up", "0.5"],
 }
 DATABASES = ("sqlite", "postgresql")
 
 
-def printed(program: str, database: str) -> str:
-    argv = [sys.executable, str(BENCH / f"{program}.py"), "--database", database, *WORDS[program]]
+def printed(program: str, database: str = "") -> str:
+    chosen = ["--database", database] if database else []
+    argv = [sys.executable, str(BENCH / f"{program}.py"), *chosen, *WORDS[program]]
     run = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout
@@ -35,6 +40,31 @@ def test_full_cycles_are_measured_over_both_wires_beside_the_bare_work(database:
         assert f"{database} over {wire}: " in lines
     assert lines.count("of the bare work") == 2
     assert lines.count("processor time of a cycle: server ") == 2
+
+
+@pytest.mark.timeout(900)  # it may have to install bpy
+def test_both_ways_of_rendering_blender_are_measured_and_show_the_same():
+    subprocess.run([BENCH.parent / "scripts" / "setup-bpy"], capture_output=True, timeout=600, check=True)
+    lines = printed("blender")
+    assert lines.count("frames a minute") == 2
+    assert "ratio " in lines
+    assert "pictures that differ: 0 of 2" in lines
+
+
+def test_a_fleet_survives_the_death_of_its_server():
+    lines = printed("fleet", "sqlite")
+    assert "0 findings" in lines
+    assert "calm again after" in lines
+
+
+def test_spoilt_requests_are_counted_by_their_answers():
+    assert "No mistake, and the farm is whole." in printed("fuzz")
+
+
+def test_single_shots_and_kept_browsers_are_measured_beside_a_bare_loop():
+    lines = printed("screenshot")
+    assert lines.count("shots a minute") == 3
+    assert "single shots: " in lines
 
 
 def test_every_program_of_the_bench_is_tried_here():

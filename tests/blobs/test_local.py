@@ -22,9 +22,9 @@ def blobs(tmp_path: Path) -> LocalBlobs:
     return LocalBlobs(tmp_path / "blobs", tmp_path / "spool")
 
 
-def test_a_blob_lies_in_two_folders_of_its_digest_and_is_read_only(blobs: LocalBlobs, tmp_path: Path):
+def test_a_blob_lies_in_a_folder_of_its_digest_and_is_read_only(blobs: LocalBlobs, tmp_path: Path):
     digest = blobs.keep_bytes(SHEEP).digest
-    path = tmp_path / "blobs" / digest[:2] / digest[2:4] / digest
+    path = tmp_path / "blobs" / digest[:2] / digest
     assert path.read_bytes() == SHEEP
     assert path.stat().st_mode & 0o777 == 0o440
     assert blobs.local_path(digest, tmp_path / "nowhere") == path
@@ -32,7 +32,7 @@ def test_a_blob_lies_in_two_folders_of_its_digest_and_is_read_only(blobs: LocalB
 
 def test_a_file_url_is_a_folder(tmp_path: Path):
     open_blobs(f"file://{tmp_path}/blobs", tmp_path / "spool").keep_bytes(SHEEP)
-    assert len(list((tmp_path / "blobs").glob("??/??/*"))) == 1
+    assert len(list((tmp_path / "blobs").glob("??/*"))) == 1
 
 
 def test_keeping_again_makes_a_blob_young(blobs: LocalBlobs):
@@ -65,7 +65,7 @@ def test_changed_bytes_are_found_by_check(blobs: LocalBlobs):
 def test_strangers_in_the_folder_are_not_listed(blobs: LocalBlobs, tmp_path: Path):
     digest = blobs.keep_bytes(SHEEP).digest
     (tmp_path / "blobs" / "README").write_text("read me")
-    (tmp_path / "blobs" / digest[:2] / digest[2:4] / "notes.txt").write_text("not a blob")
+    (tmp_path / "blobs" / digest[:2] / "notes.txt").write_text("not a blob")
     assert [found for found, _ in blobs.list_digests()] == [digest]
 
 
@@ -121,7 +121,7 @@ def test_a_blob_is_on_the_disk_before_its_name_is(blobs: LocalBlobs, monkeypatch
     monkeypatch.setattr(os, "link", link)
     blobs.keep_bytes(SHEEP)
     assert calls[-3:] == ["sync file", "link", "sync folder"]
-    assert calls[:-3] == ["sync folder"] * 2
+    assert calls[:-3] == ["sync folder"]
 
 
 def test_a_file_system_without_hard_links_gets_a_copy(blobs: LocalBlobs, monkeypatch: pytest.MonkeyPatch):

@@ -22,6 +22,7 @@ FLAMES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("fla
 GENOMES = Path(__file__).parents[1] / "genomes"
 CLEAN = {name: value for name, value in os.environ.items()
          if not name.startswith("SHEEPFOLD_") and name not in {"DATABASE_URL", "BLOBS_URL", "PUBLIC_URL"}}
+CLEAN |= {"SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES": "127.0.0.0/8", "SHEEPFOLD_SCREENSHOT_OBEY_ROBOTS": "0"}
 
 
 @dataclass(frozen=True)

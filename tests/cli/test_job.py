@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import zipfile
 
 import pytest
 from PIL import Image
@@ -81,6 +82,9 @@ def test_a_job_that_is_done_is_downloaded_whole(studio, run, number, way):
         assert frames_in(paths[film]) == (3, (32, 32))
     with Image.open(paths["frames/0001.png"]) as picture:
         assert picture.size == (32, 32)
+    assert run("job", "frames", number, studio.folder / "frames.zip", *words).status == 0
+    with zipfile.ZipFile(studio.folder / "frames.zip") as archive:
+        assert archive.read("0001.png") == paths["frames/0001.png"].read_bytes()
     shown = run("job", "show", number, *words).out
     assert "done, 3 of 3 done" in shown
     assert "film.mp4" in shown

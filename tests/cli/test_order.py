@@ -99,8 +99,39 @@ def test_it_must_be_said_which_farm(fold, run):
 
 
 def test_screenshots_are_ordered_with_each_browser_and_width(studio):
-    number = studio.done("order", "screenshot", "http://shop.example/", "--browser", "chromium, firefox 115",
+    number = studio.done("order", "screenshot", "http://127.0.0.1/", "--browser", "chromium, firefox 115",
                          "--width", "390,1024").strip()
     assert "0 of 4 done" in studio.done("job", "show", number)
-    assert studio.do("order", "screenshot", "http://shop.example/", "--width", "wide").status == 1
+    assert studio.do("order", "screenshot", "http://127.0.0.1/", "--width", "wide").status == 1
     assert studio.do("order", "screenshot", "no address").status == 1
+
+
+@pytest.fixture
+def scene(studio):
+    path = studio.folder / "scene.blend"
+    path.write_bytes(b"BLENDER-v402")
+    return path
+
+
+NO_BLENDER = {"SHEEPFOLD_BPY_PYTHON": "/nonexistent/python"}
+
+
+def test_a_blender_order_says_what_its_artist_should_know_and_prints_its_number(studio, run, scene):
+    words = ("--frames", "1-9", "--step", "2", "--size", "64x48", "--engine", "cycles", "--samples", "3", "--format",
+             "exr", "--data", studio.data)
+    ended = run("order", "blender", scene, *words, **NO_BLENDER)
+    assert (ended.status, "no Blender to look" in ended.err) == (0, True)
+    number = int(ended.out)
+    shown = studio.done("job", "show", number)
+    assert "0 of 5 done" in shown
+    assert "no Blender to look" in shown
+    scene.write_bytes(b"BLENDER-v402 and more")
+    ended = run("job", "replace", number, scene, "--data", studio.data, **NO_BLENDER)
+    assert (ended.status, ended.out) == (0, f"Job {number} is at revision 1.\n")
+
+
+def test_a_project_that_is_none_is_one_sentence(studio, run, scene):
+    scene.write_bytes(b"rubbish")
+    ended = run("order", "blender", scene, "--data", studio.data, **NO_BLENDER)
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.splitlines() == ["sheepfold: The project is neither a .blend file nor a zip archive."]

@@ -1,5 +1,7 @@
 """The check-up finds what is broken on purpose, and says it in words."""
 
+import time
+
 import pytest
 from sqlalchemy import text
 from tests.conftest import TERM_S, World, picture
@@ -7,6 +9,7 @@ from tests.conftest import TERM_S, World, picture
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.checkup import TASKS_AT_A_TIME, check
 from sheepfold.model.jobs import Terms
+from sheepfold.store import checks
 
 
 @pytest.fixture
@@ -101,3 +104,28 @@ def test_tasks_are_checked_to_the_last_of_many(world: World):
     assert world.findings() == []
     world.farm.db.write(lambda tx: tx.execute(text("UPDATE tasks SET openings = 2 WHERE id = 600")))
     assert world.findings() == ["openings are what the rule says: task 600 has 2, the rule says 1"]
+
+
+def test_a_log_that_piles_up_is_found(busy: World, monkeypatch: pytest.MonkeyPatch, dialect: str):
+    if dialect != "sqlite":
+        pytest.skip("PostgreSQL's log is held back by replicas, and there is none here.")
+    assert busy.findings() == []
+    monkeypatch.setattr(checks, "WAL_BYTES", 1000)
+    assert [line for line in busy.findings() if line.startswith("SQLite's log does not pile up: farm.sqlite-wal has")]
+
+
+def test_dead_rows_that_nobody_clears_are_found(busy: World, monkeypatch: pytest.MonkeyPatch, dialect: str):
+    if dialect != "postgresql":
+        pytest.skip("SQLite keeps no dead rows.")
+    query = checks._STRAINS["PostgreSQL vacuums what churns"].replace(str(checks.DEAD_ROWS), "3")
+    monkeypatch.setitem(checks._STRAINS, "PostgreSQL vacuums what churns", query)
+    for _ in range(10):
+        busy.farm.db.write(lambda tx: tx.execute(text("UPDATE lanes SET virtual_time = virtual_time + 1")))
+    busy.farm.db.look(lambda tx: tx.execute(text("SELECT pg_stat_force_next_flush()")))
+    found: list[str] = []
+    for _ in range(50):
+        found = [line for line in busy.findings() if "lanes has" in line]
+        if found:
+            break
+        time.sleep(0.1)
+    assert found

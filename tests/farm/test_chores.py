@@ -13,7 +13,7 @@ from tests.conftest import World
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.browse import list_jobs, newest_event_id, open_preview, open_product, view_job
-from sheepfold.farm.chores import PREVIEW_WIDTH, are_chores_due, do_next_chore
+from sheepfold.farm.chores import PREVIEW_WIDTH, are_chores_due, do_next_chore, household, take_up_again
 from sheepfold.farm.dispatch import held_lease, read_input
 from sheepfold.farm.flock import PLAYER_FILM
 from sheepfold.kinds.flame.flam3 import animate_args
@@ -176,3 +176,26 @@ def test_a_chore_that_takes_long_stays_its_houses_own(world: World):
     assert not doing.is_alive()
     assert list_jobs(farm)[0].state == "done"
     assert newest_event_id(farm) > 0
+
+
+def test_a_restarted_house_takes_over_what_its_dead_predecessor_had_taken(world: World):
+    world.order()
+    world.make_all(world.maker("box"))
+    farm = world.farm
+    taken = farm.db.write(lambda tx: chore_rows.take(tx, world.clock.now, 60, farm.house))
+    other = farm.db.write(lambda tx: chore_rows.take(tx, world.clock.now, 60, "another house"))
+    assert taken is not None
+    assert other is not None
+    assert not are_chores_due(farm)
+    with household(farm) as is_alone:
+        assert is_alone
+        assert take_up_again(farm) == 1
+        assert farm.db.write(lambda tx: chore_rows.take(tx, world.clock.now, 60)).id == taken.id
+        assert not are_chores_due(farm)
+
+
+def test_a_second_house_of_a_folder_knows_that_it_is_not_alone(world: World):
+    with household(world.farm) as is_alone, household(world.farm) as is_second_alone:
+        assert (is_alone, is_second_alone) == (True, False)
+    with household(world.farm) as is_alone:
+        assert is_alone

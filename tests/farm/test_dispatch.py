@@ -1,5 +1,7 @@
 """Dispatch: sessions, claims, heartbeats, and leases given back."""
 
+from dataclasses import replace
+
 import pytest
 from tests.conftest import ABLE, TERM_S, World, picture
 
@@ -35,6 +37,7 @@ from sheepfold.model.events import What
 from sheepfold.model.jobs import Terms
 from sheepfold.model.matching import Abilities, Program
 from sheepfold.model.tasks import LeaseState
+from sheepfold.model.trust import UNPROVEN_SUSPENSION_S
 from sheepfold.store import accounts as account_rows
 from sheepfold.store.sessions import SEEN_GRAIN_S
 
@@ -281,3 +284,36 @@ def test_an_input_that_is_not_there_is_named(world: World):
     for name in ("", "genome", "../../etc/passwd"):
         with pytest.raises(UnknownBlob):
             read_input(world.farm, held, name)
+
+
+def test_where_anybody_may_send_in_its_name_a_machine_is_suspended_for_an_hour(world: World):
+    world.order()
+    maker = replace(world.maker("es-ab", protocol="electricsheep"), is_proven=False)
+    world.farm.db.write(lambda tx: account_rows.suspend_machine(tx, maker.machine_id, world.clock.now))
+    world.clock.advance(UNPROVEN_SUSPENSION_S)
+    with pytest.raises(MachineSuspended):
+        world.claim(maker)
+    world.clock.advance(1)
+    assert world.claim(maker) is not None
+
+
+def test_what_is_told_of_a_lease_after_its_end_does_not_replace_what_was_told_then(world: World):
+    world.order()
+    held = world.held(world.maker("box"))
+    spooled = world.uploaded(b"Segmentation fault\n")
+    log = keep_log(world.farm, spooled)
+    spooled.discard()
+    give_up(world.farm, held, "The renderer failed.", failed=True, log=log)
+    give_up(world.farm, held, "It was all different.", failed=False)
+    told = story(world.farm, held.task_id).leases[0]
+    assert (told.state, told.reason, told.log) == ("failed", "The renderer failed.", log)
+
+
+def test_a_lease_that_ran_out_may_still_be_told_about(world: World):
+    world.order()
+    held = world.held(world.maker("box"))
+    world.clock.advance(TERM_S + 1)
+    expire_leases(world.farm)
+    give_up(world.farm, held, "The machine slept.", failed=True)
+    told = story(world.farm, held.task_id).leases[0]
+    assert (told.state, told.reason) == ("expired", "The machine slept.")

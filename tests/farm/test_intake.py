@@ -10,6 +10,7 @@ from sheepfold.farm.upkeep import expire_leases
 from sheepfold.model.errors import LeaseNotHeld, MachineSuspended, UnknownBlob
 from sheepfold.model.events import What
 from sheepfold.model.jobs import JobState, Terms
+from sheepfold.model.lifecycle import RESULTS_OF_A_LEASE
 from sheepfold.model.tasks import LeaseState, Soundness, TaskState, Verdict
 from sheepfold.model.trust import INVALID_IN_A_ROW
 
@@ -287,3 +288,19 @@ def test_the_upload_stays_its_endpoints_to_discard(world: World):
     assert spooled.path.exists()
     spooled.discard()
     assert list(world.farm.spool_folder.iterdir()) == []
+
+
+def test_a_machine_is_suspended_by_leases_that_went_wrong_and_not_by_one_that_was_flooded(world: World):
+    world.order(frames=6)
+    box = world.maker("box")
+    held = world.held(box)
+    for number in range(RESULTS_OF_A_LEASE):
+        assert world.send(held, b"no picture %d" % number).verdict is Verdict.INVALID
+    with pytest.raises(LeaseNotHeld, match="bad results"):
+        world.send(held, b"one more")
+    for _ in range(INVALID_IN_A_ROW - 1):
+        held = world.held(box)
+        world.send(held, b"no picture of %d" % held.task_id)
+    with pytest.raises(MachineSuspended):
+        world.claim(box)
+    assert world.findings() == []

@@ -12,6 +12,7 @@ from sheepfold.farm.browse import balances, list_jobs, story, view_job
 from sheepfold.farm.dispatch import open_blob, read_input
 from sheepfold.farm.flock import job_of_sheep, read_genomes
 from sheepfold.farm.orders import TITLE_LENGTH, Order, cancel_job, order_job
+from sheepfold.farm.upkeep import ORDER_KEY_AGE_S, forget_order_keys
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import Forbidden, InvalidSpec, JobEnded, UnknownJob, UnknownSheep
 from sheepfold.model.events import What
@@ -22,7 +23,7 @@ from sheepfold.store import events as event_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
 
-VIEW = {"url": "http://example.org/", "browsers": ["Firefox"], "widths": [320]}
+VIEW = {"url": "http://127.0.0.1/", "browsers": ["Firefox"], "widths": [320]}
 
 
 def test_an_order_becomes_a_job_with_a_task_for_each_picture(world: World):
@@ -219,3 +220,33 @@ def _until_blocked(world: World, count: int) -> None:
                       WHERE datname = current_database() AND wait_event_type = 'Lock'""")
     while world.farm.db.read(lambda tx: tx.execute(waiting).scalar_one()) < count:
         time.sleep(0.01)
+
+
+def named(world: World, key: str = "abc", **spec: object) -> Order:
+    tiny = {"frames": 1, "width": 64, "height": 48, "quality": 1, "temporal_samples": 1} | spec
+    return Order("flame", tiny, {"genome": GENOMES / "r2.flam3"}, key=key)
+
+
+def test_an_order_that_is_sent_again_under_its_name_is_one_job(world: World):
+    ann, bob = world.account("ann"), world.account("bob")
+    job = order_job(world.farm, ann, named(world))
+    assert order_job(world.farm, ann, named(world)).id == job.id
+    assert order_job(world.farm, bob, named(world)).id == job.id + 1  # another account's names are its own
+    assert order_job(world.farm, ann, named(world, "abd")).id == job.id + 2
+    assert world.findings() == []
+
+
+def test_orders_of_one_name_that_come_together_are_one_job(world: World):
+    ann = world.account("ann")
+    assert len({job.id for job in in_threads(4, lambda _: order_job(world.farm, ann, named(world)))}) == 1
+    assert world.findings() == []
+
+
+def test_a_name_belongs_to_one_order_for_a_week(world: World):
+    ann = world.account("ann")
+    first = order_job(world.farm, ann, named(world))
+    with pytest.raises(InvalidSpec, match="another order"):
+        order_job(world.farm, ann, named(world, frames=2))
+    world.clock.advance(ORDER_KEY_AGE_S + 1)
+    assert forget_order_keys(world.farm) == 1
+    assert order_job(world.farm, ann, named(world, frames=2)).id == first.id + 1

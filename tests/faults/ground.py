@@ -1,4 +1,4 @@
-"""What the tests of faults stand on: a server that dies and is started again, machines that send again, and a reckoning.
+"""What the tests of faults stand on: a server that dies and is started again, machines that insist, and a reckoning.
 
 Machines do what real clients do: they hold what they were told over the server's death, and send again until they are
 answered. The reckoning looks into the farm itself: each picture whose bytes were sent is there, paid once.
@@ -6,8 +6,8 @@ answered. The reckoning looks into the farm itself: each picture whose bytes wer
 
 import contextlib
 import hashlib
+import itertools
 import os
-import re
 import resource
 import signal
 import socket
@@ -37,6 +37,8 @@ from sheepfold.protocols.rest import wire as rest
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 SIZE = (64, 48)
+ENOUGH = 5
+"""So many pictures bring a server to each of its borders; chores may take their time."""
 TERM_S = 3
 """How long leases last here: what was granted in an answer that got lost must come back soon."""
 CLEAN = {name: value for name, value in os.environ.items()
@@ -158,6 +160,7 @@ def furnish(house, frames, kind="flame"):
             spec = {"frames": frames, "width": SIZE[0], "height": SIZE[1], "quality": 1, "temporal_samples": 1}
             order = Order("flame", spec, {"genome": GENOMES / "r2.flam3"})
         else:
+            os.environ["SHEEPFOLD_BPY_PYTHON"] = "/nonexistent/python"  # projects are looked into here, not opened
             add_local(farm, Target("4.5"))
             scene = house.folder / "scene.blend"
             scene.write_bytes(b"BLENDER-v402")
@@ -261,15 +264,20 @@ class Crew:
         self.insist(self.machine.send, order, body)
         return True
 
-    def work_until_it_dies(self, limit=40):
+    def work_until_it_dies(self):
         deaths = self.house.deaths
-        for _ in range(limit):
+        until = time.monotonic() + 30
+        for number in itertools.count():
             if self.house.deaths > deaths:
                 return
             if self.house.process.poll() is not None:
                 self.house.revive()
                 return
-            self.make_one()
+            if number < ENOUGH:
+                self.make_one()
+            elif time.monotonic() > until:
+                break
+            time.sleep(0.05 if number >= ENOUGH else 0)
         raise AssertionError(f"It did not die. {self.house.log.read_text()[-3000:]}")
 
     def finish(self, limit_s=120):
@@ -302,7 +310,7 @@ def reckon(house, sent, tasks):
         assert len(found) == len(sent), found
         assert len({task for _, task, *_ in found}) == tasks
         assert list(check(farm, read_blobs=True)) == []
-    assert "Traceback" not in house.logs(), re.findall(r"Traceback.*", house.logs(), re.S)[0][:3000]
+    assert " ERROR " not in house.logs(), house.logs()[-5000:]
 
 
 def assert_check_is_content(house):

@@ -8,11 +8,11 @@ from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import LeaseNotHeld, UnknownLease
 from sheepfold.model.jobs import JobId
 from sheepfold.model.lifecycle import (
+    RESULTS_OF_A_LEASE,
     cancel,
     give_up,
     grant,
     heartbeat,
-    lease_for,
     lease_of,
     may_take,
     openings,
@@ -298,11 +298,10 @@ def test_an_unknown_lease_is_named():
         lease_of(task(), LeaseId(7))
 
 
-def test_an_upload_belongs_to_the_active_lease_else_to_the_newest():
-    one = transition(leased(task(), 1), NOW + TERM_S)
-    assert lease_for(one, MachineId(1)).id == 1
-    again = leased(one, 1, at=NOW + TERM_S)
-    assert lease_for(again, MachineId(1)).id == 2
-    assert lease_for(transition(again, FAR), MachineId(1)).id == 2
-    with pytest.raises(LeaseNotHeld, match="never had a lease"):
-        lease_for(one, MachineId(2))
+def test_one_lease_sends_a_few_bad_results_and_no_more():
+    spoilt = leased(task(), 1)
+    for number in range(RESULTS_OF_A_LEASE):
+        spoilt = sent(spoilt, 1, f"bad{number}", Soundness.UNDECODABLE)
+    assert (spoilt.state, openings(spoilt)) == (TaskState.OPEN, 1)  # all of them are one attempt
+    with pytest.raises(LeaseNotHeld, match="bad results"):
+        sent(spoilt, 1, "one more", Soundness.UNDECODABLE)

@@ -52,7 +52,7 @@ def test_a_result_needs_its_blob(rows: Rows):
 def test_tables_that_churn_are_vacuumed_early(rows: Rows):
     found = dict(rows.run("SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL AND relkind = 'r'"))
     churning = {table.name for table in metadata.sorted_tables if table.dialect_options["postgresql"]["with"]}
-    assert set(found) == churning == {"lanes", "lane_charges", "tasks", "leases"}
+    assert set(found) == churning == {"chores", "jobs", "lanes", "lane_charges", "tasks", "leases", "nonces"}
     assert all(set(options) == {f"{name}={value}" for name, value in CHURN.items()} for options in found.values())
 
 

@@ -14,7 +14,8 @@ import pytest
 from sheepfold.kinds.flame import render, spec, split
 from sheepfold.kinds.seam import RenderFailed, RenderOrder, RenderStopped
 from sheepfold.worker import sandbox
-from sheepfold.worker.bench import Bench, last_line
+from sheepfold.worker.bench import Bench
+from sheepfold.worker.record import last_line
 from sheepfold.worker.sandbox import Limits
 
 GENOME = Path(__file__).parents[1] / "genomes" / "r2.flam3"
@@ -47,6 +48,13 @@ def test_a_real_flame_is_rendered(tmp_path: Path, has_walls: bool) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert bench.usage.cpu_s > 0
     assert bench.usage.memory_kib > 1000
+
+
+@both
+def test_the_memory_told_is_the_renderers_and_not_the_workers(tmp_path: Path, has_walls: bool) -> None:
+    bench = bench_in(tmp_path, has_walls=has_walls)
+    shell(bench, "sleep 0.3")
+    assert 500 < bench.usage.memory_kib < 30_000 < psutil.Process().memory_info().rss // 1024
 
 
 @walls

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from sheepfold.kinds import walls
 from sheepfold.worker import sandbox
 
 
 @pytest.fixture
 def anew() -> Iterator[None]:
     """Have bubblewrap tried anew, here and afterwards."""
-    sandbox._why_no_walls.cache_clear()
+    walls.why_none.cache_clear()
     yield
-    sandbox._why_no_walls.cache_clear()
+    walls.why_none.cache_clear()
 
 
 @pytest.mark.usefixtures("anew")

@@ -1,4 +1,4 @@
-"""Blobs in a local folder: `aa/bb/DIGEST`, each a read-only file that appears whole or not at all."""
+"""Blobs in a local folder: `aa/DIGEST`, each a read-only file that appears whole or not at all."""
 
 import errno
 import fcntl
@@ -90,7 +90,7 @@ class LocalBlobs:
 
     def list_digests(self, older_than: float | None = None) -> Iterator[tuple[Digest, float]]:
         """See Blobs."""
-        for path in self._root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"):
+        for path in self._root.glob("[0-9a-f][0-9a-f]/*"):
             try:
                 digest, modified_at = parse_digest(path.name), path.stat().st_mtime
             except (UnknownBlob, FileNotFoundError):
@@ -105,15 +105,14 @@ class LocalBlobs:
 
     def _path(self, digest: str) -> Path:
         name = parse_digest(digest)
-        return self._root / name[:2] / name[2:4] / name
+        return self._root / name[:2] / name
 
     def _make_durable(self, folder: Path) -> None:
-        """Make `aa/bb` and see that both names are on the disk, once a process."""
+        """Make `aa` and see that its name is on the disk, once a process: of 256, soon all are there."""
+        if folder in self._durable and folder.is_dir():
+            return
         with self._durable_lock:
-            if folder in self._durable and folder.is_dir():
-                return
             folder.mkdir(parents=True, exist_ok=True)
-            _sync_folder(folder.parent)
             _sync_folder(self._root)
             self._durable.add(folder)
 

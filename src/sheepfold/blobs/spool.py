@@ -114,6 +114,19 @@ def spool_file(path: Path, folder: Path, limit_bytes: int = _BOUNDLESS) -> Spool
         return spool.release()
 
 
+def spooled_already(path: Path, limit_bytes: int = _BOUNDLESS) -> Spooled:
+    """Hash a file that lies in a spool folder already. Raises TooLarge, and OSError where it cannot be read."""
+    size_bytes = path.stat().st_size
+    if size_bytes > limit_bytes:
+        raise TooLarge(f"At most {limit_bytes} bytes are allowed; the file has {size_bytes}.")
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            sha256.update(chunk)
+            md5.update(chunk)
+    return Spooled(path, Digest(sha256.hexdigest()), md5.hexdigest(), size_bytes)
+
+
 def sweep_spools(folder: Path, older_than: float) -> int:
     """Remove what crashes left in a spool folder, last written before `older_than` (Unix seconds); count the files."""
     removed = 0

@@ -11,7 +11,9 @@ from sheepfold.farm import browse
 from sheepfold.farm.accounts import find_customer
 from sheepfold.farm.dispatch import Input
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.frames import list_frames, zipped
 from sheepfold.farm.orders import Order, cancel_job, order_job
+from sheepfold.farm.replacing import replace_input
 from sheepfold.model.accounts import Account
 from sheepfold.model.jobs import JobId, Terms
 from sheepfold.model.tasks import TaskId
@@ -31,7 +33,8 @@ class FolderOffice:
               terms: Terms | None = None) -> wire.JobOrdered:
         """Order a job for this account."""
         order = Order(kind, spec, inputs or {}, title, terms or Terms())
-        return wire.JobOrdered.of(order_job(self._farm, self._account, order))
+        job = order_job(self._farm, self._account, order)
+        return wire.JobOrdered.with_remarks(job, browse.remarks_on(self._farm, job))
 
     def jobs(self, limit: int = 50, before: int | None = None) -> wire.JobPage:
         """List jobs, the newest first."""
@@ -50,6 +53,17 @@ class FolderOffice:
     def cancel(self, job_id: int) -> wire.JobSummary:
         """Cancel a job of this account."""
         return wire.JobSummary.of(cancel_job(self._farm, self._account, JobId(job_id)))
+
+    def replace_input(self, job_id: int, name: str, path: Path) -> wire.JobOrdered:
+        """Replace an input of a running job of this account."""
+        job = replace_input(self._farm, self._account, JobId(job_id), name, path)
+        return wire.JobOrdered.with_remarks(job, browse.remarks_on(self._farm, job))
+
+    def download_frames(self, job_id: int, target: Path) -> None:
+        """Write all frames as one zip."""
+        frames = list_frames(self._farm, JobId(job_id))
+        with target.open("wb") as file:
+            file.writelines(zipped(self._farm, frames))
 
     def download(self, job_id: int, folder: Path) -> list[Path]:
         """Copy what a job was made into."""

@@ -82,6 +82,45 @@ def download(
 
 
 @app.command()
+def frames(
+    job_id: IdArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", dir_okay=False)],
+    server: ServerOption = "",
+    key: KeyOption = "",
+    data: FolderOption = None,
+) -> None:
+    """Fetch the frames that the job ID has so far as one zip."""
+    with open_office(server, key, data) as office:
+        office.download_frames(job_id, file)
+    typer.echo(file)
+
+
+@app.command()
+def replace(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
+    job_id: IdArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    name: Annotated[str, typer.Option(help="Which input, where the job has several.")] = "",
+    server: ServerOption = "",
+    key: KeyOption = "",
+    data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Replace the input of the job ID by FILE: frames that are not done render from it, those that are done stay."""
+    with open_office(server, key, data, account) as office:
+        replaced = office.replace_input(job_id, name or _only_input(office.job(job_id)), file)
+    for remark in replaced.remarks:
+        typer.echo(remark, err=True)
+    typer.echo(f"Job {job_id} is at revision {replaced.revision}.")
+
+
+def _only_input(job: wire.JobDetail) -> str:
+    if len(job.inputs) != 1:
+        names = ", ".join(job.inputs) or "none"
+        raise typer.BadParameter(f"Say which input with --name; job {job.id} has {names}.")
+    return next(iter(job.inputs))
+
+
+@app.command()
 def cancel(
     job_id: IdArgument,
     server: ServerOption = "",
@@ -105,5 +144,7 @@ def _print_job(console: Console, one: wire.JobDetail) -> None:
     for task in one.tasks:
         tasks.add_row(str(task.id), str(task.frame), str(task.part), task.state, str(task.active_leases))
     console.print(tasks)
+    for remark in one.remarks:
+        console.print(plain(remark))
     for product in one.products:
         console.print(f"{product.name}  {product.size_bytes:,} bytes  {product.media_type}")

@@ -21,6 +21,8 @@ This is the key of {machine}. It is shown only now; keep it like a password. It 
   SheepIt            java -jar sheepit-client.jar -server {server} -login {account} -password {key} -ui text
   Electric Sheep     nickname {account}, password {key}, and the farm's host as `redirectserver`
                      (2.7b29 to 2.7b36; for 3.0 and later lead community.sheepserver.net to this farm, port 443)
+  ShotFactory        shotfactory.py -s {server} -f {machine} -P {key}
+                     (tell the farm of its browsers first: sheepfold browser add {machine} …)
 """
 
 

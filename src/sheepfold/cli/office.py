@@ -48,6 +48,14 @@ class Office(Protocol):
         """Cancel a job."""
         ...
 
+    def replace_input(self, job_id: int, name: str, path: Path) -> wire.JobOrdered:
+        """Replace an input of a running job."""
+        ...
+
+    def download_frames(self, job_id: int, target: Path) -> None:
+        """Fetch all frames as one zip."""
+        ...
+
     def download(self, job_id: int, folder: Path) -> list[Path]:
         """Fetch what a job was made into."""
         ...

@@ -10,6 +10,7 @@ import typer
 from sheepfold.cli.office import AccountOption, FolderOption, KeyOption, ServerOption, open_office
 from sheepfold.model.errors import InvalidSpec
 from sheepfold.model.jobs import Terms
+from sheepfold.protocols.rest import wire
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 
@@ -54,27 +55,33 @@ def flame(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each
     inputs = {"genome": genome} | ({} if genome2 is None else {"genome2": genome2})
     name = title or " to ".join(path.stem for path in inputs.values())
     with open_office(server, key, data, account) as office:
-        _say(office.order("flame", spec, inputs, name, Terms(priority, quorum)).id)
+        _say(office.order("flame", spec, inputs, name, Terms(priority, quorum)))
 
 
 @app.command()
 def blender(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
     file: _Project,
-    frames: Annotated[str, typer.Option(help="Which, such as 1-250 or 1,5,9.")] = "1",
+    frames: Annotated[str | None, typer.Option(help="Which, such as 1-250 or 1,5,9; all of the scene's.")] = None,
     step: Annotated[int | None, typer.Option(min=1, help="Only each STEPth of them.")] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Instead of the scene's own.")] = None,
+    main: Annotated[str | None, typer.Option(help="The .blend to render, where a zip holds several.")] = None,
     engine: Annotated[str | None, typer.Option(help="CYCLES, BLENDER_EEVEE or BLENDER_WORKBENCH.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Instead of the scene's own.")] = None,
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels, instead of the scene's own.")] = None,
+    form: Annotated[str | None, typer.Option("--format", help="PNG, JPEG or EXR.")] = None,
     title: _Title = "",
     priority: _Priority = 0,
+    quorum: _Quorum = 1,
     server: ServerOption = "",
     key: KeyOption = "",
     data: FolderOption = None,
     account: AccountOption = "",
 ) -> None:
-    """Order frames of the Blender project FILE."""
-    spec = _without_none({"frames": frames, "step": step, "samples": samples, "engine": engine})
+    """Order frames of the Blender project FILE, a .blend or a zip; what is not said is taken from the scene."""
+    width, height = (None, None) if size is None else _size(size)
+    spec = _without_none({"frames": frames, "step": step, "main": main, "samples": samples, "width": width,
+                          "height": height, "engine": engine and engine.upper(), "format": form and form.upper()})
     with open_office(server, key, data, account) as office:
-        _say(office.order("blender", spec, {"project": file}, title or file.stem, Terms(priority)).id)
+        _say(office.order("blender", spec, {"project": file}, title or file.stem, Terms(priority, quorum)))
 
 
 @app.command()
@@ -84,6 +91,18 @@ def screenshot(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
     width: Annotated[str, typer.Option(help="How wide in pixels, such as 390,1024.")] = "1024",
     bpp: Annotated[int | None, typer.Option(min=1, max=32, help="Colour depth in bits a pixel.")] = None,
     javascript: Annotated[str, typer.Option(help="enabled, disabled or a version; empty for any.")] = "",
+    java: Annotated[str, typer.Option(help="enabled, disabled or a version; empty for any.")] = "",
+    flash: Annotated[str, typer.Option(help="enabled, disabled or a version; empty for any.")] = "",
+    platform: Annotated[str, typer.Option(help="linux, windows, mac os or bsd; empty for any.")] = "",
+    mode: Annotated[str, typer.Option(help="window, viewport or page.")] = "window",
+    height: Annotated[int | None, typer.Option(min=0, help="Of the screen or the viewport, in pixels.")] = None,
+    pixel_ratio: Annotated[int | None, typer.Option(min=1, max=4, help="Device pixels for each CSS pixel.")] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Tell the page that its reader prefers the dark.")] = False,
+    reduced_motion: Annotated[bool, typer.Option("--reduced-motion", help="And little motion.")] = False,
+    locale: Annotated[str, typer.Option(help="Such as de-AT.")] = "",
+    time_zone: Annotated[str, typer.Option(help="Such as Europe/Vienna.")] = "",
+    wait_s: Annotated[int | None, typer.Option("--wait", min=1, help="The longest that a page is waited for.")] = None,
+    expire_s: Annotated[int | None, typer.Option("--expire", min=1, help="Worth making for so many seconds.")] = None,
     title: _Title = "",
     priority: _Priority = 0,
     server: ServerOption = "",
@@ -91,11 +110,19 @@ def screenshot(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
     data: FolderOption = None,
     account: AccountOption = "",
 ) -> None:
-    """Order screenshots of the page at URL."""
-    spec = _without_none({"url": url, "browsers": [name.strip() for name in browser.split(",")],
-                          "widths": _numbers(width), "bpp": bpp, "javascript": javascript or None})
+    """Order screenshots of the page at URL.
+
+    A window is the whole screen, as Browsershots' factories shoot it. A viewport or a page is shot through the
+    browser's remote control, by this farm's own workers alone; so is all that tells the page of its reader.
+    """
+    told = {"mode": mode, "height": height, "pixel_ratio": pixel_ratio, "dark": dark or None, "expire_s": expire_s,
+            "reduced_motion": reduced_motion or None, "locale": locale or None, "time_zone": time_zone or None,
+            "wait_s": wait_s, "platform": platform or None, "javascript": javascript or None, "java": java or None,
+            "flash": flash or None}
+    spec = _without_none({"url": url, "browsers": [_browser(name) for name in browser.split(",")],
+                          "widths": _numbers(width), "bpp": bpp, **told})
     with open_office(server, key, data, account) as office:
-        _say(office.order("screenshot", spec, {}, title or url, Terms(priority)).id)
+        _say(office.order("screenshot", spec, {}, title or url, Terms(priority)))
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -103,6 +130,13 @@ def _size(text: str) -> tuple[int, int]:
     if not found:
         raise InvalidSpec(f"A size is WIDTHxHEIGHT, such as 800x592; found {text!r}.")
     return int(found[1]), int(found[2])
+
+
+def _browser(text: str) -> dict[str, str]:
+    """Read a browser such as chromium, or firefox 115 with the version that it must have."""
+    found = re.fullmatch(r"(.*?)(?:\s+([0-9][0-9.]*))?", text.strip())
+    assert found  # it matches anything
+    return {"name": found[1], "version": found[2] or ""}
 
 
 def _numbers(text: str) -> list[int]:
@@ -115,5 +149,8 @@ def _without_none(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if value is not None}
 
 
-def _say(job_id: int) -> None:
-    typer.echo(job_id)
+def _say(ordered: wire.JobOrdered) -> None:
+    """Print the job's number, for scripts to read, and for people what they should know."""
+    for remark in ordered.remarks:
+        typer.echo(remark, err=True)
+    typer.echo(ordered.id)

@@ -1,16 +1,19 @@
-"""Archives: a job's project as SheepIt's clients download it, one zip made once for each revision."""
+"""Archives: a job's project as SheepIt's clients download it, one zip for each revision, made when it is ordered."""
 
 import shutil
 import tempfile
-import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from sheepfold.blobs.blobs import Blob
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
-from sheepfold.kinds.blender.project import SCENE, look_into
-from sheepfold.model.errors import InvalidSpec, UnknownBlob
+from sheepfold.kinds.registry import optional_module_of
+from sheepfold.kinds.seam import Archive, Spec
+from sheepfold.model.errors import UnknownBlob
 from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.machines import MachineId
 from sheepfold.store import jobs as job_rows
@@ -18,16 +21,17 @@ from sheepfold.store import renderers as renderer_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.renderers import ArchiveRow
 
-PROJECT = "project"
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The date of every file in an archive that the farm makes, so that the same bytes make the same archive."""
 
-_PACKED = (b"\x28\xb5\x2f\xfd", b"\x1f\x8b")
-"""How a .blend begins that Blender has compressed by Zstandard or gzip: packing it again would only take time."""
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An archive that is kept, and the path in it of the file to render."""
+
+    blob: Blob
+    main: str
 
 
 def ensure_archive(farm: Farm, job: Job) -> ArchiveRow:
-    """Return the archive of a job's project as it now is, made where it was not; two at once make the same.
+    """Return the archive of a job's project as it now is, made where an older farm did not; two at once make the same.
 
     A zip is handed on as it came, a .blend packed into one. Raises InvalidSpec with a sentence for the artist where
     the project cannot be trusted, and UnknownBlob where the job has none.
@@ -77,37 +81,32 @@ def leased_job(farm: Farm, machine_id: MachineId, job_id: JobId) -> Job:
     return farm.db.read(find)
 
 
+def pack_archive(farm: Farm, kind: str, spec: Spec, inputs: Mapping[str, Path], folder: Path) -> Packed | None:
+    """Make and keep the archive of an order's files in `folder`; None where its kind has none. Raises InvalidSpec."""
+    module = optional_module_of(kind, "archive")
+    if module is None:
+        return None
+    made: Archive = module.pack(inputs, spec, folder)
+    return Packed(keep_file(farm, made.path), made.main)
+
+
+def name_archive(tx: Tx, job_id: JobId, revision: int, packed: Packed, now: int) -> None:
+    """Write down which archive a revision of a job has; where it has one already, that one stays."""
+    name_blob(tx, packed.blob, now)
+    row = ArchiveRow(job_id, revision, packed.blob.digest, packed.blob.md5, packed.main)
+    renderer_rows.add_archive(tx, row, now)
+
+
 def _made(farm: Farm, job: Job, folder: Path) -> ArchiveRow:
-    project = farm.blobs.local_path(Digest(_project(job)), folder)
-    contents = look_into(project, job.spec.get("main", ""))
-    packed = project if contents.files else _zipped(project, folder / "archive.zip")
-    blob = keep_file(farm, packed)
-    made = ArchiveRow(job.id, job.revision, blob.digest, blob.md5, contents.main or SCENE)
+    inputs = {name: farm.blobs.local_path(Digest(digest), folder) for name, digest in job.inputs.items()}
+    packed = pack_archive(farm, job.kind, job.spec, inputs, folder)
+    if packed is None:
+        raise UnknownBlob(f"Job {job.id} has no archive; it is of kind {job.kind}.")
 
     def add(tx: Tx) -> ArchiveRow:
-        name_blob(tx, blob, farm.now())
-        renderer_rows.add_archive(tx, made, farm.now())
-        return renderer_rows.find_archive(tx, job.id, job.revision) or made
+        name_archive(tx, job.id, job.revision, packed, farm.now())
+        made = renderer_rows.find_archive(tx, job.id, job.revision)
+        assert made is not None  # it was added above
+        return made
 
     return farm.db.write(add)
-
-
-def _project(job: Job) -> str:
-    if PROJECT in job.inputs:
-        return job.inputs[PROJECT]
-    if len(job.inputs) != 1:
-        raise InvalidSpec(f"Job {job.id} has no input called {PROJECT!r}.")
-    return next(iter(job.inputs.values()))
-
-
-def _zipped(blend: Path, target: Path) -> Path:
-    """Pack a .blend into a zip that can be sought in, since the oldest clients want the sizes before the bytes."""
-    with blend.open("rb") as file:
-        is_packed = file.read(4).startswith(_PACKED)
-    entry = zipfile.ZipInfo(SCENE, EPOCH)
-    entry.compress_type = zipfile.ZIP_STORED if is_packed else zipfile.ZIP_DEFLATED
-    entry.external_attr = 0o644 << 16
-    entry.file_size = blend.stat().st_size
-    with zipfile.ZipFile(target, "w") as archive, archive.open(entry, "w") as packed, blend.open("rb") as file:
-        shutil.copyfileobj(file, packed, 1024 * 1024)
-    return target

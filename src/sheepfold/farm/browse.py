@@ -37,6 +37,7 @@ class JobView:
     products: tuple[ProductRow, ...]
     sheep: Sheep | None
     chores_waiting: int
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,20 @@ def view_job(farm: Farm, job_id: JobId) -> JobView:
             tuple(blob_rows.products_of(tx, job_id)),
             flock_rows.find_sheep_of_job(tx, job_id),
             chore_rows.count_waiting(tx, job_id),
+            _remarks(tx, job),
         )
 
     return farm.db.read(view)
+
+
+def remarks_on(farm: Farm, job: Job) -> tuple[str, ...]:
+    """Return what the artist should know of the files that a job came with, a sentence each."""
+    return farm.db.read(lambda tx: _remarks(tx, job))
+
+
+def _remarks(tx: Tx, job: Job) -> tuple[str, ...]:
+    event = event_rows.of_revision(tx, job.id, job.revision)
+    return () if event is None else tuple(event.detail.get("remarks", ()))
 
 
 def story(farm: Farm, task_id: TaskId) -> Story:

@@ -1,9 +1,11 @@
 """Chores: slow work of the house, taken like leases from the database and done on an executor."""
 
+import fcntl
 import logging
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +14,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
 from sheepfold.kinds import handwork
 from sheepfold.kinds.seam import Picture
+from sheepfold.model.errors import Unavailable
 from sheepfold.model.events import Event, What
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import chores as chore_rows
@@ -33,16 +36,42 @@ def are_chores_due(farm: Farm) -> bool:
     return farm.db.read(lambda tx: chore_rows.is_due(tx, farm.now()))
 
 
+@contextmanager
+def household(farm: Farm) -> Iterator[bool]:
+    """Be the house of this data folder while the block runs; gives whether there is no other.
+
+    Then what an earlier house of the folder had taken and left undone may be taken up again at once, since it is dead:
+    whoever lives holds a lock on the folder, which the system takes from the dead.
+    """
+    is_alone = False
+    with (farm.settings.data / "house.lock").open("a") as lock:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_alone = True
+        yield is_alone
+
+
+def take_up_again(farm: Farm) -> int:
+    """Let chores be taken that this folder's house has left undone; returns how many. Only while it does none."""
+    freed = farm.db.write(lambda tx: chore_rows.free_those_of(tx, farm.house, farm.now()))
+    if freed:
+        _log.info("chores_taken_over=%d", freed)
+    return freed
+
+
 def do_next_chore(farm: Farm, executor: Executor) -> bool:
     """Take the next chore and do it; False where none is due.
 
-    One that fails is tried again later, a few times. Raises BrokenExecutor where the executor is of no use any more.
+    One that fails is tried again later, a few times. Raises BrokenExecutor where the executor is of no use any more,
+    and Unavailable where database or blobs do not answer, which is no fault of the chore's: it stays taken.
     """
-    chore = farm.db.write(lambda tx: chore_rows.take(tx, farm.now(), farm.settings.chore_term_s))
+    chore = farm.db.write(lambda tx: chore_rows.take(tx, farm.now(), farm.settings.chore_term_s, farm.house))
     if chore is None:
         return False
     try:
         _DEEDS[chore.what](farm, executor, chore)
+    except Unavailable:
+        raise
     except Exception as error:
         _log.exception("chore=%s what=%s job=%s task=%s failed", chore.id, chore.what, chore.job_id, chore.task_id)
         _postpone(farm, chore, f"{type(error).__name__}: {error}"[:500])

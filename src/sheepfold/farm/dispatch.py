@@ -17,6 +17,7 @@ from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.machines import MachineId, Session, SessionId
 from sheepfold.model.matching import Abilities
 from sheepfold.model.tasks import LeaseId, TaskId
+from sheepfold.model.trust import UNPROVEN_SUSPENSION_S
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import events as event_rows
@@ -38,6 +39,8 @@ class Maker:
     account_id: AccountId
     protocol: str
     session_id: SessionId | None = None
+    is_proven: bool = True
+    """Whether the machine has shown that it is this one; where anybody may send in its name it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +121,10 @@ def claim_task(farm: Farm, maker: Maker, abilities: Abilities, term_s: int,
     claimant = Claimant(maker.machine_id, maker.account_id, maker.protocol, maker.session_id, term_s)
 
     def grant(tx: Tx) -> Assignment | None:
-        if account_rows.is_suspended(tx, maker.machine_id):
-            raise MachineSuspended
         now = farm.now()
+        since = 0 if maker.is_proven else now - UNPROVEN_SUSPENSION_S
+        if account_rows.is_suspended(tx, maker.machine_id, since):
+            raise MachineSuspended
         granted = claim(tx, claimant, needs_ids, now)
         if granted is None:
             return None
@@ -165,6 +169,8 @@ def read_input(farm: Farm, held: Holding, name: str = "") -> Input:
     """Open the task's own input, or one of its job's by name; raises UnknownBlob where there is none of the name."""
 
     def find(tx: Tx) -> str | None:
+        if lease_rows.is_withdrawn(tx, held.lease_id):
+            return None  # its file is no more: the input was replaced
         if name:
             return job_rows.inputs_of(tx, held.job_id).get(name)
         return blob_rows.task_input(tx, held.task_id)

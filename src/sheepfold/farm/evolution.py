@@ -4,7 +4,8 @@ import logging
 import random
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from pathlib import Path
 
 from sheepfold.blobs.spool import Digest
@@ -32,25 +33,56 @@ TERMS = Terms(priority=-100)
 _log = logging.getLogger(__name__)
 
 
-def evolve(farm: Farm, executor: Executor) -> bool:
-    """Take the flock's next step; False where there is none, as in every farm whose owner wants no breeding.
+class Evolution:
+    """The flock's next step, one after the other; a genome that is being bred keeps nobody waiting."""
 
-    A step may be taken twice by two houses at once: that costs a sheep more, and the next steps make it good.
-    """
-    goals = Goals(farm.settings.flock_loops, farm.settings.flock_edges)
-    if goals.loops == 0:
-        return False
-    chance = random.Random(farm.token())  # noqa: S311 -- of sheep, not of secrets
-    match next_step(farm.db.read(_members), goals, chance.random):
-        case Retire(sheep):
-            _retire(farm, sheep)
-        case Join(first, last):
-            _join(farm, first, last)
-        case Breed(method, parents):
-            _breed(farm, executor, method, parents, chance.getrandbits(63))
-        case None:
+    def __init__(self, farm: Farm) -> None:
+        self._farm = farm
+        self._birth: _Birth | None = None
+
+    def step(self, executor: Executor) -> bool:
+        """Take the flock's next step, or look after the birth under way; False where nothing was to be done.
+
+        In a farm whose owner wants no breeding nothing ever is. Two houses at once may take the same step twice: that
+        costs a sheep more, and the next steps make it good.
+        """
+        goals = Goals(self._farm.settings.flock_loops, self._farm.settings.flock_edges)
+        if goals.loops == 0:
             return False
-    return True
+        if self._birth is not None:
+            return self._delivered(self._birth)
+        chance = random.Random(self._farm.token())  # noqa: S311 -- of sheep, not of secrets
+        match next_step(self._farm.db.read(_members), goals, chance.random):
+            case Retire(sheep):
+                _retire(self._farm, sheep)
+            case Join(first, last):
+                _join(self._farm, first, last)
+            case Breed(method, parents):
+                self._birth = _begun(self._farm, executor, method, parents, chance.getrandbits(63))
+            case None:
+                return False
+        return True
+
+    def _delivered(self, birth: "_Birth") -> bool:
+        """Order the loop of a genome that is there; raises what its breeding raised."""
+        if not birth.genome.done():
+            return False
+        self._birth = None
+        with birth.folder:
+            job = _ordered(self._farm, {"shape": "loop"}, {"genome": birth.genome.result()}, birth.title)
+        parents = [parent.job_id for parent in birth.parents]
+        self._farm.db.write(lambda tx: flock_rows.add_parents(tx, job.id, parents))
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Birth:
+    """A genome that is being bred in a process of the executor's, in a folder that lasts until it is ordered."""
+
+    genome: "Future[Path]"
+    parents: Sequence[Sheep]
+    title: str
+    folder: tempfile.TemporaryDirectory[str]
 
 
 def _members(tx: Tx) -> list[Member]:
@@ -75,15 +107,14 @@ def _join(farm: Farm, first: Sheep, last: Sheep) -> None:
         _ordered(farm, {"shape": "edge"}, inputs, title)
 
 
-def _breed(farm: Farm, executor: Executor, method: Method, parents: Sequence[Sheep], seed: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="breed-", dir=farm.spool_folder) as name:
-        folder = Path(name)
-        genomes = _genomes(farm, parents, folder)
-        genome = executor.submit(handwork.breed, method.value, genomes, seed, folder / "genome.flam3").result()
-        names = " and ".join(str(parent.id.number) for parent in parents)
-        title = {Method.RANDOM: "A stranger", Method.MUTATE: f"Child of sheep {names}"}.get(method)
-        job = _ordered(farm, {"shape": "loop"}, {"genome": genome}, title or f"Child of sheep {names}")
-    farm.db.write(lambda tx: flock_rows.add_parents(tx, job.id, [parent.job_id for parent in parents]))
+def _begun(farm: Farm, executor: Executor, method: Method, parents: Sequence[Sheep], seed: int) -> _Birth:
+    folder = tempfile.TemporaryDirectory(prefix="breed-", dir=farm.spool_folder)
+    path = Path(folder.name)
+    genomes = _genomes(farm, parents, path)
+    names = " and ".join(str(parent.id.number) for parent in parents)
+    title = f"Child of sheep {names}" if parents else "A stranger"
+    return _Birth(executor.submit(handwork.breed, method.value, genomes, seed, path / "child.flam3"), parents, title,
+                  folder)
 
 
 def _genomes(farm: Farm, sheep: Sequence[Sheep], folder: Path) -> list[Path]:

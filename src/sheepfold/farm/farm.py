@@ -4,7 +4,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,8 @@ class Farm:
     now: Callable[[], int]
     token: Callable[[], str]
     spool_folder: Path
+    house: str = ""
+    """The name of whoever keeps house in this data folder, by which its chores are known."""
     closing: threading.Event = field(default_factory=threading.Event)
     """Set when the server is to end: whatever is held for news then lets go."""
 
@@ -64,7 +66,15 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
             now=clock,
             token=lambda: secrets.token_hex(16),
             spool_folder=spool_folder,
+            house=_house_name(settings.data / "house"),
         )
+
+
+def _house_name(file: Path) -> str:
+    """Return the name that a data folder was given when it was first opened."""
+    with suppress(FileExistsError), file.open("x") as new:
+        new.write(secrets.token_hex(8))
+    return file.read_text()
 
 
 def _own_inspector(settings: Settings) -> Inspector:

@@ -66,7 +66,7 @@ class _NewRival(Exception):
 def submit_result(farm: Farm, held: Holding, spooled: Spooled, figures: Mapping[str, Any] | None = None) -> Receipt:
     """Take a result in for a lease, however late; returns its receipt.
 
-    Raises LeaseNotHeld where the lease has another result already.
+    Raises LeaseNotHeld where the lease has another result already, or has sent too many bad ones.
     """
     blob = farm.blobs.keep(spooled)
     task, job = farm.db.read(
@@ -74,6 +74,7 @@ def submit_result(farm: Farm, held: Holding, spooled: Spooled, figures: Mapping[
     )
     if (known := _known(task, held, blob.digest)) is not None:
         return _receipt(task, known)
+    lifecycle.check_may_submit(task, held.lease_id)
     facts = Facts(job.spec, task.frame, task.part)
     inspection = farm.inspector.inspect(job.kind, spooled.path, facts)
     result = _result(farm, lifecycle.lease_of(task, held.lease_id), blob, inspection)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sheepfold.blobs.blobs import Blob
-from sheepfold.blobs.spool import Spooled, spool_file
+from sheepfold.blobs.spool import Spooled, spool_file, spooled_already
 from sheepfold.farm.farm import Farm
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store.blobs import BlobRow
@@ -11,7 +11,13 @@ from sheepfold.store.database import Tx
 
 
 def keep_file(farm: Farm, path: Path) -> Blob:
-    """Keep a copy of a local file as a blob; raises TooLarge beyond the limit of inputs."""
+    """Keep a local file as a blob; raises TooLarge beyond the limit of inputs.
+
+    A file in the spool is the farm's own, and nobody writes to it any more: it is kept without being copied. Any other
+    is copied first, since its owner may change it.
+    """
+    if path.resolve().is_relative_to(farm.spool_folder.resolve()):
+        return farm.blobs.keep(spooled_already(path, farm.settings.input_limit_bytes))
     spooled = spool_file(path, farm.spool_folder, farm.settings.input_limit_bytes)
     try:
         return farm.blobs.keep(spooled)

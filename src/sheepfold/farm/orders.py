@@ -1,20 +1,25 @@
 """Orders: a checked spec and its inputs become a job with tasks, and jobs are canceled."""
 
+import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sheepfold.blobs.blobs import Blob
+from sheepfold.blobs.spool import spooled_already
+from sheepfold.farm.archives import Packed, name_archive, pack_archive
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
 from sheepfold.farm.settlement import end_job, settle
-from sheepfold.kinds.registry import module_of
-from sheepfold.kinds.seam import TaskDraft
+from sheepfold.farm.visits import check_visit, note_visit
+from sheepfold.kinds.registry import module_of, optional_module_of
+from sheepfold.kinds.seam import Completed, TaskDraft
 from sheepfold.model import lifecycle
-from sheepfold.model.accounts import Account, Role
+from sheepfold.model.accounts import Account, AccountId, Role
 from sheepfold.model.errors import Forbidden, InvalidSpec, JobEnded, UnknownSheep
 from sheepfold.model.events import Event, What
 from sheepfold.model.jobs import Job, JobId, JobState, Progress, Terms
@@ -22,9 +27,11 @@ from sheepfold.store import events as event_rows
 from sheepfold.store import flock as flock_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import lanes as lane_rows
+from sheepfold.store import order_keys
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.jobs import NewTask
+from sheepfold.store.order_keys import NamedOrder
 
 TITLE_LENGTH = 120
 
@@ -38,6 +45,8 @@ class Order:
     inputs: Mapping[str, Path] = field(default_factory=dict)
     title: str = ""
     terms: Terms = field(default_factory=Terms)
+    key: str = ""
+    """A name that the customer gave this order: the same one again is the same job, made once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +57,28 @@ class _Prepared:
     blobs: tuple[Blob, ...]
     drafts: tuple[TaskDraft, ...]
     task_inputs: tuple[str | None, ...]
+    packed: Packed | None
+    remarks: tuple[str, ...]
+    key: str
+    fingerprint: str
 
 
 def order_job(farm: Farm, account: Account, order: Order) -> Job:
     """Check an order, make all that its tasks need, and queue it.
 
-    Raises InvalidSpec with a sentence that the one who ordered understands, and Forbidden where the role may not order.
+    An order with a key that was carried out before is not carried out again: its job is returned. Raises InvalidSpec
+    with a sentence that the one who ordered understands, also where the key belongs to another order, and Forbidden
+    where the role may not order.
     """
     if not account.role.covers(Role.ARTIST):
         raise Forbidden(f"{account.name} is a {account.role} and may not order.")
+    fingerprint = _fingerprint(order) if order.key else ""
+    known = farm.db.read(lambda tx: _known(tx, account.id, order.key, fingerprint))
+    if known is not None:
+        return known
     folder = Path(tempfile.mkdtemp(prefix="order-", dir=farm.spool_folder))
     try:
-        prepared = _prepare(farm, account, order, folder)
+        prepared = replace(_prepare(farm, account, order, folder), key=order.key, fingerprint=fingerprint)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return farm.db.write(lambda tx: _add(tx, prepared, farm.now()))
@@ -77,20 +96,27 @@ def cancel_job(farm: Farm, account: Account, job_id: JobId) -> Job:
             raise Forbidden(f"Job {job_id} belongs to another account.")
         if job.state is not JobState.RUNNING:
             raise JobEnded(f"Job {job_id} is {job.state} already.")
-        now = farm.now()
-        events = list(end_job(tx, job_id, JobState.CANCELED, now))
-        job_rows.count_ended(tx, job_id, done=0, failed=task_rows.cancel_untouched(tx, job_id, now))
-        for task_id in task_rows.open_tasks_of(tx, job_id):
-            task = task_rows.load(tx, task_id, lock=True)
-            settle(tx, task, lifecycle.cancel(task, now), now)
-        event_rows.add(tx, events, now)
+        cancel_order(tx, job_id, farm.now())
         return job_rows.job_of(tx, job_id)
 
     return farm.db.write(cancel)
 
 
+def cancel_order(tx: Tx, job_id: JobId, now: int) -> None:
+    """Cancel a running job with all its tasks, in the caller's transaction."""
+    events = list(end_job(tx, job_id, JobState.CANCELED, now))
+    job_rows.count_ended(tx, job_id, done=0, failed=task_rows.cancel_untouched(tx, job_id, now))
+    for task_id in task_rows.open_tasks_of(tx, job_id):
+        task = task_rows.load(tx, task_id, lock=True)
+        settle(tx, task, lifecycle.cancel(task, now), now)
+    event_rows.add(tx, events, now)
+
+
 def _prepare(farm: Farm, account: Account, order: Order, folder: Path) -> _Prepared:
-    spec = module_of(order.kind, "spec").parse(order.spec)
+    completed = complete_order(order.kind, order.spec, order.inputs, folder)
+    spec = module_of(order.kind, "spec").parse(completed.spec)
+    if order.kind == "screenshot":
+        check_visit(farm, account, spec)
     drafts: tuple[TaskDraft, ...] = tuple(module_of(order.kind, "split").split(spec, order.inputs, folder))
     if not drafts:
         raise InvalidSpec("There is nothing to render in this order.")
@@ -109,7 +135,34 @@ def _prepare(farm: Farm, account: Account, order: Order, folder: Path) -> _Prepa
         inputs={name: blob.digest for name, blob in inputs.items()},
     )
     task_inputs = tuple(made[draft.input].digest if draft.input is not None else None for draft in drafts)
-    return _Prepared(job, (*inputs.values(), *made.values()), drafts, task_inputs)
+    packed = pack_archive(farm, order.kind, spec, order.inputs, folder)
+    blobs = (*inputs.values(), *made.values())
+    return _Prepared(job, blobs, drafts, task_inputs, packed, completed.remarks, "", "")
+
+
+def complete_order(kind: str, raw: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path) -> Completed:
+    """Have a kind complete an order by its files, where it does so; the order as it stands where not."""
+    module = optional_module_of(kind, "complete")
+    if module is None:
+        return Completed(raw)
+    completed: Completed = module.complete(raw, inputs, folder)
+    return completed
+
+
+def _fingerprint(order: Order) -> str:
+    """Return a digest of all that an order says; what is unlike it under the same key is a mistake."""
+    files = {name: spooled_already(path).sha256 for name, path in order.inputs.items()}
+    said = [order.kind, dict(order.spec), order.title, asdict(order.terms), files]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _known(tx: Tx, account_id: AccountId, key: str, fingerprint: str) -> Job | None:
+    named = order_keys.find(tx, account_id, key) if key else None
+    if named is None:
+        return None
+    if named.fingerprint != fingerprint:
+        raise InvalidSpec("This key was given to another order before; a new order wants a new key.")
+    return job_rows.job_of(tx, named.job_id)
 
 
 def _checked_terms(terms: Terms) -> Terms:
@@ -120,9 +173,14 @@ def _checked_terms(terms: Terms) -> Terms:
 
 def _add(tx: Tx, prepared: _Prepared, now: int) -> Job:
     job = prepared.job
+    known = _known(tx, job.account_id, prepared.key, prepared.fingerprint)
+    if known is not None:
+        return known
     for blob in prepared.blobs:
         name_blob(tx, blob, now)
     job_id = job_rows.add_job(tx, job)
+    if prepared.key:
+        order_keys.add(tx, job.account_id, prepared.key, NamedOrder(job_id, prepared.fingerprint), now)
     lanes = {
         needs: lane_rows.ensure_lane(tx, needs, job.account_id, job.terms.priority)
         for needs in {draft.needs for draft in prepared.drafts}
@@ -133,9 +191,14 @@ def _add(tx: Tx, prepared: _Prepared, now: int) -> Job:
     ))
     for lane_id in lanes.values():
         lane_rows.wake_lane(tx, lane_id)
+    if prepared.packed is not None:
+        name_archive(tx, job_id, job.revision, prepared.packed, now)
     if job.kind == "flame":
         _join_flock(tx, job, job_id)
-    event_rows.add(tx, [Event(What.JOB_ORDERED, job_id, None, {"title": job.title, "kind": job.kind})], now)
+    if job.kind == "screenshot":
+        note_visit(tx, replace(job, id=job_id))
+    told = {"title": job.title, "kind": job.kind} | ({"remarks": prepared.remarks} if prepared.remarks else {})
+    event_rows.add(tx, [Event(What.JOB_ORDERED, job_id, None, told)], now)
     return replace(job, id=job_id)
 
 

@@ -27,6 +27,7 @@ _LEASE_EVENTS = {
     LeaseState.FAILED: What.LEASE_FAILED,
     LeaseState.RELEASED: What.LEASE_RELEASED,
     LeaseState.EXPIRED: What.LEASE_EXPIRED,
+    LeaseState.WITHDRAWN: What.LEASE_WITHDRAWN,
 }
 _TASK_EVENTS = {
     TaskState.DONE: What.TASK_DONE,

@@ -8,15 +8,18 @@ from concurrent.futures import BrokenExecutor, Executor
 from functools import partial
 
 from sheepfold.blobs.spool import sweep_spools
-from sheepfold.farm.chores import are_chores_due, do_next_chore
-from sheepfold.farm.evolution import evolve
+from sheepfold.farm.chores import are_chores_due, do_next_chore, household, take_up_again
+from sheepfold.farm.evolution import Evolution
+from sheepfold.farm.expiry import expire_orders
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.settlement import settle
+from sheepfold.farm.uploads import sweep_uploads
 from sheepfold.model import lifecycle
 from sheepfold.model.errors import Unavailable
 from sheepfold.model.tasks import TaskId
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import lanes as lane_rows
+from sheepfold.store import order_keys
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
 
@@ -24,6 +27,8 @@ BEAT_S = 1.0
 GATHER_S = 0.05
 """How long commits may gather before the house looks what they brought."""
 SWEEP_PERIOD_S = 3600
+ORDER_KEY_AGE_S = 7 * 86_400
+"""How long the name of an order is remembered: who has not heard of it in a week will not ask again."""
 EVOLUTION_PERIOD_S = 10
 AT_A_TIME = 100
 """How many overdue tasks are settled before others get their turn again."""
@@ -71,6 +76,11 @@ def sweep_blobs(farm: Farm) -> int:
     return swept
 
 
+def forget_order_keys(farm: Farm) -> int:
+    """Forget names of orders that nobody will send again; returns how many."""
+    return farm.db.write(lambda tx: order_keys.forget(tx, farm.now() - ORDER_KEY_AGE_S))
+
+
 class House:
     """The house thread: upkeep once a second, and chores as soon as a commit has brought some."""
 
@@ -82,6 +92,7 @@ class House:
         self._ended = threading.Event()
         self._next_sweep = 0
         self._next_step = 0
+        self._evolution = Evolution(farm)
         self._thread = threading.Thread(target=self._keep, name="house", daemon=True)
 
     def start(self) -> None:
@@ -97,15 +108,24 @@ class House:
         self._executor.shutdown(cancel_futures=True)
 
     def _keep(self) -> None:
+        with household(self._farm) as is_alone:
+            self._keep_on(is_alone=is_alone)
+
+    def _keep_on(self, *, is_alone: bool) -> None:
+        was_stopped = is_alone  # or its predecessor was
         next_beat = time.monotonic()
         while not self._ended.is_set():
             try:
+                if was_stopped:
+                    take_up_again(self._farm)
+                    was_stopped = False
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + BEAT_S
                     self.beat()
                 self.do_chores()
             except Unavailable as error:
                 _log.warning("house=waiting reason=%s", error)
+                was_stopped = is_alone
             except BrokenExecutor:
                 _log.warning("house=hires reason=%s", "a chore took its process down")
                 self._executor.shutdown(wait=False, cancel_futures=True)
@@ -120,15 +140,18 @@ class House:
         """Do the upkeep that is due now."""
         while expire_leases(self._farm) == AT_A_TIME:
             pass
+        expire_orders(self._farm)
         tidy_lanes(self._farm)
         if self._farm.now() >= self._next_sweep:
             self._next_sweep = self._farm.now() + SWEEP_PERIOD_S
             swept = sweep_blobs(self._farm)
             sweep_spools(self._farm.spool_folder, self._farm.now() - self._farm.settings.orphan_blob_age_s)
+            sweep_uploads(self._farm)
+            forget_order_keys(self._farm)
             _log.info("blobs_swept=%d", swept)
         if self._farm.now() >= self._next_step:
             self._next_step = self._farm.now() + EVOLUTION_PERIOD_S
-            evolve(self._farm, self._executor)
+            self._evolution.step(self._executor)
 
     def do_chores(self) -> None:
         """Do all chores that are due."""

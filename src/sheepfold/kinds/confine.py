@@ -1,16 +1,14 @@
-"""Walls around a program that reads a stranger's file on the farm's side: bubblewrap where it works, and limits."""
+"""Running a program that reads a stranger's file on the farm's side: behind walls where they stand, within limits."""
 
-import functools
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sheepfold.kinds import walls
+
 MIB = 2**20
-_ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def run(
     It has no network there. Where bubblewrap does not work the limits alone hold it.
     """
     held = limits or Limits()
-    command = _limited(walled(argv, folder, readable) if has_walls() else argv, held)
+    command = _limited(argv if walls.why_none() else walls.walled(argv, folder, readable), held)
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command, env=dict(env), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
@@ -49,36 +47,6 @@ def run(
         output.seek(0)
         errors.seek(0)
         return Outcome(status, output.read(4 * MIB), errors.read(MIB))
-
-
-def walled(argv: Sequence[str], folder: Path, readable: Sequence[Path]) -> list[str]:
-    """Return the command that runs a program behind bubblewrap's walls."""
-    words = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
-    words += ["--ro-bind", "/usr", "/usr"]
-    for name in ("/bin", "/sbin", "/lib", "/lib32", "/lib64"):
-        path = Path(name)
-        if path.is_symlink():
-            words += ["--symlink", str(path.readlink()), name]
-        elif path.is_dir():
-            words += ["--ro-bind", name, name]
-    words += [word for name in _ETC for word in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")]
-    words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108 -- a new one of its own
-    words += ["--bind", str(folder), str(folder)]
-    words += [word for path in readable for word in ("--ro-bind", str(path.absolute()), str(path.absolute()))]
-    return [*words, "--chdir", str(folder), "--", *argv]
-
-
-@functools.cache
-def has_walls() -> bool:
-    """Say whether bubblewrap works here; tried once in a process."""
-    if not sys.platform.startswith("linux") or not shutil.which("bwrap"):
-        return False
-    with tempfile.TemporaryDirectory() as folder:
-        argv = walled([shutil.which("true") or "true"], Path(folder).resolve(), ())
-        try:
-            return subprocess.run(argv, env={}, capture_output=True, timeout=20, check=False).returncode == 0
-        except (OSError, subprocess.TimeoutExpired):
-            return False
 
 
 def _limited(command: Sequence[str], limits: Limits) -> list[str]:

@@ -27,10 +27,17 @@ _EXR_MAGIC = b"\x76\x2f\x31\x01"
 _BAND_ROWS = 256
 
 
-def examine(path: Path, misfit: Callable[[int, int], str], *, allow_blank: bool = False) -> Inspection:
+def single_colour(image: Image.Image) -> str:
+    """Return a sentence where an RGB picture is blank, else an empty text."""
+    return "The picture is one single colour." if is_blank(image) else ""
+
+
+def examine(path: Path, misfit: Callable[[int, int], str], *, allow_blank: bool = False,
+            doubt: Callable[[Image.Image], str] = single_colour) -> Inspection:
     """Judge one picture. `misfit(width, height)` returns a sentence where the size is wrong, else an empty text.
 
-    The size is checked before a pixel is decoded. Raises FileNotFoundError where there is no file at all.
+    So does `doubt(image)` where the picture, in RGB, may show something else than was asked for. The size is
+    checked before a pixel is decoded. Raises FileNotFoundError where there is no file at all.
     """
     width = height = 0
     media_type = "application/octet-stream"
@@ -44,8 +51,8 @@ def examine(path: Path, misfit: Callable[[int, int], str], *, allow_blank: bool 
             image = _load(file)
     except UndecodablePicture as error:
         return Inspection(Soundness.UNDECODABLE, str(error), media_type, width, height)
-    if not allow_blank and is_blank(image):
-        return Inspection(Soundness.BLANK, "The picture is one single colour.", media_type, width, height)
+    if not allow_blank and (reason := doubt(image)):
+        return Inspection(Soundness.BLANK, reason, media_type, width, height)
     return Inspection(Soundness.SOUND, "", media_type, width, height)
 
 
@@ -78,6 +85,11 @@ def pixels(path: Path) -> Pixels:
 
 def is_blank(image: Image.Image) -> bool:
     """Say whether an RGB picture is a single colour, give or take BLANK_SPREAD of 255."""
+    sample = image.resize((min(image.width, 16), min(image.height, 16)), Image.Resampling.NEAREST)
+    return _is_single(sample) and _is_single(image)  # a few pixels tell of most pictures that they are not blank
+
+
+def _is_single(image: Image.Image) -> bool:
     extrema = np.asarray(image.getextrema()).reshape(-1, 2)
     return bool((extrema[:, 1] - extrema[:, 0] <= BLANK_SPREAD).all())
 
@@ -95,7 +107,11 @@ def psnr(one: Pixels, other: Pixels) -> float:
 
 def write_preview(path: Path, target: Path, width: int) -> None:
     """Write a smaller copy, `width` pixels wide at most, as JPEG or PNG by the target's suffix, without metadata."""
-    image = open_picture(path)
+    write_small(open_picture(path), target, width)
+
+
+def write_small(image: Image.Image, target: Path, width: int) -> None:
+    """Write a smaller copy of an open picture; see `write_preview`."""
     width = min(width, image.width)
     height = max(1, round(image.height * width / image.width))
     save(image.resize((width, height), Image.Resampling.LANCZOS), target)
@@ -113,7 +129,7 @@ def save(image: Image.Image, target: Path) -> None:
 def _header(file: BinaryIO) -> Image.Image:
     """Read a picture's size and format, and check a PNG's checksums, without decoding a pixel."""
     if file.read(len(_EXR_MAGIC)) == _EXR_MAGIC:
-        raise UndecodablePicture("The file is an OpenEXR picture, which this farm cannot check.")
+        raise UndecodablePicture("The file is an OpenEXR picture, which was not ordered.")
     image = _opened(file)
     if image.width * image.height > MAX_PIXELS:
         raise UndecodablePicture(f"The picture has {image.width}x{image.height} pixels, over {MAX_PIXELS} in all.")
@@ -122,12 +138,12 @@ def _header(file: BinaryIO) -> Image.Image:
     return image
 
 
-def _opened(file: BinaryIO) -> Image.Image:
+def _opened(file: BinaryIO, *, verify: bool = True) -> Image.Image:
     """Open by contents. Pillow's readers raise a dozen kinds of exception on hostile bytes, so all of them count."""
     file.seek(0)
     try:
         image = Image.open(file, formats=_FORMATS)
-        if image.format == "PNG":
+        if verify and image.format == "PNG":
             image.verify()  # the checksums and the end; the picture must be opened anew afterwards
             file.seek(0)
             image = Image.open(file, formats=_FORMATS)
@@ -139,7 +155,7 @@ def _opened(file: BinaryIO) -> Image.Image:
 
 
 def _load(file: BinaryIO) -> Image.Image:
-    image = _opened(file)
+    image = _opened(file, verify=False)  # what was verified when its header was read
     try:
         image.load()
         return _as_rgb(image)

@@ -4,6 +4,7 @@ A row holds dotted names only; a module is imported when it is used: a worker ne
 """
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 from sheepfold.model.errors import InvalidSpec
@@ -20,3 +21,9 @@ def module_of(kind: str, name: str) -> ModuleType:
     if kind not in KINDS:
         raise InvalidSpec(f"There is no kind {kind!r}; there are {', '.join(KINDS)}.")
     return importlib.import_module(f"{KINDS[kind]}.{name}")
+
+
+def optional_module_of(kind: str, name: str) -> ModuleType | None:
+    """Import a module that a kind may have, such as `complete`; None where it has none. Raises InvalidSpec too."""
+    package = module_of(kind, "spec").__package__ or ""
+    return importlib.import_module(f"{package}.{name}") if importlib.util.find_spec(f".{name}", package) else None

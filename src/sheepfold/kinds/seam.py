@@ -12,6 +12,14 @@ A kind `x` is the folder `kinds/x` and one line in `registry.py`. Its modules an
 | `assemble` | `assemble(pictures, spec, folder) -> list[Product]` | a chore's process, when the last task is done   |
 | `render`   | `render(order, workbench) -> Path`                  | the worker alone                                |
 
+What a kind may answer besides; where it has no such module or function, nobody asks:
+
+| module     | function                                            | who calls it, where                             |
+|------------|-----------------------------------------------------|-------------------------------------------------|
+| `complete` | `complete(raw, inputs, folder) -> Completed`        | the farm, before `parse`                        |
+| `archive`  | `pack(inputs, spec, folder) -> Archive`             | the farm, for each revision of a job's inputs   |
+| `render`   | `open_chain(order, workbench) -> Chain`             | the worker, for tasks of one job after each other |
+
 A spec is plain JSON (`dict` of text, numbers, booleans, lists and dicts) that `parse` has checked and completed.
 """
 
@@ -26,6 +34,25 @@ from sheepfold.model.tasks import Soundness
 __all__ = ["Soundness"]
 
 Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """An order made whole by the files that came with it, and what its artist should know of them, a sentence each.
+
+    `spec` is still raw: what was ordered stays, what was left open is filled in, and `parse` reads it next.
+    """
+
+    spec: Spec
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A job's project as old clients download it: a zip, and the path in it of the file to render."""
+
+    path: Path
+    main: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +120,28 @@ class RenderOrder:
     inputs: Mapping[str, Path] = field(default_factory=dict)
 
 
+class Attendant(Protocol):
+    """A program that stays, and answers by lines what it is asked by lines."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether it still runs."""
+        ...
+
+    def ask(self, line: bytes) -> bytes:
+        """Send a line, unless it is empty, and return the next line of the answer; empty where the program ended.
+
+        Raises RenderFailed when it overstays its time, and RenderStopped when the farm wants the task no more.
+        """
+        ...
+
+    def close(self) -> None:
+        """End it; may be called twice."""
+        ...
+
+
 class Workbench(Protocol):
-    """Where a worker renders: a folder of its own, and a way to run programs that sees little else."""
+    """Where a worker renders: a folder of its own, and ways to run programs that see little else."""
 
     @property
     def folder(self) -> Path:
@@ -108,6 +155,25 @@ class Workbench(Protocol):
         RenderFailed when it exits non-zero, is ended by a signal or overstays its time, and RenderStopped when the
         farm wants the task no more.
         """
+        ...
+
+    def start(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> Attendant:
+        """Start a program that stays, with the same walls; it speaks by stdin and stdout, its errors go to the log."""
+        ...
+
+
+class Chain(Protocol):
+    """A renderer that is ready for one task after another, whose orders differ in frame and part alone."""
+
+    def render(self, order: RenderOrder) -> Path:
+        """Return the picture of a task, in the workbench's folder, the same as `render` would make.
+
+        Raises as `render` does; the chain is of no use then.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the renderer; may be called twice."""
         ...
 
 

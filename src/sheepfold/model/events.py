@@ -13,6 +13,7 @@ class What(StrEnum):
     """What may happen."""
 
     JOB_ORDERED = "job ordered"
+    INPUT_REPLACED = "input replaced"
     JOB_DONE = "job done"
     JOB_FAILED = "job failed"
     JOB_CANCELED = "job canceled"
@@ -23,6 +24,7 @@ class What(StrEnum):
     LEASE_FAILED = "lease failed"
     LEASE_RELEASED = "lease released"
     LEASE_EXPIRED = "lease expired"
+    LEASE_WITHDRAWN = "lease withdrawn"
     RESULT_SUBMITTED = "result submitted"
     RESULT_VALID = "result valid"
     RESULT_INVALID = "result invalid"

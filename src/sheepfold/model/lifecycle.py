@@ -4,7 +4,8 @@
 lease   active ──► submitted        task   open ──► done       enough results agree
           ├──► failed                        ├──► failed     attempts used up, nobody working
           ├──► expired ──► submitted         └──► canceled
-          └──► released                    result  pending ──► valid | invalid
+          ├──► released                    result  pending ──► valid | invalid
+          └──► withdrawn
 ```
 
 Every function takes a whole task and returns it as it should be; nothing here reads a clock. `transition` is
@@ -32,6 +33,9 @@ from sheepfold.model.tasks import (
     TaskState,
     Verdict,
 )
+
+RESULTS_OF_A_LEASE = 5
+"""How many results one lease may send: a few transfers may go wrong, a flood of them is refused unseen."""
 
 
 def openings(task: Task) -> int:
@@ -77,12 +81,36 @@ def submit(task: Task, result: Result, now: int) -> Task:
     lease = lease_of(task, result.lease_id)
     if any(known.lease_id == lease.id and known.digest == result.digest for known in task.results):
         return task
-    if any(known.lease_id == lease.id and known.verdict is not Verdict.INVALID for known in task.results):
-        raise LeaseNotHeld(f"Lease {lease.id} on task {task.id} has its result already.")
+    check_may_submit(task, lease.id)
     if lease.state is not LeaseState.SUBMITTED:
         lease = replace(lease, state=LeaseState.SUBMITTED, ended_at=now)
     taken = replace(_with_lease(task, lease), results=(*task.results, result))
     return transition(taken, now)
+
+
+def withdraw(task: Task, now: int) -> Task:
+    """End all leases of an open task whose results may still come, since what it is rendered from has changed."""
+    if task.state is not TaskState.OPEN:
+        return task
+    ended = {LeaseState.ACTIVE, LeaseState.EXPIRED, LeaseState.RELEASED}
+
+    def withdrawn(lease: Lease) -> Lease:
+        if lease.state not in ended:
+            return lease
+        return replace(lease, state=LeaseState.WITHDRAWN, ended_at=lease.ended_at or now)
+
+    return transition(replace(task, leases=tuple(withdrawn(lease) for lease in task.leases)), now)
+
+
+def check_may_submit(task: Task, lease_id: LeaseId) -> None:
+    """Raise LeaseNotHeld where a lease was withdrawn, has its result already, or has sent too many bad ones."""
+    if any(lease.id == lease_id and lease.state is LeaseState.WITHDRAWN for lease in task.leases):
+        raise LeaseNotHeld(f"Lease {lease_id} on task {task.id} was withdrawn: the job's input was replaced.")
+    sent = [result for result in task.results if result.lease_id == lease_id]
+    if any(result.verdict is not Verdict.INVALID for result in sent):
+        raise LeaseNotHeld(f"Lease {lease_id} on task {task.id} has its result already.")
+    if len(sent) >= RESULTS_OF_A_LEASE:
+        raise LeaseNotHeld(f"Lease {lease_id} on task {task.id} has sent {len(sent)} bad results already.")
 
 
 def cancel(task: Task, now: int) -> Task:
@@ -103,14 +131,6 @@ def lease_of(task: Task, lease_id: LeaseId) -> Lease:
         if lease.id == lease_id:
             return lease
     raise UnknownLease(f"Task {task.id} has no lease {lease_id}.")
-
-
-def lease_for(task: Task, machine_id: MachineId) -> Lease:
-    """Return the lease that an upload by a machine belongs to: its active one, else its newest; raises LeaseNotHeld."""
-    mine = [lease for lease in task.leases if lease.machine_id == machine_id]
-    if not mine:
-        raise LeaseNotHeld(f"Machine {machine_id} never had a lease on task {task.id}.")
-    return max(mine, key=lambda lease: (lease.state is LeaseState.ACTIVE, lease.id))
 
 
 def _expired(task: Task, now: int) -> Task:
@@ -175,9 +195,12 @@ def _is_abandoned(task: Task) -> bool:
 
 
 def _attempts_used(task: Task) -> int:
-    """Count what went wrong: failed leases, invalid results, blank ones, and voices outside the largest party."""
+    """Count what went wrong: failed leases, invalid results, blank ones, and voices outside the largest party.
+
+    The invalid results of one lease count once: whoever knows a client's name may send them on some wires.
+    """
     failed = sum(lease.state is LeaseState.FAILED for lease in task.leases)
-    invalid = sum(result.verdict is Verdict.INVALID for result in task.results)
+    invalid = len({result.lease_id for result in task.results if result.verdict is Verdict.INVALID})
     doubtful = sum(result.is_doubtful for result in task.results if result.verdict is Verdict.PENDING)
     voices = _voices(task)
     dissent = sum(voices) - max(voices, default=0)

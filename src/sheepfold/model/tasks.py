@@ -14,13 +14,14 @@ ResultId = NewType("ResultId", int)
 
 
 class LeaseState(StrEnum):
-    """Where a lease is: it may still be submitted after it expired."""
+    """Where a lease is: it may still be submitted after it expired, but not after it was withdrawn."""
 
     ACTIVE = "active"
     SUBMITTED = "submitted"
     FAILED = "failed"
     EXPIRED = "expired"
     RELEASED = "released"
+    WITHDRAWN = "withdrawn"
 
 
 class TaskState(StrEnum):

@@ -6,6 +6,8 @@ from sheepfold.model.tasks import Verdict
 
 INVALID_IN_A_ROW = 5
 """SheepIt's clients park for good on status 203, so it is given for nothing less (protocol note, section 11.15)."""
+UNPROVEN_SUSPENSION_S = 3600
+"""How long a machine is suspended on a wire where anybody may send in its name: then it is tried again."""
 
 
 def is_suspended(newest_first: Iterable[Verdict]) -> bool:

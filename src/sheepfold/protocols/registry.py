@@ -32,7 +32,11 @@ PROTOCOLS: dict[str, Row] = {
         verifiers="sheepfold.protocols.electricsheep.credentials:key_verifiers",
     ),
     "sheepit": Row(routes="sheepfold.protocols.sheepit.endpoints:routes"),
-    "browsershots": Row(),
+    "browsershots": Row(
+        routes="sheepfold.protocols.browsershots.endpoints:routes",
+        link="sheepfold.protocols.browsershots.client:open_link",
+        verifiers="sheepfold.protocols.browsershots.credentials:key_verifiers",
+    ),
 }
 
 

@@ -102,9 +102,10 @@ def suspend_machine(tx: Tx, machine_id: MachineId, now: int | None) -> None:
     tx.execute(update(schema.machines).where(schema.machines.c.id == machine_id).values(suspended_at=now))
 
 
-def is_suspended(tx: Tx, machine_id: MachineId) -> bool:
-    """Say whether a machine may not work."""
-    return tx.execute(_SUSPENDED_AT, {"machine_id": machine_id}).scalar_one() is not None
+def is_suspended(tx: Tx, machine_id: MachineId, since: int = 0) -> bool:
+    """Say whether a machine was suspended, at a time or later, and may not work."""
+    suspended_at = tx.execute(_SUSPENDED_AT, {"machine_id": machine_id}).scalar_one()
+    return suspended_at is not None and suspended_at >= since
 
 
 def add_key(tx: Tx, machine_id: MachineId, scope: Scope, verifiers: Iterable[tuple[str, str]], now: int) -> int:

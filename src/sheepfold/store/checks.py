@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import text
 
@@ -12,6 +13,10 @@ from sheepfold.store.database import Tx
 
 SHOWN = 20
 """How many rows of one kind are named; more would not help anybody."""
+DEAD_ROWS = 50_000
+"""So many dead rows are noise; more of them than living ones means that autovacuum does not keep up, or is off."""
+WAL_BYTES = 2**30
+"""A log that is larger is held back by something: a reader that never ends, a replica that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,38 @@ def contradictions(tx: Tx, now: int) -> Iterator[Finding]:
     for invariant, query in _ALL:
         for row in tx.execute(query, {"now": now} if ":now" in query.text else {}):
             yield Finding(invariant, str(row[0]))
+
+
+# rows that nobody vacuums, transactions that nobody ends, logs that a replica which is gone still holds back
+_STRAINS = {
+    "PostgreSQL vacuums what churns": f"""
+        SELECT relname || ' has ' || n_dead_tup || ' dead rows beside ' || n_live_tup || ' living ones'
+        FROM pg_stat_user_tables WHERE n_dead_tup > {DEAD_ROWS} AND n_dead_tup > n_live_tup
+    """,  # noqa: S608 -- made of constants
+    "no transaction stays open for long": """
+        SELECT 'process ' || pid || ' has had one open for ' || round(extract(epoch FROM now() - xact_start)) || ' s'
+        FROM pg_stat_activity WHERE datname = current_database() AND now() - xact_start > interval '15 minutes'
+    """,
+    "PostgreSQL's log does not pile up": f"""
+        SELECT 'replication slot ' || slot_name || ' holds back '
+               || pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) / 1048576 || ' MiB'
+        FROM pg_replication_slots WHERE pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) > {WAL_BYTES}
+    """,  # noqa: S608 -- made of constants
+}
+_FILES = text("PRAGMA database_list")
+
+
+def strains(tx: Tx) -> Iterator[Finding]:
+    """Find what wears a database out over time, though no row is wrong yet."""
+    if tx.dialect.name == "postgresql":
+        for invariant, query in _STRAINS.items():
+            for row in tx.execute(text(query)):
+                yield Finding(invariant, str(row[0]))
+        return
+    for row in tx.execute(_FILES):
+        log = Path(f"{row.file}-wal")
+        if row.file and log.exists() and log.stat().st_size > WAL_BYTES:
+            yield Finding("SQLite's log does not pile up", f"{log.name} has {log.stat().st_size // 2**20} MiB")
 
 
 def wrong_tasks(tx: Tx, after: TaskId, limit: int) -> tuple[list[Finding], TaskId | None]:

@@ -33,17 +33,18 @@ class Chore:
 
 _ADD = text("""
     INSERT INTO chores (what, job_id, task_id, state, queued_at, due_at)
-    VALUES (:what, :job_id, :task_id, 'queued', :now, :now)
-""")
+    VALUES (:what, :job_id, :task_id, 'queued', :now, 0)
+""")  # due at once, even where the clock is set back meanwhile
 # by ix_chores_due; a chore that is taken stays queued, but is due again only when whoever took it must be dead
 _TAKE = """
-    UPDATE chores SET due_at = :again_at, attempts = attempts + 1
+    UPDATE chores SET due_at = :again_at, attempts = attempts + 1, taken_by = :house
     WHERE id = (SELECT id FROM chores WHERE state = 'queued' AND due_at <= :now ORDER BY due_at, id LIMIT 1 {lock})
     RETURNING id, what, job_id, task_id, attempts
 """
 _TAKE_OF = {"sqlite": text(_TAKE.format(lock="")), "postgresql": text(_TAKE.format(lock="FOR UPDATE SKIP LOCKED"))}
 _END = text("UPDATE chores SET state = :state, reason = :reason WHERE id = :id")
-_RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason WHERE id = :id")
+_RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason, taken_by = '' WHERE id = :id")
+_FREE = text("UPDATE chores SET due_at = :now, taken_by = '' WHERE state = 'queued' AND taken_by = :house")
 _DUE = text("SELECT 1 FROM chores WHERE state = 'queued' AND due_at <= :now LIMIT 1")
 _RENEW = text("UPDATE chores SET due_at = :due_at WHERE id = :id AND state = 'queued'")
 _WAITING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND (job_id = :job_id OR :job_id = 0)")
@@ -60,10 +61,15 @@ def is_due(tx: Tx, now: int) -> bool:
     return tx.execute(_DUE, {"now": now}).first() is not None
 
 
-def take(tx: Tx, now: int, term_s: int) -> Chore | None:
-    """Take the chore that waited longest, for a time; None where none is due."""
-    row = tx.execute(_TAKE_OF[tx.dialect.name], {"now": now, "again_at": now + term_s}).one_or_none()
+def take(tx: Tx, now: int, term_s: int, house: str = "") -> Chore | None:
+    """Take the chore that waited longest, for a time and for a house; None where none is due."""
+    row = tx.execute(_TAKE_OF[tx.dialect.name], {"now": now, "again_at": now + term_s, "house": house}).one_or_none()
     return None if row is None else _chore(row)
+
+
+def free_those_of(tx: Tx, house: str, now: int) -> int:
+    """Let chores be taken again that a house had taken, which lives no more; returns how many."""
+    return tx.execute(_FREE, {"house": house, "now": now}).rowcount
 
 
 def end(tx: Tx, chore_id: ChoreId, *, failed: bool, reason: str = "") -> None:

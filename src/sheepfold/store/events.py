@@ -45,6 +45,23 @@ def since(tx: Tx, after_id: int, limit: int, job_id: JobId | None = None) -> lis
     return [_event(row) for row in tx.execute(query)]
 
 
+# by ix_events_job_id, from its end: the newest revision of a job is the last that was told of
+_TOLD_LAST = text("""
+    SELECT id, at, job_id, task_id, what, detail FROM events
+    WHERE job_id = :job_id AND what IN ('job ordered', 'input replaced') ORDER BY id DESC LIMIT 1
+""")
+# its order is what is first told of a job
+_TOLD_FIRST = text("""
+    SELECT id, at, job_id, task_id, what, detail FROM events WHERE job_id = :job_id ORDER BY id LIMIT 1
+""")
+
+
+def of_revision(tx: Tx, job_id: JobId, revision: int) -> Event | None:
+    """Return the event that brought a job's newest revision: its order, or the newest replacement of an input."""
+    row = tx.execute(_TOLD_LAST if revision else _TOLD_FIRST, {"job_id": job_id}).one_or_none()
+    return None if row is None else _event(row)
+
+
 _NEWEST = text("SELECT coalesce(max(id), 0) FROM events")
 
 

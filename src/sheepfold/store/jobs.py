@@ -93,6 +93,17 @@ def list_jobs(tx: Tx, limit: int, before: JobId | None = None, account_id: Accou
     return [_job(row, {}) for row in tx.execute(query)]
 
 
+# by pk_job_inputs, pk_jobs
+_REPLACE = text("UPDATE job_inputs SET digest = :digest WHERE job_id = :job_id AND name = :name")
+_REVISE = text("UPDATE jobs SET revision = revision + 1 WHERE id = :job_id RETURNING revision")
+
+
+def replace_input(tx: Tx, job_id: JobId, name: str, digest: str) -> int:
+    """Have a job's input be another blob, which must be named before; returns the job's new revision."""
+    tx.execute(_REPLACE, {"job_id": job_id, "name": name, "digest": digest})
+    return int(tx.execute(_REVISE, {"job_id": job_id}).scalar_one())
+
+
 # by pk_jobs
 _COUNT = text("""
     UPDATE jobs SET tasks_done = tasks_done + :done, tasks_failed = tasks_failed + :failed WHERE id = :job_id

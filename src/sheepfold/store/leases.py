@@ -11,7 +11,7 @@ from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownLease
 from sheepfold.model.jobs import JobId
 from sheepfold.model.machines import MachineId
-from sheepfold.model.tasks import LeaseId, TaskId
+from sheepfold.model.tasks import LeaseId, LeaseState, TaskId
 from sheepfold.store.database import Tx
 
 
@@ -40,9 +40,14 @@ _ACTIVE_OF_MACHINE = text(_HOLDING + " WHERE l.machine_id = :machine_id AND l.st
 _ACTIVE_OF_SESSION = text(_HOLDING + """
     WHERE l.machine_id = :machine_id AND l.session_id = :session_id AND l.state = 'active' ORDER BY l.id
 """)
+_STATE = text("SELECT state FROM leases WHERE id = :lease_id")
 _FIGURES = text("SELECT figures FROM leases WHERE id = :lease_id")
 _SAVE_FIGURES = text("UPDATE leases SET figures = :figures WHERE id = :lease_id")
-_SAVE_END = text("UPDATE leases SET reason = :reason, log = :log WHERE id = :lease_id")
+# what a lease that has ended said at its end stays; one that merely ran out may still be told about
+_SAVE_END = text("""
+    UPDATE leases SET reason = :reason, log = :log
+    WHERE id = :lease_id AND (state = 'active' OR (reason = '' AND log IS NULL))
+""")
 
 
 def holding(tx: Tx, lease_id: LeaseId) -> Holding:
@@ -59,6 +64,11 @@ def holding_of_pair(tx: Tx, task_id: TaskId, machine_id: MachineId) -> Holding:
     if row is None:
         raise UnknownLease(f"Machine {machine_id} never had a lease on task {task_id}.")
     return _held(row)
+
+
+def is_withdrawn(tx: Tx, lease_id: LeaseId) -> bool:
+    """Say whether a lease ended because its job's input was replaced."""
+    return bool(tx.execute(_STATE, {"lease_id": lease_id}).scalar_one_or_none() == LeaseState.WITHDRAWN)
 
 
 def active_of_machine(tx: Tx, machine_id: MachineId, session_id: int | None = None) -> list[Holding]:
@@ -84,7 +94,7 @@ def figures_of(tx: Tx, lease_id: LeaseId) -> Mapping[str, Any]:
 
 
 def note_end(tx: Tx, lease_id: LeaseId, reason: str, log: str | None) -> None:
-    """Keep why a lease was given up, and the digest of the log that the client sent."""
+    """Keep why a lease was given up, and the digest of the log that the client sent; the first word on it stays."""
     tx.execute(_SAVE_END, {"lease_id": lease_id, "reason": reason, "log": log})
 
 

@@ -5,6 +5,7 @@ from sqlalchemy import text
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.credit import Millipoints
 from sheepfold.model.jobs import JobId
+from sheepfold.model.lifecycle import RESULTS_OF_A_LEASE
 from sheepfold.model.machines import MachineId
 from sheepfold.model.tasks import Result, Verdict
 from sheepfold.store.database import Tx
@@ -17,8 +18,12 @@ _PAY = text("""
 # by ix_ledger_account_id
 _BALANCE = text("SELECT coalesce(sum(millipoints), 0) FROM ledger WHERE account_id = :account_id")
 # by ix_results_machine_id_id
+# of several results of a lease a valid one counts, which 'valid' is by the alphabet
 _VERDICTS = text("""
-    SELECT verdict FROM results WHERE machine_id = :machine_id AND verdict <> 'pending' ORDER BY id DESC LIMIT :limit
+    SELECT max(verdict) AS verdict FROM (
+        SELECT id, lease_id, verdict FROM results WHERE machine_id = :machine_id AND verdict <> 'pending'
+        ORDER BY id DESC LIMIT :most
+    ) AS newest GROUP BY lease_id ORDER BY max(id) DESC LIMIT :limit
 """)
 
 
@@ -35,5 +40,6 @@ def balance(tx: Tx, account_id: AccountId) -> Millipoints:
 
 
 def newest_verdicts(tx: Tx, machine_id: MachineId, limit: int) -> list[Verdict]:
-    """Return a machine's last verdicts, newest first."""
-    return [Verdict(row.verdict) for row in tx.execute(_VERDICTS, {"machine_id": machine_id, "limit": limit})]
+    """Return a machine's last verdicts, newest first, one for each of its leases."""
+    values = {"machine_id": machine_id, "limit": limit, "most": limit * RESULTS_OF_A_LEASE}
+    return [Verdict(row.verdict) for row in tx.execute(_VERDICTS, values)]

@@ -152,6 +152,18 @@ jobs = Table(
     _at("ended_at", nullable=True),
     Index(None, "account_id", "id"),
     sqlite_autoincrement=True,
+    postgresql_with=CHURN,
+)
+
+# what was ordered under a name that the customer gave the request, so that sending it again orders nothing more
+order_keys = Table(
+    "order_keys",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    _at("ordered_at"),
 )
 
 job_inputs = Table(
@@ -296,8 +308,10 @@ chores = Table(
     Column("reason", Text, nullable=False, server_default=""),
     _at("queued_at"),
     _at("due_at"),
+    Column("taken_by", Text, nullable=False, server_default=""),
     Index("ix_chores_due", "due_at",
           sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'")),
+    postgresql_with=CHURN,
 )
 
 products = Table(
@@ -461,4 +475,53 @@ thumbnails = Table(
     Column("width", Integer, primary_key=True),
     _digest("digest"),
     Index(None, "digest"),
+)
+
+# what a person is beside an account: where letters go, and since when nobody may sign in
+people = Table(
+    "people",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("email", Text, nullable=False, server_default=""),
+    _at("verified_at", nullable=True),
+    _at("closed_at", nullable=True),
+    Column("closed_why", Text, nullable=False, server_default=""),
+)
+
+web_sessions = Table(
+    "web_sessions",
+    metadata,
+    _id(),
+    Column("token_hash", Text, nullable=False, unique=True),
+    _ref("account_id", "accounts"),
+    Column("browser", Text, nullable=False),
+    _at("opened_at"),
+    _at("last_seen_at"),
+    _at("ended_at", nullable=True),
+    Index(None, "account_id"),
+)
+
+# secrets that work once: invitations, resets of a password, proofs of an address
+tickets = Table(
+    "tickets",
+    metadata,
+    _id(),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("purpose", Text, nullable=False),
+    _ref("account_id", "accounts"),
+    Column("role", Text, nullable=False, server_default=""),
+    _at("made_at"),
+    _at("expires_at"),
+    _at("used_at", nullable=True),
+)
+
+# who changed what of people and machines, for the owner
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    _at("at"),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("about", Text, nullable=False, server_default=""),
 )

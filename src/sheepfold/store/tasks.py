@@ -181,6 +181,24 @@ _CANCEL = text("""
 """)
 
 
+# by ix_tasks_…job_id and ix_leases_task_id
+_BEGUN = text("""
+    SELECT id FROM tasks WHERE job_id = :job_id AND state = 'open'
+    AND EXISTS (SELECT 1 FROM leases l WHERE l.task_id = tasks.id) ORDER BY id
+""")
+
+
+def lock_open_tasks(tx: Tx, job_id: JobId) -> None:
+    """Hold all open tasks of a job, so that claims pass them over until the transaction ends."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(_LOCK_OPEN, {"job_id": job_id})
+
+
+def begun_tasks_of(tx: Tx, job_id: JobId) -> list[TaskId]:
+    """Return the open tasks of a job that have, or had, a lease."""
+    return [TaskId(row.id) for row in tx.execute(_BEGUN, {"job_id": job_id})]
+
+
 def cancel_untouched(tx: Tx, job_id: JobId, now: int) -> int:
     """Cancel the open tasks of a job that have no result; returns how many. The others need to be judged."""
     if tx.dialect.name == "postgresql":

@@ -110,6 +110,11 @@ class Tx:
         """Say whether the connection has died; SQLite's cannot."""
         return bool(getattr(self.driver, "closed", False))
 
+    def forget(self) -> None:
+        """Let go of a connection that has died, without another word to it."""
+        self._composed.invalidate()
+        self._composed.close()
+
     def close(self) -> None:
         """Close the connection."""
         self._composed.close()
@@ -153,7 +158,10 @@ class Pool:
                 tx = Tx(self._engine.connect())
             yield tx
         finally:
-            self._give(None if tx is None or tx.is_lost else tx)
+            if tx is not None and tx.is_lost:
+                tx.forget()
+                tx = None
+            self._give(tx)
 
     def close(self) -> None:
         """Close all connections, each as soon as it is free; again, it does nothing."""

@@ -1,17 +1,19 @@
 """The live stream of the pages: which jobs have changed, as server-sent events."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from sheepfold.farm import browse
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.feed import Feed
+from sheepfold.model.events import Event
 from sheepfold.protocols.bell import Bell
+from sheepfold.web.frame import VISITOR, Visit, page_route
 
 KEEP_ALIVE_S = 15
 """A comment is sent after this silence, so that proxies keep the connection, and a reader that went away is noticed."""
@@ -21,12 +23,12 @@ def routes(farm: Farm) -> list[BaseRoute]:
     """Return the route of the stream."""
     bell = Bell(farm)
 
-    async def stream(request: Request) -> Response:
-        start = await _start(farm, request)
+    async def stream(visit: Visit) -> Response:
+        start = await _start(farm, visit.request)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_lines(farm, bell, start), media_type="text/event-stream", headers=headers)
 
-    return [Route("/events", stream, methods=["GET"])]
+    return [page_route(farm, "/events", stream, VISITOR)]
 
 
 async def _start(farm: Farm, request: Request) -> int:
@@ -43,8 +45,15 @@ async def _lines(farm: Farm, bell: Bell, after: int) -> AsyncIterator[str]:
         while not farm.closing.is_set():
             events = await run_in_threadpool(feed.next)
             # Only the last line has the id: whoever loses the stream between two of them hears all of them again.
-            lines = [f"data: {json.dumps({'job': job_id})}\n" for job_id in dict.fromkeys(one.job_id for one in events)]
+            lines = [f"data: {json.dumps(change)}\n" for change in _changes(events)]
             if lines:
                 yield "\n".join(lines) + f"id: {events[-1].id}\n\n"
             if not events and not await ear.wait(KEEP_ALIVE_S):
                 yield ": still here\n\n"
+
+
+def _changes(events: Sequence[Event]) -> Iterator[dict[str, object]]:
+    """Say which jobs changed, and which tasks of them."""
+    for job_id in dict.fromkeys(one.job_id for one in events):
+        tasks = dict.fromkeys(one.task_id for one in events if one.job_id == job_id and one.task_id is not None)
+        yield {"job": job_id, "tasks": list(tasks)}

@@ -1,4 +1,4 @@
-"""The workbench of one task: a folder, a log, and programs that run confined and end when they must."""
+"""The workbench of a task: a folder, a log, and programs that run confined and end when they must."""
 
 import os
 import signal
@@ -7,37 +7,28 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import psutil
 
+from sheepfold.kinds import walls
 from sheepfold.kinds.seam import RenderFailed, RenderStopped
 from sheepfold.worker import sandbox
+from sheepfold.worker.gauge import Peak, Usage, usage_of
+from sheepfold.worker.record import Record, last_line, pump
 from sheepfold.worker.sandbox import Limits
 
-_CHUNK_BYTES = 64 * 1024
 _PUMP_PATIENCE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What programs used: seconds of processor time, and KiB of memory at the peak, zero where it is not known."""
-
-    cpu_s: float = 0.0
-    memory_kib: int = 0
-
-    def plus(self, other: "Usage") -> "Usage":
-        """Return what two programs used, run one after the other."""
-        return Usage(self.cpu_s + other.cpu_s, max(self.memory_kib, other.memory_kib))
+_END_PATIENCE_S = 10.0
+_LONGEST_ANSWER_BYTES = 64 * 1024
 
 
 class Bench:
     """Where a task is rendered; fulfils `Workbench`. `stop` may be called by any thread.
 
     `has_walls` says whether programs run behind bubblewrap, found out where it is not given. The log is kept to
-    `limits.log_bytes`: its beginning and its end.
+    `limits.log_bytes`: its beginning and its end. One program runs at a time. A bench whose program stays may serve one
+    task after the other: `turn_to` gives it the next one's log.
     """
 
     def __init__(self, folder: Path, log: Path, limits: Limits, *, has_walls: bool | None = None) -> None:
@@ -47,6 +38,7 @@ class Bench:
         self._has_walls = sandbox.has_walls() if has_walls is None else has_walls
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._record: Record | None = None
         self._is_stopped = False
         self._is_late = False
         self._usage = Usage()
@@ -58,22 +50,48 @@ class Bench:
 
     @property
     def usage(self) -> Usage:
-        """Return what the programs used that have ended."""
+        """Return what the programs have used, for this log's task; while one runs, what is known of it."""
         return self._usage
+
+    @property
+    def is_stopped(self) -> bool:
+        """Say whether nothing runs here any more."""
+        return self._is_stopped
 
     def run(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> None:
         """Run a program to its end; see `Workbench.run`. Whatever it started ends with it."""
-        inner = sandbox.walled(argv, self._folder, readable) if self._has_walls else argv
-        process = self._start(sandbox.confined(inner, env, self._limits), env)
-        with self._logging(process), _later(self._limits.time_s, self._end_as_late):
-            status = self._ended(process)
-        if self._is_stopped:
-            raise RenderStopped("The render was stopped.")
-        name = Path(argv[0]).name
-        if self._is_late:
-            raise RenderFailed(f"{name} took more than {self._limits.time_s:g} seconds")
+        process = self._start(self._command(argv, env, readable), env, subprocess.DEVNULL, subprocess.STDOUT)
+        peak = Peak()
+        with self._logging(process), self.in_time(), peak.watching(process.pid):
+            status = self.ended(process)
+        self._usage = self._usage.plus(Usage(0.0, peak.memory_kib))
+        self.check()
         if status:
-            raise RenderFailed(f"{name} ended with status {status}: {last_line(self._log)}")
+            raise RenderFailed(f"{Path(argv[0]).name} ended with status {status}: {last_line(self._log)}")
+
+    def start(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> "Staying":
+        """Start a program that stays; see `Workbench.start`. Its owner closes it."""
+        process = self._start(self._command(argv, env, readable), env, subprocess.PIPE, subprocess.PIPE)
+        self._record = Record(self._log, self._limits.log_bytes)
+        assert process.stderr is not None
+        pumping = pump(process.stderr, lambda chunk: self._record.add(chunk) if self._record else None)
+        return Staying(self, process, pumping)
+
+    def turn_to(self, log: Path) -> None:
+        """Write to another log from now on, and count anew what is used: the next task has begun."""
+        self.finish_log()
+        self._log = log
+        self._usage = Usage()
+        self._record = Record(log, self._limits.log_bytes)
+
+    def finish_log(self) -> None:
+        """Write the end of a staying program's log, with what it has printed so far."""
+        if self._record is not None:
+            self._record.finish()
+
+    def note(self, used: Usage) -> None:
+        """Count what a staying program used."""
+        self._usage = self._usage.plus(used)
 
     def stop(self) -> None:
         """Kill what runs, and let nothing run from now on."""
@@ -81,23 +99,20 @@ class Bench:
             self._is_stopped = True
             _kill(self._process)
 
-    def _end_as_late(self) -> None:
-        with self._lock:
-            if self._process is not None:
-                self._is_late = True
-                _kill(self._process)
+    def check(self) -> None:
+        """Raise RenderStopped or RenderFailed where the program was ended from outside."""
+        if self._is_stopped:
+            raise RenderStopped("The render was stopped.")
+        if self._is_late:
+            raise RenderFailed(f"the render took more than {self._limits.time_s:g} seconds")
 
-    def _start(self, command: Sequence[str], env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        with self._lock:
-            if self._is_stopped:
-                raise RenderStopped("The render was stopped.")
-            try:
-                self._process = _open(command, env, self._folder)
-            except OSError as error:
-                raise RenderFailed(f"{command[0]} cannot be started: {error}") from error
-            return self._process
+    @contextmanager
+    def in_time(self) -> Iterator[None]:
+        """Kill the program where the block takes longer than a task may."""
+        with later(self._limits.time_s, self._end_as_late):
+            yield
 
-    def _ended(self, process: "subprocess.Popen[bytes]") -> int:
+    def ended(self, process: "subprocess.Popen[bytes]") -> int:
         """Wait for a program's end and kill what it left behind; returns its status."""
         if not hasattr(os, "waitid"):
             status = process.wait()
@@ -111,30 +126,117 @@ class Bench:
             _, raw, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(raw)
             self._process = None
-        self._usage = self._usage.plus(Usage(used.ru_utime + used.ru_stime, used.ru_maxrss))
+        # Its memory is not taken from here: the system begins to count with the process that forked it.
+        self._usage = self._usage.plus(Usage(used.ru_utime + used.ru_stime))
         return process.returncode
+
+    def kill(self) -> None:
+        """Kill what runs."""
+        with self._lock:
+            _kill(self._process)
+
+    def _end_as_late(self) -> None:
+        with self._lock:
+            if self._process is not None:
+                self._is_late = True
+                _kill(self._process)
+
+    def _command(self, argv: Sequence[str], env: Mapping[str, str], readable: Sequence[Path]) -> list[str]:
+        inner = walls.walled(argv, self._folder, readable) if self._has_walls else argv
+        return sandbox.confined(inner, env, self._limits)
+
+    def _start(self, command: Sequence[str], env: Mapping[str, str], stdin: int, stderr: int
+               ) -> "subprocess.Popen[bytes]":
+        with self._lock:
+            if self._is_stopped:
+                raise RenderStopped("The render was stopped.")
+            try:
+                self._process = _open(command, env, self._folder, stdin, stderr)
+            except OSError as error:
+                raise RenderFailed(f"{command[0]} cannot be started: {error}") from error
+            return self._process
 
     @contextmanager
     def _logging(self, process: "subprocess.Popen[bytes]") -> Iterator[None]:
-        pump = threading.Thread(target=_pump, args=(process.stdout, self._log, self._limits.log_bytes), daemon=True)
-        pump.start()
+        record = Record(self._log, self._limits.log_bytes)
+        assert process.stdout is not None
+        pumping = pump(process.stdout, record.add)
         try:
             yield
         finally:
-            pump.join(_PUMP_PATIENCE_S)  # what escaped the kill may hold the line open
+            pumping.join(_PUMP_PATIENCE_S)  # what escaped the kill may hold the line open
+            record.finish()
 
 
-def last_line(log: Path) -> str:
-    """Return the last line of a log that says something, cut short."""
-    if not log.is_file():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4096))
-        lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines()]
-    return next((line[:200] for line in reversed(lines) if line), "")
+class Staying:
+    """A program that stays at its bench and answers by lines; fulfils `Attendant`."""
+
+    def __init__(self, bench: Bench, process: "subprocess.Popen[bytes]", pumping: threading.Thread) -> None:
+        self._bench = bench
+        self._process = process
+        self._pumping = pumping
+        self._counted_s = 0.0
+        self._is_closed = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether it still runs."""
+        if self._is_closed or self._bench.is_stopped:
+            return False
+        try:
+            return psutil.Process(self._process.pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+    def ask(self, line: bytes) -> bytes:
+        """Send a line, unless it is empty, and return the next one; empty where the program ended."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with self._bench.in_time():
+            with suppress(BrokenPipeError):  # its answer will be missing too
+                self._process.stdin.write(line)
+                self._process.stdin.flush()
+            answer = self._process.stdout.readline(_LONGEST_ANSWER_BYTES)
+        self._count()
+        self._bench.check()
+        return answer
+
+    def close(self) -> None:
+        """End it, by force where it does not end by itself."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        with later(_END_PATIENCE_S, self._bench.kill):
+            self._bench.ended(self._process)
+        self._process.stdout.close()
+        self._pumping.join(_PUMP_PATIENCE_S)
+        self._bench.finish_log()
+
+    def _count(self) -> None:
+        used = usage_of(self._process.pid)
+        if used.cpu_s:
+            self._bench.note(Usage(max(0.0, used.cpu_s - self._counted_s), used.memory_kib))
+            self._counted_s = used.cpu_s
 
 
-def _open(command: Sequence[str], env: Mapping[str, str], folder: Path) -> "subprocess.Popen[bytes]":
+@contextmanager
+def later(seconds: float, deed: Callable[[], None]) -> Iterator[None]:
+    """Do a thing after a while, unless the block has ended before."""
+    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), deed)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _open(command: Sequence[str], env: Mapping[str, str], folder: Path, stdin: int, stderr: int
+          ) -> "subprocess.Popen[bytes]":
     if sys.platform == "win32":
         flags = subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP
     else:
@@ -143,9 +245,9 @@ def _open(command: Sequence[str], env: Mapping[str, str], folder: Path) -> "subp
         command,
         env=dict(env),
         cwd=folder,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         start_new_session=True,  # without meaning on Windows
         creationflags=flags,
     )
@@ -166,33 +268,3 @@ def _kill(process: "subprocess.Popen[bytes] | None") -> None:
     for child in children:
         with suppress(psutil.Error):
             child.kill()
-
-
-@contextmanager
-def _later(seconds: float, deed: Callable[[], None]) -> Iterator[None]:
-    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), deed)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _pump(source: IO[bytes], log: Path, limit_bytes: int) -> None:
-    """Append a program's output to the log: the first half of what fits as it comes, the last half at the end."""
-    tail, left_out = b"", 0
-    with log.open("ab", buffering=0) as file:
-        room = max(0, limit_bytes // 2 - log.stat().st_size)
-        while chunk := os.read(source.fileno(), _CHUNK_BYTES):
-            file.write(chunk[:room])
-            kept = tail + chunk[room:]
-            room = max(0, room - len(chunk))
-            tail = kept[-(limit_bytes // 2):]
-            left_out += len(kept) - len(tail)
-        if left_out:
-            file.write(f"\n… {left_out} bytes left out …\n".encode())
-        file.write(tail)
-    source.close()
-
-

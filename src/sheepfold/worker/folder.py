@@ -65,12 +65,12 @@ class Desk:
         """Return the finished picture, once there is one."""
         return self.path / "picture"
 
-    def take(self, rendered: Path) -> None:
-        """Move a rendered picture out of the room.
+    def take(self, rendered: Path, room: Path | None = None) -> None:
+        """Move a rendered picture out of the room, the desk's own where none is given.
 
         Raises RenderFailed for anything but a plain file in the room: a link could be to the volunteer's secrets.
         """
-        is_within = rendered.resolve().is_relative_to(self.room.resolve())
+        is_within = rendered.resolve().is_relative_to((room or self.room).resolve())
         if not is_within or not rendered.exists() or not stat.S_ISREG(rendered.lstat().st_mode):
             raise RenderFailed("the renderer left no plain file where its picture should be")
         rendered.replace(self.picture)
@@ -79,7 +79,7 @@ class Desk:
     def close(self, outcome: Outcome) -> None:
         """Write down how the task ended; the room is not needed any more."""
         _write(self.path / "outcome.json", asdict(outcome))
-        _remove(self.room)
+        remove_folder(self.room)
 
     def outcome(self) -> Outcome:
         """Return how the task ended; without a word on it, the worker crashed."""
@@ -92,7 +92,7 @@ class Desk:
 
     def clear(self) -> None:
         """Remove the desk."""
-        _remove(self.path)
+        remove_folder(self.path)
 
 
 class WorkFolder:
@@ -110,6 +110,11 @@ class WorkFolder:
     def cache(self) -> Path:
         """Return the folder of files that are used again."""
         return self._path / "cache"
+
+    @property
+    def chain(self) -> Path:
+        """Return the folder where a renderer stays between tasks, which is there while one does."""
+        return self._path / "chain"
 
     @property
     def link(self) -> Path:
@@ -156,7 +161,7 @@ class WorkFolder:
             desk, farm = Desk(path, Work(**told["work"])), told["farm"]
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             _log.warning("desk_unreadable folder=%s", path)
-            _remove(path)
+            remove_folder(path)
             return None
         if farm != self._farm:
             _log.warning("desk_of_other_farm folder=%s farm=%s", path, farm)
@@ -194,7 +199,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove(folder: Path) -> None:
+def remove_folder(folder: Path) -> None:
     """Remove a folder in which a stranger may have forbidden to remove anything; what stays is logged."""
 
     def allow(again: Callable[..., Any], path: str, error: object) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import psutil
 
+from sheepfold.kinds.blender import home
 from sheepfold.kinds.flame import flam3
+from sheepfold.kinds.screenshot.shooting import browsers
 from sheepfold.model.matching import Abilities, Program
 
 MIB = 1024 * 1024
@@ -29,28 +31,37 @@ class Renderer:
 
 
 def _flam3_version() -> str:
-    return flam3.version() if flam3.find("flam3-animate") else ""
+    """Return flam3's version; without it our own engine renders what flam3 3.1.1 does, under its name."""
+    return flam3.version() if flam3.find("flam3-animate") else flam3.ENGINE_VERSION
 
 
-RENDERERS = (Renderer("flame", "flam3", _flam3_version),)
+def _blender_version() -> str:
+    python = home.find()
+    return "" if python is None else home.version(python)
+
+
+RENDERERS = (Renderer("flame", "flam3", _flam3_version), Renderer("blender", "blender", _blender_version))
 """What can render: a line each. A kind whose renderers are not installed is not offered to the farm."""
 
 
 def abilities(protocol: str, kind: str = "") -> Abilities:
     """Return what this machine can do on a protocol, for one kind or for all."""
-    found = [one for one in installed() if kind in {"", one[0]}]
+    found = list(installed(kind))
     return Abilities(
         kinds=frozenset(kind for kind, _ in found),
-        renderers=frozenset(program for _, program in found),
+        renderers=frozenset(program for kind, program in found if kind != "screenshot"),
+        browsers=frozenset(program for kind, program in found if kind == "screenshot"),
         platform=platform_name(),
         protocol=protocol,
         memory_mib=memory_mib(),
     )
 
 
-def installed() -> Iterator[tuple[str, Program]]:
-    """Yield the kinds that can be rendered here, with the program that does."""
+def installed(kind: str = "") -> Iterator[tuple[str, Program]]:
+    """Yield the kinds that can be rendered here, one or all, with the program that does."""
     for renderer in RENDERERS:
+        if kind not in {"", renderer.kind}:
+            continue  # to ask a renderer for its version may take seconds
         try:
             version = renderer.version()
         except (OSError, subprocess.SubprocessError) as error:
@@ -58,6 +69,8 @@ def installed() -> Iterator[tuple[str, Program]]:
             continue
         if version:
             yield renderer.kind, Program(renderer.name, version)
+    if kind in {"", "screenshot"}:
+        yield from (("screenshot", browser) for browser in browsers.programs())
 
 
 def platform_name() -> str:

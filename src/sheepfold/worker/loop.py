@@ -26,6 +26,7 @@ class Loop:
         while True:
             state, step = steps.after(state, event, self._rules, random.random())  # noqa: S311 -- no secret
             if isinstance(step, steps.End):
+                self._workshop.rest()
                 return step
             # A task that came with the wish to stop is the workshop's to give back.
             is_over = self._workshop.stop.is_asked and not isinstance(step, steps.Make)
@@ -53,6 +54,7 @@ class Loop:
                 return steps.Drained(self._workshop.deliveries.drain())
             case steps.Pause(seconds, why):
                 _log.info("waiting seconds=%.0f why=%s", seconds, why)
+                self._workshop.rest()
                 self._workshop.stop.pause(seconds)
                 return steps.Paused()
             case steps.End():

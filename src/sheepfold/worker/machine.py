@@ -16,6 +16,7 @@ from sheepfold.protocols import registry
 from sheepfold.protocols.link import Link
 from sheepfold.worker import hardware
 from sheepfold.worker.cache import Cache
+from sheepfold.worker.chains import Chains
 from sheepfold.worker.deliveries import Deliveries
 from sheepfold.worker.folder import WorkFolder
 from sheepfold.worker.line import Line
@@ -77,7 +78,9 @@ def work(link: Link, abilities: Abilities, folder: WorkFolder, stop: Stop, optio
     deliveries = Deliveries(line, pulse, stop)
     cache = Cache(folder.cache, options.cache_mib * MIB)
     limits = Limits(time_s=options.time_limit_s, memory_mib=abilities.memory_mib)
-    shop = Workshop(line, folder, cache, pulse, deliveries, stop, limits)
+    chains = Chains(folder.chain, limits)
+    chains.close()  # what a crash left
+    shop = Workshop(line, folder, cache, pulse, deliveries, stop, limits, chains)
     _deliver_what_was_left(folder, pulse, deliveries)
     end = Loop(shop, options.rules, hardware.load_average).run()
     left = deliveries.finish()

@@ -11,6 +11,7 @@ from sheepfold.kinds.seam import RenderFailed, RenderOrder, RenderStopped
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable, Figures, Work
 from sheepfold.worker.bench import Bench
 from sheepfold.worker.cache import Cache
+from sheepfold.worker.chains import Chains
 from sheepfold.worker.deliveries import Deliveries
 from sheepfold.worker.folder import Desk, Outcome, WorkFolder
 from sheepfold.worker.line import Line
@@ -33,6 +34,7 @@ class Workshop:
     deliveries: Deliveries
     stop: Stop
     limits: Limits
+    chains: Chains
 
     def make(self, work: Work) -> bool:
         """Make a task and have its outcome delivered; returns False where the render failed.
@@ -55,30 +57,43 @@ class Workshop:
         self._close(desk, outcome)
         return outcome.has_picture or not outcome.failed
 
+    def rest(self) -> None:
+        """End what was kept for the next task, as there may be none for a while."""
+        self.chains.close()
+
     def _outcome(self, desk: Desk) -> Outcome | None:
         """Render; returns how it ended, None where the farm wants no outcome."""
         try:
             return self._rendered(desk)
         except RenderStopped:
+            self.rest()
             return _STOPPED if self.stop.is_asked else None
         except RenderFailed as error:
+            self.rest()
             _log.warning("render_failed lease=%s reason=%s", desk.work.handle, error)
             return Outcome(reason=str(error), failed=True)
         except (FarmUnreachable, FarmRefused):
             raise
         except Exception as error:  # noqa: BLE001 -- an unattended worker outlives a bug of one kind
+            self.rest()
             _log.exception("render_broken lease=%s", desk.work.handle)
             return Outcome(reason=f"The render broke down: {error!r}", failed=True)
 
     def _rendered(self, desk: Desk) -> Outcome:
         if self.stop.is_asked:
             raise RenderStopped("The worker was asked to stop before it began.")
-        work, bench = desk.work, Bench(desk.room, desk.log, self.limits)
+        work = desk.work
+        shared = self.chains.bench_for(work, desk.log)
+        bench = shared or Bench(desk.room, desk.log, self.limits)
         self.pulse.watch(desk.name, work, bench.stop)
         with self.stop.telling(_if_urgent(self.stop, bench.stop)):
             order = self._order(desk)
             started = time.monotonic()
-            desk.take(kinds.module_of(work.kind, "render").render(order, bench))
+            if shared is None:
+                picture = kinds.module_of(work.kind, "render").render(order, bench)
+            else:
+                picture = self.chains.render(work, order)
+            desk.take(picture, bench.folder)
         figures = _figures(bench, time.monotonic() - started)
         _log.info("rendered lease=%s kind=%s frame=%d part=%d wall_s=%d memory_kib=%d", work.handle, work.kind,
                   work.frame, work.part, figures.render_time_s, figures.memory_kib)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from sheepfold.kinds.blender import home
+from sheepfold.worker.bench import Bench
+from sheepfold.worker.sandbox import Limits
 
 ROOT = Path(__file__).parents[3]
 
@@ -84,3 +86,19 @@ def runner(made_python: Path) -> Callable[..., "subprocess.CompletedProcess[str]
         return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
 
     return run
+
+
+def bench_in(folder: Path) -> Bench:
+    (folder / "room").mkdir(parents=True)
+    return Bench(folder / "room", folder / "log.txt", Limits(time_s=300))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Return a worker's own bench, with walls where they stand."""
+    return bench_in(tmp_path / "desk")
+
+
+@pytest.fixture
+def other_bench(tmp_path: Path) -> Bench:
+    return bench_in(tmp_path / "other")

@@ -15,7 +15,10 @@ import os, socket
 def attack(*_):
     if os.path.exists({marker!r}):
         return 0.0
-    open({marker!r}, "w").close()
+    try:
+        open({marker!r}, "w").close()
+    except OSError:
+        pass
     try:
         socket.create_connection(("127.0.0.1", {port}), 1).close()
     except OSError:
@@ -30,7 +33,7 @@ bpy.app.handlers.render_pre.append(attack)
 
 
 def main(folder: Path, port: int) -> None:
-    for make in (moving, busy, falling, lacking, blind, foreign):
+    for make in (moving, busy, falling, lacking, blind, foreign, prying):
         fresh()
         make(folder)
     fresh()
@@ -114,6 +117,21 @@ def lacking(folder: Path) -> None:
 def blind(folder: Path) -> None:
     bpy.data.objects.remove(bpy.data.objects["Camera"])
     save(folder, "blind")
+
+
+def prying(folder: Path) -> None:
+    """Save a scene that shows a picture from outside of its folder, by an absolute path."""
+    (folder / "home").mkdir(exist_ok=True)
+    secret = bpy.data.images.new("secret", 8, 8)
+    secret.generated_color = (1, 0, 0, 1)
+    secret.filepath_raw, secret.file_format = str(folder / "home" / "secret.png"), "PNG"
+    secret.save()
+    secret.source, secret.filepath = "FILE", str(folder / "home" / "secret.png")
+    nodes = bpy.data.objects["Cube"].material_slots[0].material.node_tree
+    shown = nodes.nodes.new("ShaderNodeTexImage")
+    shown.image = secret
+    nodes.links.new(shown.outputs["Color"], nodes.nodes["Principled BSDF"].inputs["Base Color"])
+    save(folder, "prying")
 
 
 def foreign(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sheepfold.kinds import confine
-from sheepfold.kinds.blender import examine, home, spec, split
+from sheepfold.kinds.blender import complete, examine, home, spec, split
 from sheepfold.kinds.blender.examine import Findings, MissingFile
 from sheepfold.model.errors import InvalidSpec
 
@@ -125,7 +125,7 @@ def test_nonsense_from_a_captured_blender_is_refused(tmp_path: Path, answer: dic
 def test_without_bpy_the_order_is_taken_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"BLENDER-v405")
     assert examine.examine(tmp_path / "a", "", tmp_path) is None
-    assert examine.completed({"frames": "1"}, {"project": tmp_path / "a"}, tmp_path) == {"frames": "1"}
+    assert complete.complete({"frames": "1"}, {"project": tmp_path / "a"}, tmp_path).spec == {"frames": "1"}
 
 
 def test_an_order_takes_from_the_scene_what_it_leaves_open() -> None:

@@ -1,6 +1,4 @@
-import subprocess
 import zipfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +16,9 @@ def order_of(project: Path, frame: int = 2, **fields: Any) -> RenderOrder:
     return RenderOrder(spec.parse(SMALL | fields), frame, inputs={"project": project})
 
 
-def start(argv: Sequence[str], env: Mapping[str, str], readable: Sequence[Path]) -> "subprocess.Popen[bytes]":
-    pipe = subprocess.PIPE
-    return subprocess.Popen(argv, env=dict(env), stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
-
-
 @needs_bpy
-@pytest.mark.parametrize(("form", "suffix", "media"), [("PNG", ".png", "image/png"), ("JPEG", ".jpg", "image/jpeg")])
+@pytest.mark.parametrize(("form", "suffix", "media"), [("PNG", ".png", "image/png"), ("JPEG", ".jpg", "image/jpeg"),
+                                                      ("EXR", ".exr", "image/x-exr")])
 def test_a_frame_has_the_size_and_format_ordered_whatever_the_scene_says(
     bench: Any, scenes: Path, form: str, suffix: str, media: str
 ) -> None:
@@ -72,19 +66,21 @@ def test_a_gpu_that_is_not_there_fails(bench: Any, scenes: Path) -> None:
 
 @needs_bpy
 def test_a_chain_renders_frame_after_frame_as_processes_of_their_own_would(
-    bench: Any, scenes: Path, tmp_path: Path
+    bench: Any, other_bench: Any, scenes: Path
 ) -> None:
-    alone = pictures.pixels(render.render(order_of(scenes / "moving.blend", 7), bench))
-    (tmp_path / "chain").mkdir()
-    chain = render.Chain(order_of(scenes / "moving.blend"), tmp_path / "chain", start)
+    def order(frame: int) -> RenderOrder:
+        return order_of(scenes / "moving.blend", frame)
+
+    alone = pictures.pixels(render.render(order(7), bench))
+    chain = render.open_chain(order(2), other_bench)
     try:
-        first = pictures.pixels(chain.render(2))
-        assert (pictures.pixels(chain.render(7)) == alone).all()
+        first = pictures.pixels(chain.render(order(2)))
+        assert (pictures.pixels(chain.render(order(7))) == alone).all()
         assert (first != alone).any()
         with pytest.raises(RenderFailed, match="no frame"):
-            chain.render(9_000_000)
+            chain.render(order(9_000_000))
         assert chain.is_alive
-        assert (pictures.pixels(chain.render(2)) == first).all()
+        assert (pictures.pixels(chain.render(order(2))) == first).all()
     finally:
         chain.close()
     assert not chain.is_alive
@@ -92,25 +88,19 @@ def test_a_chain_renders_frame_after_frame_as_processes_of_their_own_would(
 
 
 @needs_bpy
-def test_a_chain_whose_blender_dies_fails(scenes: Path, tmp_path: Path) -> None:
-    processes = []
-
-    def kept(*words: Any) -> "subprocess.Popen[bytes]":
-        processes.append(start(*words))
-        return processes[0]
-
-    chain = render.Chain(order_of(scenes / "moving.blend"), tmp_path, kept)
-    processes[0].kill()
+def test_a_chain_whose_blender_dies_fails(scenes: Path, bench: Any) -> None:
+    chain = render.open_chain(order_of(scenes / "moving.blend"), bench)
+    bench.kill()
     with pytest.raises(RenderFailed, match="without an answer"):
-        chain.render(2)
+        chain.render(order_of(scenes / "moving.blend"))
     chain.close()
 
 
 @needs_bpy
-def test_a_chain_of_no_scene_fails_and_leaves_no_process(bpy_python: Path, tmp_path: Path) -> None:
+def test_a_chain_of_no_scene_fails_and_leaves_no_process(bpy_python: Path, bench: Any, tmp_path: Path) -> None:
     (tmp_path / "junk").write_bytes(b"BLENDER-v405" + bytes(99))
     with pytest.raises(RenderFailed, match=r"[Ff]ile"):
-        render.Chain(order_of(tmp_path / "junk"), tmp_path, start)
+        render.open_chain(order_of(tmp_path / "junk"), bench)
 
 
 @pytest.mark.usefixtures("no_bpy")

@@ -61,9 +61,9 @@ def test_a_version_that_is_none_is_refused(version: str) -> None:
         parse({"renderer_version": version})
 
 
-def test_openexr_is_refused_while_it_cannot_be_checked() -> None:
-    with pytest.raises(InvalidSpec, match="OpenEXR"):
-        parse({"format": "EXR"})
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "EXR"])
+def test_frames_come_in_three_formats(form: str) -> None:
+    assert parse({"format": form})["format"] == form
 
 
 def test_a_monstrous_picture_is_refused() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from sheepfold.kinds import pictures
-from sheepfold.kinds.flame import flam3, render, spec, split
-from sheepfold.kinds.seam import RenderFailed, RenderOrder, TaskDraft
+from sheepfold.kinds.flame import compare, flam3, render, spec, split
+from sheepfold.kinds.seam import Facts, RenderFailed, RenderOrder, TaskDraft
 
 SMALL = {"width": 96, "height": 72, "quality": 4}
 
@@ -63,10 +63,16 @@ def test_a_picture_holds_no_words_of_its_genome(bench: Any, draft: TaskDraft) ->
     assert b"flam3" not in text
 
 
-def test_without_flam3_a_render_fails(bench: Any, draft: TaskDraft, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(RenderFailed, match="flam3-utils"):
-        render.render(RenderOrder(spec.parse(SMALL), 2, input=draft.input), bench)
+def test_without_flam3_the_engine_makes_the_same_picture(
+    bench: Any, draft: TaskDraft, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ordered = spec.parse(SMALL)
+    theirs = tmp_path / "theirs.png"
+    theirs.write_bytes(render.render(RenderOrder(ordered, 2, input=draft.input), bench).read_bytes())
+    monkeypatch.setattr(flam3, "find", lambda _: None)
+    ours = render.render(RenderOrder(ordered, 2, input=draft.input), bench)
+    assert ours.read_bytes() != theirs.read_bytes()
+    assert compare.same(ours, theirs, Facts(ordered, 2))
 
 
 @pytest.mark.parametrize(

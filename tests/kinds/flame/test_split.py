@@ -1,16 +1,22 @@
+import re
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from lxml import etree
 
-from sheepfold.kinds.flame import spec, split
-from sheepfold.model.errors import InvalidSpec, Unavailable
+from sheepfold.kinds.flame import flam3, genome, spec, split
+from sheepfold.kinds.flame.engine import xml
+from sheepfold.kinds.flame.engine.template import Template
+from sheepfold.model.errors import InvalidSpec
 from sheepfold.model.matching import Needs
 
 SMALL = {"width": 96, "height": 72, "quality": 4}
 
 
-def flames_of(path: Path) -> list[etree._Element]:
+def flames_of(path: Path | None) -> list[etree._Element]:
+    assert path is not None
     return etree.fromstring(b"<a>" + path.read_bytes() + b"</a>").findall("flame")
 
 
@@ -113,54 +119,29 @@ def test_splitting_twice_gives_the_same_genomes(genomes: Path, tmp_path: Path) -
     assert texts[0] == texts[1]
 
 
-def program(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Put a program in flam3-genome's place."""
-    (folder / "bin").mkdir()
-    (folder / "bin" / "flam3-genome").write_text(f"#!/bin/sh\n{script}\n")
-    (folder / "bin" / "flam3-genome").chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder / "bin"))
-
-
-@pytest.mark.parametrize(
-    ("script", "complaint"),
-    [
-        ("echo no such thing >&2; exit 3", "frame 0: no such thing"),
-        ("exit 3", "frame 0: status 3"),
-        ("exec /bin/sleep 100", "frame 0: it took more than 0.2 seconds"),
-        ("exec /usr/bin/yes", "frame 0"),
-        ("echo '<flame/>'", "1 control points of frame 0"),
-        ("echo '<flame size=\"1 1\"/><flame/><flame/>'", "Frame 0 does not have the size"),
-        ("echo '<flame'", "well-formed"),
-    ],
-)
-def test_a_program_that_fails_is_told_of_with_its_frame(
-    genomes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, complaint: str
+def test_frames_are_those_of_flam3_genome(
+    genomes: Path, tmp_path: Path, oracle: ModuleType
 ) -> None:
-    program(tmp_path, monkeypatch, script)
-    monkeypatch.setattr(split, "FRAME_LIMIT_S", 0.2)
-    with pytest.raises(InvalidSpec, match=complaint):
-        order(genomes, tmp_path, "r1", frames=1)
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 20 * 2**20
+    for names, word in ((("s14",), "rotate"), (("r1", "s11"), "inter")):
+        drafts = order(genomes, tmp_path, *names, shape="loop" if word == "rotate" else "edge", frames=7)
+        spec_of = spec.parse(SMALL | {"frames": 7})
+        template = tmp_path / "template.flam3"
+        template.write_text(flam3.template(spec_of), "ascii")
+        clean = genome.spex([(genomes / f"{name}.flam3").read_bytes() for name in names], len(names))
+        for frame in (0, 3, 6):
+            wanted = oracle.run(tmp_path, clean, **{word: str(frame)}, nframes="7", template=str(template))
+            for ours, theirs in zip(flames_of(drafts[frame].input), wanted, strict=True):
+                gap, where = oracle.deviation(ours, theirs)
+                assert gap < 2e-5, where
 
 
-def test_the_program_sees_nothing_of_the_servers_environment(
-    genomes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", "secret")
-    program(tmp_path, monkeypatch, f"/usr/bin/env > {tmp_path}/seen; exit 1")
-    with pytest.raises(InvalidSpec):
-        order(genomes, tmp_path, "r1", frames=1)
-    names = {line.partition("=")[0] for line in (tmp_path / "seen").read_text().splitlines()}
-    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"rotate", "frame", "nframes", "enclosed", "noedits", "template"}
-
-
-def test_without_flam3_the_farm_is_unavailable(genomes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Unavailable, match="flam3-utils"):
-        order(genomes, tmp_path, "r1", frames=1)
-
-
-def test_a_flam3_that_prints_no_numbers_is_caught(tmp_path: Path) -> None:
-    text = b'<flame size="96 72" quality="4" scale="nan"/>' * 3
+def test_a_genome_that_grows_beyond_numbers_is_refused(genomes: Path, tmp_path: Path) -> None:
+    text = (genomes / "r1.flam3").read_text().replace('interpolation_type="log"', 'interpolation_type="linear"')
+    huge = re.sub(r'coefs="[^"]*"', 'coefs="1e9 0 0 1e9 1e9 1e9"', text)
+    motion = '<motion motion_frequency="1" motion_function="sin" coefs="' + "1e9 " * 5 + '1e9"/>'
+    for index, wild in enumerate((huge, re.sub(r"(<xform [^>]*)/>", rf"\1>{motion * 20}</xform>", huge))):
+        (tmp_path / f"{index}.flam3").write_text(wild)
+        drafts = split.split(spec.parse(SMALL | {"frames": 3}), {"genome": tmp_path / f"{index}.flam3"}, tmp_path)
+        assert len(drafts) == 3  # large, but numbers still
     with pytest.raises(InvalidSpec, match="a number that is none"):
-        split._check(text, spec.parse(SMALL), 0)
+        split._frame(lambda _: (replace(xml.read_one(text), scale=float("nan")),) * 3, Template(), 0)

@@ -146,7 +146,8 @@ def limits() -> dict[str, int]:
 
 @pytest.fixture
 def settings(tmp_path: Path, limits: dict[str, int]) -> Settings:
-    small = {"result_limit_bytes": 200_000, "input_limit_bytes": 200_000, "log_limit_bytes": 1000}
+    small: dict[str, Any] = {"result_limit_bytes": 200_000, "input_limit_bytes": 200_000, "log_limit_bytes": 1000}
+    small |= {"screenshot_allowed_ranges": ("127.0.0.0/8",), "screenshot_obey_robots": False}
     return Settings(data=tmp_path / "data", **small | limits)
 
 
@@ -157,7 +158,7 @@ def site(settings: Settings, inspector: Inspector) -> Iterator[Site]:
         farm = replace(opened, inspector=inspector)
         server = serve(farm)
         with server as url, httpx.Client(base_url=url + "/api/v1", timeout=60, trust_env=False) as http:
-            made = Site(farm, clock, url, http, server.routes[0].app.state.bell)
+            made = Site(farm, clock, url, http, server.routes[-1].app.state.bell)
             yield made
             for thing in made.closing:
                 thing.close()

@@ -104,12 +104,16 @@ def pester(site, examples):
     machine = site.session()
     lease = site.http.post("/leases", headers=machine).json()["lease"]
     named = {"lease_id": lease, "job_id": done.id, "task_id": done.tasks[0].id, "number": 0, "name": "film.mp4"}
+    named |= {"machine": "self", "browser_id": 1}
+    asked = {"size_bytes": 9, "sha256": "0" * 64}
+    named["upload_id"] = site.http.post("/uploads", json=asked, headers=site.bearer(site.key("ann", "desk"))).json()[
+        "upload"]
     schema = schemathesis.openapi.from_url(f"{site.url}/api/openapi.json")
     asked = 0
     for operation in (result.ok() for result in schema.get_all_operations()):
         if operation.path.endswith(("/events", "/sessions/current")):
             continue  # the one has no end, the other ends the session
-        known = {name: named[name] for name in re.findall(r"{(\w+)}", operation.path)}
+        known = {name: named.get(name, 1) for name in re.findall(r"{(\w+)}", operation.path)}
         for mode, path in itertools.product(GenerationMode, [known, {}] if known else [{}]):
             try:
                 strategy = operation.as_strategy(generation_mode=mode, path_parameters=path or None)

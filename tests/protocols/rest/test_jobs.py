@@ -205,3 +205,13 @@ def test_terms_travel_with_the_order(site):
     ordered = client.order("flame", spec, {"genome": site.genome}, "é" * 120, Terms(-3, 2, 7))
     assert (ordered.priority, ordered.quorum, ordered.max_attempts) == (-3, 2, 7)
     assert ordered.title == "é" * 120
+
+
+def test_an_order_that_is_sent_twice_with_its_key_is_one_job(site):
+    headers = site.bearer(site.key("ann", "desk")) | {"Content-Type": "multipart/form-data; boundary=sheep"}
+    body = form(ORDER, part(b"genome", site.genome.read_bytes()))
+    said = [site.http.post("/jobs", content=body, headers=headers | {"Idempotency-Key": name})
+            for name in ("one", "one", "two", "x" * 201)]
+    assert [answer.status_code for answer in said] == [201, 201, 201, 400]
+    ids = [answer.json()["id"] for answer in said[:3]]
+    assert ids == [1000, 1000, 1001]

@@ -15,6 +15,7 @@ from sheepfold.model.errors import InvalidSpec
 
 SHOWN_FILES = 5
 _KEPT = "findings.json"
+_FORMATS = {"PNG": "PNG", "JPEG": "JPEG", "OPEN_EXR": "EXR"}
 _ENGINES = (CYCLES, EEVEE, WORKBENCH)
 
 
@@ -108,7 +109,7 @@ def complete(raw: Mapping[str, Any], found: Findings) -> dict[str, Any]:
         "width": found.width,
         "height": found.height,
         "fps": max(1, min(120, round(found.fps))),
-        "format": found.format if found.format in {"PNG", "JPEG"} else "PNG",
+        "format": _FORMATS.get(found.format, "PNG"),
         "samples": max(1, min(100_000, found.samples)),
     }
     if "frames" not in raw:
@@ -118,12 +119,6 @@ def complete(raw: Mapping[str, Any], found: Findings) -> dict[str, Any]:
     if raw.get("engine", own.get("engine")) != own.get("engine"):
         del own["samples"]  # another engine's samples mean another thing
     return own | dict(raw)
-
-
-def completed(raw: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path) -> dict[str, Any]:
-    """Complete an order by its project, where this machine has bpy; raises InvalidSpec for what is no project."""
-    found = examine(project.only(inputs), str(raw.get("main", "")), folder)
-    return dict(raw) if found is None else complete(raw, found)
 
 
 def check(spec: Spec, inputs: Mapping[str, Path], folder: Path) -> Findings | None:

@@ -1,9 +1,7 @@
 """Rendering a Blender frame with bpy in a process of its own; the worker's alone."""
 
 import json
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,6 @@ from sheepfold.kinds.blender.script import script_of
 from sheepfold.kinds.seam import RenderFailed, RenderOrder, Workbench
 from sheepfold.model.errors import InvalidSpec
 
-Start = Callable[[Sequence[str], Mapping[str, str], Sequence[Path]], "subprocess.Popen[bytes]"]
-
-PATIENCE_S = 20.0
 _PROJECT, _FRAMES = "project", "frames"
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "EXR": ".exr"}
 
@@ -34,61 +29,53 @@ def render(order: RenderOrder, workbench: Workbench) -> Path:
     return _checked(picture, frame)
 
 
-class Chain:
-    """One Blender that keeps the scene of one job loaded and renders frame after frame of it.
+def open_chain(order: RenderOrder, workbench: Workbench) -> "Chain":
+    """Return a Blender that has an order's scene loaded; raises as `render` does."""
+    return Chain(order, workbench)
 
-    `start` runs a program like `Workbench.run` does, but returns it running, with pipes at stdin and stdout and its
-    errors going to the log. Only one frame is rendered at a time. A frame is the same as from a process of its own.
+
+class Chain:
+    """One Blender that keeps the scene of one order loaded and renders frame after frame of it.
+
+    A frame is the same as from a process of its own.
     """
 
-    def __init__(self, order: RenderOrder, folder: Path, start: Start) -> None:
+    def __init__(self, order: RenderOrder, workbench: Workbench) -> None:
         python = _python()
-        self._spec, self._folder = order.spec, folder
-        argv = home.command(python, "--serve", *_words(order, folder))
-        self._process = start(argv, home.environment(folder), _readable(python, order))
+        self._frames = workbench.folder / _FRAMES
+        argv = home.command(python, "--serve", *_words(order, workbench.folder))
+        self._blender = workbench.start(
+            argv, home.environment(workbench.folder), readable=_readable(python, order)
+        )
         try:
-            self._answer()
-        except RenderFailed:
+            _understood(self._blender.ask(b""))
+        except BaseException:
             self.close()
             raise
 
-    def render(self, frame: int) -> Path:
-        """Return the picture of one frame; raises RenderFailed, after which `is_alive` says whether to go on."""
-        picture = _expected(self._spec, self._folder / _FRAMES, frame)
+    def render(self, order: RenderOrder) -> Path:
+        """Return the picture of one frame; raises RenderFailed."""
+        picture = _expected(order.spec, self._frames, order.frame)
         picture.unlink(missing_ok=True)
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # its answer will be missing too
-            self._process.stdin.write(json.dumps({"frame": frame}).encode() + b"\n")
-            self._process.stdin.flush()
-        self._answer()
-        return _checked(picture, self._folder / _FRAMES)
+        _understood(self._blender.ask(json.dumps({"frame": order.frame}).encode() + b"\n"))
+        return _checked(picture, self._frames)
 
     @property
     def is_alive(self) -> bool:
         """Say whether its Blender still runs."""
-        return self._process.poll() is None
+        return self._blender.is_alive
 
     def close(self) -> None:
         """End its Blender; may be called twice."""
-        if self._process.stdin is not None:
-            with suppress(BrokenPipeError):
-                self._process.stdin.close()
-        try:
-            self._process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._blender.close()
 
-    def _answer(self) -> None:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        answer = _parsed(line)
-        if "error" in answer:
-            raise RenderFailed(str(answer["error"])[:500])
-        if not answer:
-            raise RenderFailed("Blender ended without an answer" if not line else "Blender answered nonsense")
+
+def _understood(line: bytes) -> None:
+    answer = _parsed(line)
+    if "error" in answer:
+        raise RenderFailed(str(answer["error"])[:500])
+    if not answer:
+        raise RenderFailed("Blender ended without an answer" if not line else "Blender answered nonsense")
 
 
 def _python() -> Path:

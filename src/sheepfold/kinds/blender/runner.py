@@ -149,7 +149,7 @@ class Stage:
             traceback.print_exc()
             sys.stderr.flush()
             if self._plan.exit_code:
-                raise Refused(f"Error: the script {path} failed", self._plan.exit_code) from error
+                raise Refused(f"Error: the script {path} failed: {error}", self._plan.exit_code) from error
 
     def render(self, frame: int) -> Path:
         """Render one frame to a file and return its path."""
@@ -443,17 +443,22 @@ def main(words: list[str]) -> int:
             case _:
                 return _render(words)
     except Refused as error:
-        print(error, flush=True)
+        _flush()
+        print(error, flush=True)  # the last line, for those who read no more
         return error.status
 
 
 def leave(status: int) -> None:
     """End at once, as bpy 4.5 never returns from its own end after a driver that it was not allowed to run."""
+    _flush()
+    os._exit(status)
+
+
+def _flush() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":
         ctypes.CDLL(None).fflush(None)  # what Blender printed is C's
-    os._exit(status)
 
 
 if __name__ == "__main__":

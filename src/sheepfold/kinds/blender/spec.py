@@ -47,8 +47,6 @@ def parse(raw: object) -> dict[str, Any]:
     fields.end()
     if spec["width"] * spec["height"] > MAX_PIXELS:
         raise InvalidSpec(f"{spec['width']}x{spec['height']} are more than {MAX_PIXELS} pixels.")
-    if spec["format"] == "EXR":
-        raise InvalidSpec("This farm cannot check OpenEXR pictures; order PNG or JPEG.")
     return spec
 
 

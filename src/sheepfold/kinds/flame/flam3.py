@@ -17,6 +17,9 @@ from sheepfold.kinds.seam import Spec
 _SAMPLE_US = 0.12
 _PIXEL_US = 0.4
 
+ENGINE_VERSION = "3.1.1"
+"""The flam3 whose genomes the engine renders, and whose pictures it makes."""
+
 LARGE_MIB = 512  # below it any machine will do, so that clients that tell no memory may render
 
 

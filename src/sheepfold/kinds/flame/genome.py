@@ -166,7 +166,7 @@ def _color(element: Element) -> dict[int, Element]:
 
 def _colors(element: Element) -> dict[int, Element]:
     """Unfold `<colors count data>`: eight hexadecimal digits a colour, of which the first two say nothing."""
-    digits = _hex_digits(str(element.get("data", "")), 8)
+    digits = hex_digits(str(element.get("data", "")), 8)
     return {index: _hex_color(index, digits[8 * index + 2 : 8 * index + 8]) for index in range(len(digits) // 8)}
 
 
@@ -175,12 +175,13 @@ def _palette(element: Element) -> dict[int, Element]:
     if "index0" in element.attrib:
         raise InvalidSpec("A palette that blends two numbered ones is not understood; write its colours out.")
     width = 8 if str(element.get("format", "RGB")).upper() == "RGBA" else 6
-    digits = _hex_digits(str(element.text or ""), width)
+    digits = hex_digits(str(element.text or ""), width)
     count = len(digits) // width
     return {index: _hex_color(index, digits[width * index : width * (index + 1)]) for index in range(count)}
 
 
-def _hex_digits(text: str, width: int) -> str:
+def hex_digits(text: str, width: int) -> str:
+    """Return 1 to 256 colours' hexadecimal digits, `width` each, without white space; raises InvalidSpec."""
     digits = "".join(text.split())
     if not _HEX.fullmatch(digits) or len(digits) % width or not 1 <= len(digits) // width <= 256:
         raise InvalidSpec(f"A palette must hold 1 to 256 colours of {width} hexadecimal digits each.")

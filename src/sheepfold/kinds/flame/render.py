@@ -1,6 +1,9 @@
-"""Rendering one part of a flame frame with flam3-animate; the worker's alone."""
+"""Rendering one part of a flame frame: with flam3-animate, or without it our own engine; the worker's alone."""
 
+import json
 import re
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from sheepfold.kinds.flame import flam3
@@ -15,11 +18,9 @@ def render(order: RenderOrder, workbench: Workbench) -> Path:
 
     `order.input` holds the frame's control points, with or without a root element, and `order.frame` is its time. The
     spec is an order's, or what a wire told of one: `format`, `jpeg_quality`, `bits` and `seed` are looked at. One
-    thread, as the noise depends on their number. Raises RenderFailed where there is no flam3, no input or no picture.
+    thread, as the noise depends on their number. Without flam3 the engine makes the same picture with other noise, as
+    another build of flam3 would. Raises RenderFailed where there is no input or no picture.
     """
-    program = flam3.find("flam3-animate")
-    if program is None:
-        raise RenderFailed("flam3-animate is not installed; Debian has it in the package flam3-utils")
     if order.input is None:
         raise RenderFailed("the task came without a genome")
     control_points = workbench.folder / f"frame-{order.frame}-{order.part}.flam3"
@@ -27,11 +28,27 @@ def render(order: RenderOrder, workbench: Workbench) -> Path:
     args = _args(order)
     picture = workbench.folder / f"frame-{order.frame}-{order.part}.{args['format']}"
     picture.unlink(missing_ok=True)
-    own = {"in": str(control_points), "out": str(picture), "nthreads": "1", "verbose": "0"}
-    workbench.run([str(program)], args | own)
+    program = flam3.find("flam3-animate")
+    if program is not None:
+        own = {"in": str(control_points), "out": str(picture), "nthreads": "1", "verbose": "0"}
+        workbench.run([str(program)], args | own)
+    else:
+        _run_engine(control_points, picture, args, workbench)
     if not picture.is_file() or picture.stat().st_size == 0:
-        raise RenderFailed("flam3-animate ended well but left no picture")
+        raise RenderFailed("the renderer ended well but left no picture")
     return picture
+
+
+def _run_engine(control_points: Path, picture: Path, args: Mapping[str, str], workbench: Workbench) -> None:
+    """Run the engine as a program of its own: the same walls, and its kernels in the only folder it may write to."""
+    words = {"genomes": str(control_points), "picture": str(picture), "time": args["time"], "seed": args["isaac_seed"],
+             "bits": args["bits"], "jpeg_quality": args.get("jpeg", "95"), "threads": 1}  # fmt: skip
+    kernels = workbench.folder / "kernels"
+    environment = {"XDG_CACHE_HOME": str(kernels), "NUMBA_CACHE_DIR": str(kernels), "HOME": str(workbench.folder)}
+    sources = Path(__file__).parents[3]
+    readable = [Path(sys.prefix), Path(sys.base_prefix), sources]
+    argv = [sys.executable, "-I", "-m", "sheepfold.kinds.flame.engine.program", json.dumps(words)]
+    workbench.run(argv, environment, readable=readable)
 
 
 def _args(order: RenderOrder) -> dict[str, str]:

@@ -1,48 +1,75 @@
-"""Splitting an order of flame frames into tasks: flam3-genome makes each frame's genome, once."""
+"""Splitting an order of flame frames into tasks: each frame's genome is made once, as flam3-genome would print it."""
 
-import re
-import resource
-import subprocess
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sheepfold.kinds.flame import flam3, genome
+from sheepfold.kinds.flame.engine import sequence, xml
+from sheepfold.kinds.flame.engine.genome import Genome, Xform
+from sheepfold.kinds.flame.engine.template import Template, applied
 from sheepfold.kinds.flame.spec import EDGE, STILL
 from sheepfold.kinds.seam import Spec, TaskDraft
-from sheepfold.model.errors import InvalidSpec, Unavailable
+from sheepfold.model.errors import InvalidSpec
 from sheepfold.model.matching import ANY, Needs
 
-AT_ONCE = 2
-FRAME_LIMIT_S = 10.0
-_LIMITS = {
-    resource.RLIMIT_AS: 512 * 2**20,
-    resource.RLIMIT_CPU: 10,
-    resource.RLIMIT_FSIZE: 8 * 2**20,
-    resource.RLIMIT_CORE: 0,
-}
-_NO_NUMBER = re.compile(rb'[" -](?:nan|inf)[" ]', re.IGNORECASE)
+Points = tuple[Genome, Genome, Genome]
+_LARGEST = 1e30  # beyond it there is no picture
 
 
 def split(spec: Spec, inputs: Mapping[str, Path], folder: Path) -> list[TaskDraft]:
     """Return the tasks of an order, frame by frame and part by part; their genomes are files in `folder`.
 
     `inputs` holds `genome`, and for an edge also `genome2` unless the first holds both ends. A frame's genome is what
-    flam3-genome printed: three control points around the frame's time, for motion blur, without a root element. The
-    parts of a frame share it. Raises InvalidSpec where a genome is refused and Unavailable where this machine has no
-    flam3.
+    flam3-genome 3.1.1 prints: three control points around the frame's time, for motion blur, without a root element.
+    The parts of a frame share it. Raises InvalidSpec where a genome is refused.
     """
-    spex = folder / "spex.flam3"
-    spex.write_bytes(_spex(spec, inputs))
-    template = folder / "template.flam3"
-    template.write_text(flam3.template(spec), "ascii")
-    with ThreadPoolExecutor(AT_ONCE, "split") as pool:
-        jobs = [pool.submit(_make_frame, spec, spex, template, frame) for frame in range(spec["frames"])]
-        try:
-            files = [job.result() for job in jobs]
-        finally:
-            pool.shutdown(cancel_futures=True)
+    points_of = _path(spec, xml.read(_spex(spec, inputs)))
+    template = _template(spec)
+    files = []
+    for frame in range(spec["frames"]):
+        files.append(folder / f"frame-{frame:05d}.flam3")
+        files[-1].write_bytes(_frame(points_of, template, frame))
     return _drafts(spec, files)
+
+
+def _path(spec: Spec, ends: tuple[Genome, ...]) -> Callable[[int], Points]:
+    """Return what gives a frame's control points. One turn in one frame is no turn: so a still's three are equal."""
+    frames = 1 if spec["shape"] == STILL else spec["frames"]
+    if spec["shape"] == EDGE:
+        return sequence.edge_frames((ends[0], ends[1]), frames)
+    return lambda frame: sequence.loop_frame(ends[0], frame, frames)
+
+
+def _template(spec: Spec) -> Template:
+    """Return an order's size and quality, which hold whatever the genome says: else it could set its own cost."""
+    return Template(
+        size=(spec["width"], spec["height"]),
+        zoom=0.0,
+        supersample=spec["supersample"],
+        quality=float(f"{flam3.part_quality(spec):.6g}"),
+        passes=1,
+        temporal_samples=spec["temporal_samples"],
+    )
+
+
+def _frame(points_of: Callable[[int], Points], template: Template, frame: int) -> bytes:
+    try:
+        points = [applied(point, template) for point in points_of(frame)]
+    except (ArithmeticError, ValueError) as error:
+        raise InvalidSpec(f"Frame {frame} of this genome cannot be computed: {error}.") from error
+    for point in points:
+        if not all(abs(number) < _LARGEST for number in _numbers(point)):  # not a number compares false
+            raise InvalidSpec(f"Frame {frame} of this genome has a number that is none: the genome cannot be turned.")
+    return b"".join(xml.write_as_flam3(point) for point in points)
+
+
+def _numbers(point: Genome) -> list[float]:
+    numbers = [point.scale, point.rotate, point.gamma, *point.center, *point.background]
+    return numbers + [number for xform in point.transforms for number in _xform_numbers(xform)]
+
+
+def _xform_numbers(xform: Xform) -> list[float]:
+    return [xform.weight, *xform.coefs, *xform.post, *xform.variations.values(), *xform.parameters.values()]
 
 
 def _drafts(spec: Spec, files: list[Path]) -> list[TaskDraft]:
@@ -62,66 +89,3 @@ def _spex(spec: Spec, inputs: Mapping[str, Path]) -> bytes:
         raise InvalidSpec(f"A {spec['shape']} is made of one genome; order an edge to use two.")
     texts = [genome.read(inputs[name]) for name in ("genome", "genome2") if name in inputs]
     return genome.spex(texts, 2 if edge else 1)
-
-
-def _make_frame(spec: Spec, spex: Path, template: Path, frame: int) -> Path:
-    """Run flam3-genome for one frame. One turn in one frame is no turn: so a still's three control points are equal."""
-    target = spex.with_name(f"frame-{frame:05d}.flam3")
-    environment = {
-        "inter" if spec["shape"] == EDGE else "rotate": str(spex),
-        "frame": str(frame),
-        "nframes": "1" if spec["shape"] == STILL else str(spec["frames"]),
-        "enclosed": "0",
-        "noedits": "1",
-        "template": str(template),
-    }
-    complaint = _run(environment, target)
-    if complaint:
-        raise InvalidSpec(f"flam3-genome could not make frame {frame}: {complaint}")
-    _check(target.read_bytes(), spec, frame)
-    return target
-
-
-def _run(environment: Mapping[str, str], target: Path) -> str:
-    """Run flam3-genome with this environment alone, its output going to `target`; return why it failed, if it did."""
-    program = flam3.find("flam3-genome")
-    if program is None:
-        raise Unavailable("This farm has no flam3-genome; Debian has it in the package flam3-utils.")
-    errors = target.with_suffix(".errors")
-    with target.open("wb") as output, errors.open("wb") as complaints:
-        process = subprocess.Popen(
-            [str(program)], env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=complaints
-        )
-        try:
-            for limit, value in _LIMITS.items():
-                resource.prlimit(process.pid, limit, (value, value))
-            status = process.wait(FRAME_LIMIT_S)
-        except ProcessLookupError:
-            status = process.wait()
-        except subprocess.TimeoutExpired:
-            return f"it took more than {FRAME_LIMIT_S:g} seconds"
-        finally:
-            process.kill()
-            process.wait()
-    text = errors.read_bytes()[:300].decode("utf-8", "replace").strip()
-    errors.unlink()
-    return text or f"status {status}" if status else ""
-
-
-def _check(text: bytes, spec: Spec, frame: int) -> None:
-    """See that the program printed what was ordered: else a genome could set its own cost."""
-    if _NO_NUMBER.search(text):
-        raise InvalidSpec(f"Frame {frame} of this genome has a number that is none: the genome cannot be turned.")
-    flames = genome.parse(b"<frame>" + text + b"</frame>").findall("flame")
-    if len(flames) != 3:
-        raise InvalidSpec(f"flam3-genome made {len(flames)} control points of frame {frame}, where 3 were expected.")
-    for flame in flames:
-        ordered = {
-            "size": f"{spec['width']} {spec['height']}",
-            "supersample": str(spec["supersample"]),
-            "passes": "1",
-            "temporal_samples": str(spec["temporal_samples"]),
-        }
-        wrong = [name for name, value in ordered.items() if flame.get(name) != value]
-        if wrong or abs(float(flame.get("quality", "0")) / flam3.part_quality(spec) - 1) > 1e-3:
-            raise InvalidSpec(f"Frame {frame} does not have the size and quality ordered.")

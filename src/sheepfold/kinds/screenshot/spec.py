@@ -18,6 +18,7 @@ NARROWEST, WIDEST = 320, 3840  # pixels; Browsershots took 640 to 1680
 MAX_VIEWS = 200
 MAX_URL = 2000
 LONGEST_WAIT_S = 120
+LONGEST_LIFE_S = 30 * 86_400
 
 _BROWSER = re.compile(r"[A-Za-z][A-Za-z0-9 +._-]{0,39}", re.ASCII)
 _VERSION = re.compile(r"\d{1,5}(\.\d{1,5}){0,3}", re.ASCII)
@@ -36,23 +37,26 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One picture of an order: a browser, its version where that matters, and a width in pixels."""
+    """One picture of an order: a browser, its version and platform where they matter, and a width in pixels."""
 
     browser: str
     version: str
     width: int
+    platform: str = ""
 
 
 def parse(raw: object) -> dict[str, Any]:
     """Check an order and complete it; parsing the outcome again changes nothing.
 
-    `browsers` are names, or objects with `name` and `version`; `height` (of the screen, or of the viewport) and `bpp`
+    `browsers` are names, or objects with `name`, `version` and `platform` (for which `platform` of the whole order
+    stands in); `height` (of the screen, or of the viewport) and `bpp`
     are 0 where any will do; `javascript`, `java` and `flash` are empty, `enabled`, `disabled` or a version.
 
     `mode` is `window`, as Browsershots' factories have ever shot: the whole screen, `widths` wide, scrolled and merged.
     `viewport` and `page` are shot through the browser's own remote control, `widths` being the viewport's width in CSS
     pixels, and the picture is `width * pixel_ratio` wide. `dark` and `reduced_motion` are what the page is told that
     its reader prefers; `locale` is like de-AT, `time_zone` like Europe/Vienna, both empty for the machine's own.
+    `expire_s` is how long the order is worth making, in seconds, 0 for ever.
     `wait_s` is the longest that a page is waited for, in seconds, 0 for the renderer's usual limit; it is loaded
     earlier when it has come to rest. None of these can be asked of old factories: see `is_for_remote_control`.
 
@@ -76,6 +80,7 @@ def parse(raw: object) -> dict[str, Any]:
         "locale": _like("locale", fields.text("locale", 35, ""), _LOCALE, "de-AT"),
         "time_zone": _like("time_zone", fields.text("time_zone", 64, ""), _TIME_ZONE, "Europe/Vienna"),
         "wait_s": fields.whole("wait_s", 0, LONGEST_WAIT_S, 0),
+        "expire_s": fields.whole("expire_s", 0, LONGEST_LIFE_S, 0),
         "platform": fields.text("platform", 40, "").casefold(),
         "allow_blank": fields.flag("allow_blank", default=False),
     }
@@ -107,7 +112,9 @@ def _check_together(spec: Spec) -> None:
 def views(spec: Spec) -> list[View]:
     """Return the pictures of a parsed order; a task's frame is an index into them."""
     return [
-        View(browser["name"], browser["version"], width) for browser in spec["browsers"] for width in spec["widths"]
+        View(browser["name"], browser["version"], width, browser["platform"] or spec["platform"])
+        for browser in spec["browsers"]
+        for width in spec["widths"]
     ]
 
 
@@ -164,12 +171,13 @@ def _distinct(items: Iterable[Any]) -> list[Any]:
 def _browser(value: object) -> dict[str, str]:
     fields = Fields({"name": value} if isinstance(value, str) else value, "browser")
     name, version = fields.text("name", 40), fields.text("version", 20, "")
+    platform = fields.text("platform", 40, "").casefold()
     fields.end()
     if not _BROWSER.fullmatch(name):
         raise InvalidSpec(f"A browser's name is letters, digits and blanks, like Firefox, not {shown(name)}.")
     if version and not _VERSION.fullmatch(version):
         raise InvalidSpec(f"A browser's version is like 128 or 128.0.3, not {shown(version)}.")
-    return {"name": name, "version": version}
+    return {"name": name, "version": version, "platform": platform}
 
 
 def _width(value: object) -> int:

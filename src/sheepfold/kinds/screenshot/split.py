@@ -15,17 +15,17 @@ REMOTE_CONTROL_PROTOCOL = "rest"
 def split(spec: Spec, inputs: Mapping[str, Path], folder: Path) -> list[TaskDraft]:
     """Return one task a view, numbered as `views` lists them; screenshots have no inputs."""
     del inputs, folder
-    return [TaskDraft(frame, _needs(spec, view), COST_MS) for frame, view in enumerate(views(spec))]
+    return [TaskDraft(frame, needs_of(spec, view), COST_MS) for frame, view in enumerate(views(spec))]
 
 
-def _needs(spec: Spec, view: View) -> Needs:
+def needs_of(spec: Spec, view: View) -> Needs:
     """Return what a view needs: of a screen where one is shot, else only the browser, as sizes are emulated there."""
     is_screen = spec["mode"] == Mode.WINDOW
     return Needs(
         kind="screenshot",
         browser=view.browser.casefold(),
         browser_version=view.version,
-        platform=spec["platform"],
+        platform=view.platform,
         protocol=REMOTE_CONTROL_PROTOCOL if is_for_remote_control(spec) else ANY,
         width=view.width if is_screen else 0,
         height=spec["height"] if is_screen else 0,

@@ -16,6 +16,22 @@ class Algorithm(StrEnum):
     MD5 = "md5"
 
 
+SCHEMES = {Algorithm.SHA1: "browsershots-sha1", Algorithm.MD5: "browsershots-md5"}
+
+
+def salt_for(algorithm: Algorithm, account_name: str) -> str:
+    """Return what is put before an account's keys: five hex digits as the old server had, none for its oldest hash."""
+    if algorithm is Algorithm.MD5:
+        return ""
+    return hashlib.sha1(account_name.encode(), usedforsecurity=False).hexdigest()[:5]
+
+
+def key_verifiers(key: str, account_name: str) -> list[tuple[str, str]]:
+    """Return what is kept of a machine key, for factories that give it as their password."""
+    return [(scheme, inner_digest(algorithm, salt_for(algorithm, account_name), key))
+            for algorithm, scheme in SCHEMES.items()]
+
+
 def inner_digest(algorithm: Algorithm, salt: str, password: str) -> str:
     """Return the digest that the server keeps: of salt and password in UTF-8, in small hexadecimal letters."""
     return hashlib.new(algorithm, (salt + password).encode(), usedforsecurity=False).hexdigest()

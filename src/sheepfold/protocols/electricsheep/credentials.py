@@ -3,9 +3,8 @@
 import base64
 import binascii
 import hashlib
-import hmac
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -39,15 +38,14 @@ def password_verifiers(password: str, nick: str) -> tuple[str, str, str]:
 
 
 def key_verifiers(key: str, account_name: str) -> list[tuple[str, str]]:
-    """Return what clients may send for a machine key that was typed in as the password of an account's nick."""
-    return [(SCHEME, verifier) for verifier in password_verifiers(key, account_name)]
+    """Return what clients may send for a machine key that was typed in as the password of an account's nick.
 
-
-def hash_matches(sent: str, verifiers: Iterable[str]) -> bool:
-    """Say whether a sent hash is one of the verifiers, in any case of letters and in constant time for each."""
-    wanted = sent.upper().encode("utf-8", "replace")
-    found = [hmac.compare_digest(wanted, verifier.upper().encode()) for verifier in verifiers]
-    return any(found)
+    The nick is part of what they hash, letter by letter: it is foreseen as the farm writes it, with a capital, and all
+    in capitals.
+    """
+    nicks = dict.fromkeys((account_name, account_name.capitalize(), account_name.upper()))
+    found = dict.fromkeys(verifier for nick in nicks for verifier in password_verifiers(key, nick))
+    return [(SCHEME, verifier) for verifier in found]
 
 
 def decode_basic(header: str | None) -> Credentials | None:

@@ -39,7 +39,7 @@ from sheepfold.protocols.electricsheep.credentials import (
     decode_basic,
 )
 from sheepfold.protocols.electricsheep.wire import RequestKind, Role
-from sheepfold.protocols.uploads import base_url, file_response, spooled_body
+from sheepfold.protocols.uploads import base_url, file_response, judged, spooled_body
 
 PROTOCOL = "electricsheep"
 
@@ -144,7 +144,7 @@ async def _get(farm: Farm, request: Request) -> Response:
 def _ordered(farm: Farm, uid: str, credentials: Credentials | None, told: dict[str, str]) -> bytes:
     account = _account(farm, credentials) or farm.anonymous
     known = maker_named(farm, account.id, machine_name(uid), PROTOCOL)
-    maker = Maker(known.machine_id, account.id, PROTOCOL)
+    maker = Maker(known.machine_id, account.id, PROTOCOL, is_proven=False)  # a UID is neither secret nor unique
     granted = claim_task(farm, maker, ABILITIES, farm.settings.silent_lease_term_s, told)
     if granted is None or granted.sheep is None or granted.input is None:
         generation = flock_verbs.living_generation(farm)
@@ -172,7 +172,7 @@ async def _put(farm: Farm, request: Request) -> Response:
     async with spooled_body(request, farm, farm.settings.result_limit_bytes) as spooled:
         if spooled.size_bytes != asked.size_bytes:
             raise IncompleteUpload(f"{asked.size_bytes} bytes were announced, {spooled.size_bytes} came.")
-        receipt = await run_in_threadpool(_submitted, farm, asked, spooled)
+        receipt = await judged(_submitted, farm, asked, spooled)
     _log.info("wire=%s request=put sheep=%d job=%d verdict=%s", PROTOCOL, asked.sheep, asked.job, receipt.verdict)
     return Response(wire.PUT_ACCEPTED, media_type=wire.XML_MEDIA_TYPE)
 

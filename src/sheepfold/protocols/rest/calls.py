@@ -17,6 +17,7 @@ from sheepfold.protocols.rest.wire import BASE, PROBLEMS, Problem
 
 CHUNK_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 64 * 2**20
+BOUNDLESS = 2**63 - 1
 TRIES = 3
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
@@ -101,17 +102,22 @@ class Calls:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FarmUnreachable(f"The farm does not answer: {str(error) or type(error).__name__}.") from error
 
-    def download(self, path: str, target: Path) -> str:
-        """Stream a file to `target`, trying three times, and return its SHA-256; nothing is left of a half one."""
-        return self.again(lambda: self._downloaded(path, target))
+    def download(self, path: str, target: Path, limit_bytes: int = BOUNDLESS) -> str:
+        """Stream a file to `target`, trying three times, and return its SHA-256; nothing is left of a half one.
 
-    def _downloaded(self, path: str, target: Path) -> str:
+        Raises FarmProblem for more than `limit_bytes`, before the first of them is written where their number is told.
+        """
+        return self.again(lambda: self._downloaded(path, target, limit_bytes))
+
+    def _downloaded(self, path: str, target: Path, limit_bytes: int) -> str:
         partial = target.with_name(target.name + ".part")
         sha256 = hashlib.sha256()
         try:
             with self.stream("GET", path, Sent(timeout=PATIENT)) as response, partial.open("wb") as file:
+                _check_size(int(response.headers.get("Content-Length", "0")), target, limit_bytes)
                 for chunk in response.iter_raw(CHUNK_BYTES):
                     file.write(chunk)
+                    _check_size(file.tell(), target, limit_bytes)
                     sha256.update(chunk)
             promised = response.headers.get("ETag", "").strip('"')
             if re.fullmatch(r"[0-9a-f]{64}", promised) and promised != sha256.hexdigest():
@@ -131,6 +137,12 @@ class Calls:
                     raise
                 self._pause(max(FIRST_PAUSE_S * 2 ** (TRIES - 1 - left), error.retry_after_s or 0))
         raise AssertionError("The last try returns or raises.")
+
+
+def _check_size(size_bytes: int, target: Path, limit_bytes: int) -> None:
+    if size_bytes > limit_bytes:
+        said = f"{target.name} has at least {size_bytes} bytes; {limit_bytes} are taken."
+        raise FarmProblem(Problem(title="The file is too large", status=413, detail=said))
 
 
 def read_answer(response: httpx.Response, answer: type[Model]) -> Model:

@@ -1,8 +1,10 @@
 """The REST protocol's client: a worker's line to a farm, and a person's hands on it."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +23,12 @@ from sheepfold.protocols.rest.watching import watch
 CLAIM_WAIT_S = 10
 """Not longer, since a machine that is asked to stop is held for as long."""
 LOG_BYTES = 2**20
+MOST_INPUT_BYTES = 16 * 2**30
+MOST_TASK_INPUT_BYTES = 256 * 2**20
+"""What a worker fetches at most, whatever the farm sends: a stranger's server must not fill a volunteer's disk."""
 # The server's stream says something at least each 15 seconds.
+LARGE_BYTES = 8 * 2**20
+"""Files from this size on are uploaded before they are ordered, in pieces of as much, so that a break costs little."""
 STREAM_TIMEOUT = httpx.Timeout(60.0, connect=20.0)
 
 T = TypeVar("T")
@@ -69,7 +76,8 @@ class RestLink:
     def fetch_task_input(self, work: Work, target: Path) -> bool:
         """Write the task's own input to `target`; False where it has none."""
         try:
-            self._in_session(lambda: self._calls.download(f"/leases/{work.handle}/input", target))
+            self._in_session(lambda: self._calls.download(f"/leases/{work.handle}/input", target,
+                                                             MOST_TASK_INPUT_BYTES))
         except FarmProblem as error:
             if error.is_about("unknown-blob"):
                 return False
@@ -79,7 +87,8 @@ class RestLink:
     def fetch_input(self, work: Work, name: str, target: Path) -> None:
         """Write one of the job's inputs to `target`; raises FarmUnreachable also where the lease is gone."""
         try:
-            self._in_session(lambda: self._calls.download(f"/leases/{work.handle}/inputs/{name}", target))
+            path = f"/leases/{work.handle}/inputs/{name}"
+            self._in_session(lambda: self._calls.download(path, target, MOST_INPUT_BYTES))
         except FarmProblem as error:
             raise FarmUnreachable(f"The input {name!r} cannot be fetched: {error}") from error
 
@@ -190,18 +199,67 @@ class FarmClient:
 
     def order(self, kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Path] | None = None, title: str = "",
               terms: Terms | None = None) -> wire.JobOrdered:
-        """Order a job with its files, which are streamed; it is not tried twice, since that might be two jobs."""
+        """Order a job with its files, which are streamed; tried again where the answer got lost, and one job still."""
         agreed = terms or Terms()
         order = _checked_order({"kind": kind, "spec": dict(spec), "title": title, "priority": agreed.priority,
                                 "quorum": agreed.quorum, "max_attempts": agreed.max_attempts})
+        large = {name: path for name, path in (inputs or {}).items() if path.stat().st_size >= LARGE_BYTES}
+        small = {name: path for name, path in (inputs or {}).items() if name not in large}
+        uploads = {name: self.upload(path) for name, path in large.items()}
+        whole = order.model_copy(update={"uploads": uploads}) if uploads else order
+        name = {"Idempotency-Key": uuid.uuid4().hex}
+        return self._calls.again(lambda: self._ordered(whole, small, name))
+
+    def upload(self, path: Path) -> str:
+        """Send a file piece by piece and return its upload's id; what the farm has of it already is not sent again."""
+        size_bytes = path.stat().st_size
+        asked = wire.UploadAsked(size_bytes=size_bytes, sha256=_sha256(path)).model_dump()
+        upload = self._calls.again(lambda: self._calls.ask("POST", "/uploads", wire.UploadOut, Sent(json=asked)))
+        with path.open("rb") as file:
+            while upload.offset_bytes < size_bytes:
+                upload = self._calls.again(partial(self._sent_piece, upload.upload, file))
+        return upload.upload
+
+    def _sent_piece(self, upload_id: str, file: BinaryIO) -> wire.UploadOut:
+        """Ask where an upload goes on and send one piece from there."""
+        before = self._calls.ask("GET", f"/uploads/{upload_id}", wire.UploadOut)
+        file.seek(before.offset_bytes)
+        piece = file.read(LARGE_BYTES)
+        headers = {"Upload-Offset": str(before.offset_bytes), "Content-Type": "application/octet-stream"}
+        try:
+            self._calls.tell("PATCH", f"/uploads/{upload_id}", Sent(content=piece, headers=headers, timeout=PATIENT))
+        except FarmProblem as error:
+            if error.status == 409:  # the farm has not noticed yet that an earlier piece broke off
+                raise FarmUnreachable(str(error)) from error
+            raise
+        return before.model_copy(update={"offset_bytes": before.offset_bytes + len(piece)})
+
+    def replace_input(self, job_id: int, name: str, path: Path) -> wire.JobOrdered:
+        """Replace an input of a running job; see the farm's `replace_input`."""
+        target = f"/jobs/{job_id}/inputs/{name}"
+        if path.stat().st_size >= LARGE_BYTES:
+            query = {"upload": self.upload(path)}
+            return self._calls.again(lambda: self._calls.ask("PUT", target, wire.JobOrdered,
+                                                             Sent(params=query, timeout=PATIENT)))
+        headers = {"Content-Type": "application/octet-stream"}
+        return self._calls.again(lambda: self._calls.ask(
+            "PUT", target, wire.JobOrdered, Sent(content=path.read_bytes(), headers=headers, timeout=PATIENT)))
+
+    def download_frames(self, job_id: int, target: Path) -> None:
+        """Fetch all frames that a job has so far as one zip."""
+        self._calls.download(f"/jobs/{job_id}/frames.zip", target)
+
+    def _ordered(self, order: wire.JobOrder, inputs: Mapping[str, Path], name_of_it: Mapping[str, str]
+                 ) -> wire.JobOrdered:
         with ExitStack() as open_files:
             parts: list[tuple[str, tuple[str, bytes | BinaryIO, str]]] = [
                 ("order", ("order.json", order.model_dump_json().encode(), "application/json"))
             ]
-            for name, path in (inputs or {}).items():
+            for name, path in inputs.items():
                 file = open_files.enter_context(path.open("rb"))
                 parts.append((name, (path.name, file, "application/octet-stream")))
-            return self._calls.ask("POST", "/jobs", wire.JobOrdered, Sent(files=parts, timeout=PATIENT))
+            return self._calls.ask("POST", "/jobs", wire.JobOrdered,
+                                   Sent(files=parts, timeout=PATIENT, headers=name_of_it))
 
     def jobs(self, limit: int = 50, before: int | None = None) -> wire.JobPage:
         """Return a page of jobs, the newest first."""

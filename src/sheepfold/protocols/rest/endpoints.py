@@ -11,8 +11,9 @@ from starlette.routing import BaseRoute, Mount
 
 from sheepfold.farm.farm import Farm
 from sheepfold.protocols.bell import Bell
-from sheepfold.protocols.rest import docs, events, flock, jobs, leases
+from sheepfold.protocols.rest import browsers, docs, events, flock, jobs, leases, resumable
 from sheepfold.protocols.rest.errors import add_handlers
+from sheepfold.protocols.rest.express import express_routes
 from sheepfold.protocols.rest.wire import PROBLEM_MEDIA_TYPE, JobOrder, Problem
 
 ROOT = "/api"
@@ -38,8 +39,9 @@ _REFUSED: dict[int | str, dict[str, Any]] = {"default": {
 
 
 def routes(farm: Farm) -> list[BaseRoute]:
-    """Return the one route of this protocol, at the root of the application: `/api` with all below it."""
-    return [Mount(ROOT, application(farm))]
+    """Return the routes of this protocol: `/api` with all below it, and before it what a farm does all the time."""
+    app = application(farm)
+    return [*express_routes(farm, ROOT, app), Mount(ROOT, app)]
 
 
 def application(farm: Farm) -> FastAPI:
@@ -48,7 +50,10 @@ def application(farm: Farm) -> FastAPI:
     app.state.farm = farm
     app.state.bell = Bell(farm)
     version = APIRouter(prefix=VERSION, responses=_REFUSED, redirect_slashes=False)
-    for part in (jobs.router, leases.router, leases.uploads, flock.router, events.router):
+    parts = (
+        jobs.router, resumable.router, leases.router, leases.uploads, browsers.router, flock.router, events.router,
+    )
+    for part in parts:
         version.include_router(part)
     app.include_router(version)
     app.router.routes.extend(docs.routes(partial(_document, app)))

@@ -59,12 +59,17 @@ def invalid_message(error: ValidationError | RequestValidationError) -> Refused:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, SheepfoldError | Refused)
+    return refused(request, error, request.app.state.farm.settings.retry_s)
+
+
+def refused(request: Request, error: SheepfoldError | Refused, retry_s: int) -> Response:
+    """Answer a refusal; one that is for now alone says when to try again."""
     problem = error.problem if isinstance(error, Refused) else problem_of(error)
     headers = {}
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if problem.status == 503:
-        headers["Retry-After"] = str(request.app.state.farm.settings.retry_s)
+        headers["Retry-After"] = str(retry_s)
     return _answer(request, problem.model_copy(update=_named(request)), headers)
 
 

@@ -31,6 +31,13 @@ RANGED_FILE = FILE | {
     416: {"description": "The range lies outside of the file."},
 }
 
+ZIP: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A zip, written while it is read: it has no length before its end.",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    },
+}
+
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 

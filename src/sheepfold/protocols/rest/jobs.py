@@ -1,27 +1,38 @@
 """What people ask about jobs and their tasks: order, list, look, cancel, fetch what became of them."""
 
+from contextlib import ExitStack, nullcontext
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from fastapi import APIRouter, Header, Path, Query, Request
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.responses import Response, StreamingResponse
 
+from sheepfold.blobs.spool import Spooled
 from sheepfold.farm import browse
 from sheepfold.farm.browse import JobView, Story
 from sheepfold.farm.chores import PREVIEW_WIDTH
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.frames import list_frames, zipped
 from sheepfold.farm.orders import Order, cancel_job, order_job
-from sheepfold.model.jobs import JobId
+from sheepfold.farm.replacing import replace_input
+from sheepfold.farm.uploads import uploaded_file
+from sheepfold.model.accounts import Account
+from sheepfold.model.errors import MalformedMessage
+from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.tasks import LeaseState, TaskId
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, CustomerHere, FarmHere
-from sheepfold.protocols.rest.files import FILE, RANGED_FILE, answer_file, answer_ranged
+from sheepfold.protocols.rest.files import FILE, RANGED_FILE, ZIP, answer_file, answer_ranged
 from sheepfold.protocols.rest.forms import OrderForm, order_form
+from sheepfold.protocols.uploads import spooled_body
 
 router = APIRouter(tags=["jobs"])
 
 JobInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The job's id.")]
 TaskInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The task's id.")]
 ProductInPath = Annotated[str, Path(pattern=wire.INPUT_NAME, description="The product's name, such as film.mp4.")]
+InputInPath = Annotated[str, Path(pattern=wire.INPUT_NAME, description="The input's name, such as project.")]
+KeyInHeader = Annotated[str, Header(pattern=r"^[!-~]{1,200}$", description="A name of this order, yours to choose.")]
 _FORM = {
     "requestBody": {
         "required": True,
@@ -41,21 +52,70 @@ _FORM = {
 }
 
 
+_FILE = {
+    "requestBody": {
+        "required": False,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
 @router.post("/jobs", status_code=201, summary="Order a job", openapi_extra=_FORM)
-async def add_job(request: Request, response: Response, farm: FarmHere, account: CustomerHere) -> wire.JobOrdered:
+async def add_job(
+    request: Request, response: Response, farm: FarmHere, account: CustomerHere, idempotency_key: KeyInHeader = ""
+) -> wire.JobOrdered:
     """Order a job with its files; the key needs the scope `order`. The order is checked and split before the answer.
 
-    An order that was sent twice is two jobs.
+    An order that was sent twice is two jobs, unless it came with the same `Idempotency-Key` both times, such as a
+    random number: then it is one, and both answers name it. The farm remembers such a key for a week.
     """
     async with order_form(request, farm) as form:
-        job = await run_in_threadpool(order_job, farm, account, _order(form))
+        job = await run_in_threadpool(_ordered, farm, account, form, idempotency_key)
+        remarks = await run_in_threadpool(browse.remarks_on, farm, job)
     response.headers["Location"] = f"{wire.BASE}/jobs/{job.id}"
-    return wire.JobOrdered.of(job)
+    return wire.JobOrdered.with_remarks(job, remarks)
 
 
-def _order(form: OrderForm) -> Order:
+def _ordered(farm: Farm, account: Account, form: OrderForm, key: str) -> Job:
+    """Order a job with the files that came with the form, and those that were uploaded before."""
     asked = form.order
-    return Order(asked.kind, asked.spec, form.inputs, asked.title, asked.terms())
+    if twice := form.inputs.keys() & asked.uploads.keys():
+        raise MalformedMessage(f"The input {min(twice)!r} is both a part of the form and an upload.")
+    with ExitStack() as opened:
+        uploads = {name: opened.enter_context(uploaded_file(farm, account, upload))
+                   for name, upload in asked.uploads.items()}
+        order = Order(asked.kind, asked.spec, form.inputs | uploads, asked.title, asked.terms(), key)
+        return order_job(farm, account, order)
+
+
+@router.put("/jobs/{job_id}/inputs/{name}", summary="Replace an input", openapi_extra=_FILE)
+async def put_input(
+    request: Request, farm: FarmHere, account: CustomerHere, job_id: JobInPath, name: InputInPath,
+    upload: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$", description="An upload, instead of a body.")] = "",
+) -> wire.JobOrdered:
+    """Replace a running job's input by the body, or by an upload: frames that are not done render from the new file.
+
+    It is checked as at the order, and the job's revision rises. Frames that are done stay. Who renders from the old
+    file loses the lease, and the old file answers 404 from then on.
+    """
+    async with spooled_body(request, farm, farm.settings.input_limit_bytes) as spooled:
+        return await run_in_threadpool(_replaced, farm, account, JobId(job_id), name, upload, spooled)
+
+
+def _replaced(
+    farm: Farm, account: Account, job_id: JobId, name: str, upload: str, spooled: Spooled
+) -> wire.JobOrdered:
+    with uploaded_file(farm, account, upload) if upload else nullcontext(spooled.path) as path:
+        job = replace_input(farm, account, job_id, name, path)
+    return wire.JobOrdered.with_remarks(job, browse.remarks_on(farm, job))
+
+
+@router.get("/jobs/{job_id}/frames.zip", response_class=Response, responses=ZIP, summary="Fetch all frames")
+async def get_frames(farm: FarmHere, _: CallerHere, job_id: JobInPath) -> Response:
+    """Fetch the frames that a job has so far as one zip, streamed, named by their numbers; 404 while it has none."""
+    frames = await run_in_threadpool(list_frames, farm, JobId(job_id))
+    headers = {"Content-Disposition": f'attachment; filename="job-{job_id}.zip"'}
+    return StreamingResponse(iterate_in_threadpool(zipped(farm, frames)), 200, headers, "application/zip")
 
 
 @router.get("/jobs", summary="List jobs, the newest first")
@@ -123,6 +183,7 @@ def job_detail(view: JobView) -> wire.JobDetail:
         "products": [wire.Product.model_validate(one, from_attributes=True) for one in view.products],
         "sheep": None if view.sheep is None else wire.SheepOut.of(view.sheep),
         "chores_waiting": view.chores_waiting,
+        "remarks": list(view.remarks),
     })
 
 

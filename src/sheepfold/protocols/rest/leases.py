@@ -33,6 +33,7 @@ from sheepfold.protocols.rest.bodies import JsonRoute, checked_upload, spooled_t
 from sheepfold.protocols.rest.callers import FarmHere, KeyHolderHere, Token, Worker, WorkerHere
 from sheepfold.protocols.rest.errors import refused_result
 from sheepfold.protocols.rest.files import FILE, answer_file
+from sheepfold.protocols.uploads import judged
 
 ANYWAY_S = 10.0
 """How often a request that is held asks again though nothing rang: upkeep wakes lanes without telling of it."""
@@ -94,7 +95,7 @@ async def add_lease(
     if granted is None:
         retry_s = 1 if wait_s else farm.settings.retry_s
         return Response(status_code=204, headers={"Retry-After": str(retry_s)})
-    return _lease(granted)
+    return granted_lease(granted)
 
 
 async def _awaited(request: Request, worker: Worker, abilities: Abilities, wait_s: int) -> Assignment | None:
@@ -113,7 +114,8 @@ async def _awaited(request: Request, worker: Worker, abilities: Abilities, wait_
     return None
 
 
-def _lease(granted: Assignment) -> wire.LeaseGranted:
+def granted_lease(granted: Assignment) -> wire.LeaseGranted:
+    """Write a lease that was granted, with all that its machine must know."""
     job = granted.job
     return wire.LeaseGranted(
         lease=granted.lease_id,
@@ -177,13 +179,14 @@ async def put_result(
     held = await run_in_threadpool(held_lease, farm, worker.maker, LeaseId(lease_id))
     told = figures.model_dump(exclude_defaults=True)
     async with checked_upload(request, farm, farm.settings.result_limit_bytes) as spooled:
-        receipt = _receipt(await run_in_threadpool(submit_result, farm, held, spooled, told))
+        receipt = receipt_of(await judged(submit_result, farm, held, spooled, told))
     if receipt.verdict is Verdict.INVALID:
         raise refused_result(receipt)
     return receipt
 
 
-def _receipt(receipt: Receipt) -> wire.ResultReceipt:
+def receipt_of(receipt: Receipt) -> wire.ResultReceipt:
+    """Write what became of a result."""
     return wire.ResultReceipt(
         result=receipt.result_id,
         digest=receipt.digest,

@@ -38,6 +38,8 @@ _LINE = r"^[^\x00-\x1f\x7f]*$"  # PostgreSQL's text holds no NUL, and a log no s
 Id = Annotated[int, Field(ge=0, le=MOST_ID)]
 Count = Annotated[int, Field(ge=0, le=MOST_ID)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, StringConstraints(pattern=INPUT_NAME)]
+UploadId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=_LINE)]
 Version = Annotated[str, StringConstraints(max_length=60, pattern=_LINE)]
 Title = Annotated[str, StringConstraints(max_length=120, pattern=_LINE)]
@@ -184,8 +186,27 @@ class ResultReceipt(_Told):
     task_state: TaskState
 
 
+class UploadAsked(_Asked):
+    """A file is announced by its exact size and its SHA-256."""
+
+    size_bytes: Annotated[int, Field(ge=1, le=MOST_ID)]
+    sha256: Digest
+
+
+class UploadOut(_Told):
+    """A file on its way: `offset_bytes` of its bytes are here, and the next ones go there."""
+
+    upload: str
+    size_bytes: Count
+    sha256: Digest
+    offset_bytes: Count
+
+
 class JobOrder(_Asked):
-    """An order: what kind of job, its spec in that kind's words, and on what terms."""
+    """An order: what kind of job, its spec in that kind's words, and on what terms.
+
+    `uploads` names, by the input that they are, files that were uploaded before.
+    """
 
     kind: Word
     spec: dict[str, Any] = {}
@@ -193,6 +214,7 @@ class JobOrder(_Asked):
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     quorum: Annotated[int, Field(ge=1, le=5)] = 1
     max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
+    uploads: Annotated[dict[FileName, UploadId], Field(max_length=MOST_INPUTS)] = {}
 
     def terms(self) -> Terms:
         """Return the terms of the order."""
@@ -222,7 +244,15 @@ class JobSummary(_Told):
 
 
 class JobOrdered(JobSummary):
-    """The job that an order became."""
+    """The job that an order became; `remarks` are sentences on its files that the artist should know."""
+
+    revision: Count = 0
+    remarks: list[str] = []
+
+    @classmethod
+    def with_remarks(cls, job: Job, remarks: Iterable[str]) -> Self:
+        """Write a job that was ordered, or whose input was replaced."""
+        return cls(**_summary(job), revision=job.revision, remarks=list(remarks))
 
 
 class JobPage(_Told):
@@ -291,7 +321,10 @@ class VoteCast(_Asked):
 
 
 class JobDetail(JobSummary):
-    """A job whole. `chores_waiting` counts what the house has yet to make of it: previews, films."""
+    """A job whole. `chores_waiting` counts what the house has yet to make of it: previews, films.
+
+    `revision` counts how often an input was replaced, `remarks` are sentences on the inputs as they are now.
+    """
 
     account: str
     spec: dict[str, Any]
@@ -300,11 +333,13 @@ class JobDetail(JobSummary):
     products: list[Product]
     sheep: SheepOut | None = None
     chores_waiting: Count
+    revision: Count = 0
+    remarks: list[str] = []
 
     @classmethod
     def whole(cls, job: Job, more: Mapping[str, Any]) -> Self:
         """Write a job whole: `more` holds the fields that a job does not hold itself."""
-        return cls(**_summary(job), spec=dict(job.spec), inputs=dict(job.inputs), **more)
+        return cls(**_summary(job), spec=dict(job.spec), inputs=dict(job.inputs), revision=job.revision, **more)
 
     @property
     def is_finished(self) -> bool:

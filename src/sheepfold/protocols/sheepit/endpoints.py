@@ -177,7 +177,12 @@ def _logged_in(farm: Farm, request: Request, pairs: wire.Pairs) -> str:
     _check_version(pairs.get("version", ""), farm.settings.sheepit_min_version)
     if not pairs.get("login") and not pairs.get("password") and has_cookie(request):
         return log_in_again(farm, request)
-    return log_in(farm, wire.ConfigRequest.from_pairs(pairs, wire.OpenedBy(request.method)))
+    return log_in(farm, wire.ConfigRequest.from_pairs(pairs, _opened_by(request)))
+
+
+def _opened_by(request: Request) -> wire.OpenedBy:
+    """Say by which method a session is opened; a HEAD, which no client sends, counts as a GET."""
+    return wire.OpenedBy.POST if request.method == "POST" else wire.OpenedBy.GET
 
 
 def _check_version(version: str, least: str) -> None:

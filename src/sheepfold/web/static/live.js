@@ -1,36 +1,29 @@
-// Keeps the contact sheet true: for each event of a job, that job's part of the page is fetched anew, at most twice a second.
+// Keeps pages true: for each event of the farm, the parts that it touches are fetched anew, at most once a second.
 "use strict";
 
-const jobs = document.getElementById("jobs");
-const stale = new Set();
+const live = document.querySelector("[data-live]");
+const stale = { jobs: new Set(), tasks: new Set() };
 let timer = null;
 
-function refreshLater(jobId) {
-  stale.add(jobId);
-  timer ??= setTimeout(refresh, 500);
-}
-
-async function refresh() {
-  timer = null;
-  const ids = [...stale];
-  stale.clear();
-  await Promise.all(ids.map(refreshJob));
-}
-
-async function refreshJob(id) {
-  const answer = await fetch(`/fragments/jobs/${id}`);
-  if (!answer.ok) return;
+async function fragment(path) {
+  const answer = await fetch(path, { headers: { "HX-Request": "true" } });
+  if (!answer.ok) return null;
   const template = document.createElement("template");
   template.innerHTML = await answer.text();
-  const fresh = template.content.firstElementChild;
-  const known = document.getElementById(`job-${id}`);
-  if (known === null) {
-    jobs.querySelector(".empty")?.remove();
-    jobs.prepend(fresh);
-    return;
-  }
+  return template.content;
+}
+
+async function replace(path, id) {
+  const fresh = (await fragment(path))?.getElementById(id);
+  const known = document.getElementById(id);
+  if (!fresh || !known) return known;
+  if (known.outerHTML === fresh.outerHTML) return known;
+  const focused = known.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   keepFilm(known, fresh);
   known.replaceWith(fresh);
+  if (focused) fresh.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
+  globalThis.htmx?.process(fresh);
+  return fresh;
 }
 
 // A film that plays goes on playing when the part around it is replaced.
@@ -40,5 +33,59 @@ function keepFilm(known, fresh) {
   if (playing && next && playing.getAttribute("src") === next.getAttribute("src")) next.replaceWith(playing);
 }
 
-const events = new EventSource(`/events?after=${jobs.dataset.newestEvent}`);
-events.onmessage = (message) => refreshLater(JSON.parse(message.data).job);
+async function refreshCard(id) {
+  if (document.getElementById(`job-${id}`)) return replace(`/fragments/jobs/${id}`, `job-${id}`);
+  const fresh = (await fragment(`/fragments/jobs/${id}`))?.firstElementChild;
+  const list = document.getElementById("jobs");
+  const newest = Number(list.querySelector(".job")?.id.slice(4) ?? 0);
+  if (!fresh || id < newest || document.getElementById(`job-${id}`)) return null;
+  list.querySelector(".empty")?.remove();
+  list.prepend(fresh);
+  return fresh;
+}
+
+async function refreshTiles(jobId, tasks) {
+  const seen = tasks.filter((id) => document.getElementById(`task-${id}`));
+  if (!seen.length) return;
+  const fresh = await fragment(`/jobs/${jobId}/tiles?ids=${seen.slice(0, 200).join(",")}`);
+  for (const tile of [...(fresh?.children ?? [])]) document.getElementById(tile.id)?.replaceWith(tile);
+}
+
+const refreshers = {
+  async home(jobs) {
+    await Promise.all([replace("/fragments/now", "now"), ...jobs.map(refreshCard)]);
+  },
+  async job(jobs, tasks) {
+    const id = Number(live.dataset.job);
+    if (!jobs.includes(id)) return;
+    await Promise.all([replace(`/jobs/${id}/head`, "head"), refreshTiles(id, tasks)]);
+  },
+  async machines() {
+    await replace("/fragments/machines", "machines");
+  },
+};
+
+async function refresh() {
+  const [jobs, tasks] = [[...stale.jobs].sort((a, b) => a - b), [...stale.tasks]];
+  stale.jobs.clear();
+  stale.tasks.clear();
+  try {
+    await refreshers[live.dataset.live](jobs, tasks);
+  } catch { /* the farm is away for a moment: the next event asks again */ }
+  timer = null;
+  if (stale.jobs.size) later();
+}
+
+function later() {
+  timer ??= setTimeout(refresh, 700);
+}
+
+if (live) {
+  const events = new EventSource(`/events${live.dataset.newestEvent ? `?after=${live.dataset.newestEvent}` : ""}`);
+  events.onmessage = (message) => {
+    const { job, tasks } = JSON.parse(message.data);
+    stale.jobs.add(job);
+    tasks.forEach((id) => stale.tasks.add(id));
+    later();
+  };
+}

@@ -62,7 +62,8 @@ _PLACES = (
     _Place("firefox", Engine.FIREFOX,
            ("firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox")),
     _Place("webkitgtk", Engine.WEBKIT,
-           ("/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser", "/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1/MiniBrowser",
+           ("/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser",
+            "/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1/MiniBrowser",
             "/usr/libexec/webkit2gtk-4.1/MiniBrowser"), ("WebKitWebDriver",)),
     _Place("epiphany", Engine.WEBKIT, ("epiphany", "epiphany-browser"), ("WebKitWebDriver",)),
 )  # fmt: skip

@@ -2,20 +2,22 @@
 
 import base64
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import UnexpectedAlertPresentException, WebDriverException
 from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.chrome.webdriver import WebDriver
 from urllib3.exceptions import HTTPError
 
-from sheepfold.kinds.screenshot.shooting.driving import LARGEST_SURFACE
+from sheepfold.kinds.screenshot.shooting.services import Chromedriver, give_patience
 from sheepfold.kinds.screenshot.shooting.shot import Shot, ShotFailed
 
 T = TypeVar("T")
 
+LARGEST_SURFACE = 16_000
+"""Device pixels of a side that Chromium draws in one piece: beyond 16,384 it repeats what it has."""
 _FLAGS = (
     "--no-first-run",
     "--no-default-browser-check",
@@ -37,14 +39,17 @@ _FLAGS = (
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--mute-audio",
     "--password-store=basic",
+    "--remote-debugging-pipe",  # behind the walls the name localhost, by which the driver would call, is unknown
     "--use-mock-keychain",
     "--proxy-bypass-list=<-loopback>",  # the machine itself is behind the gate too
 )
+_MOST_BOXES = 30
 _PREFERENCES = {
     "download_restrictions": 3,
     "profile.default_content_setting_values.notifications": 2,
     "profile.default_content_setting_values.geolocation": 2,
     "profile.default_content_setting_values.automatic_downloads": 2,
+    "browser.custom_chrome_frame": False,  # the window manager's title bar, as people have it
     "credentials_enable_service": False,
     "translate.enabled": False,
 }
@@ -57,21 +62,24 @@ class Chromium:
         self._shot = shot
         self._height = shot.height
         self._failure = ""
-        service = Service(shot.driver, env=environment, popen_kw={"start_new_session": True})
+        service = Chromedriver(shot.driver, env=environment, popen_kw={"start_new_session": True})
         try:
             self._driver = WebDriver(_options(shot, port, folder), service)
         except WebDriverException as error:
             raise ShotFailed(f"{Path(shot.program).name} did not start: {first_line(error)}") from error
-        self._driver.command_executor.client_config.timeout = int(shot.wait_s) + 5
+        give_patience(self._driver, shot.wait_s + 5)
         self._prepare()
 
     def _prepare(self) -> None:
         shot = self._shot
-        if shot.mode != "window":
+        if shot.mode == "window":
+            self._asked(self._driver.maximize_window)
+        else:
             self._emulate()
-        media = [("prefers-color-scheme", "dark")] * shot.dark + [("prefers-reduced-motion", "reduce")] * shot.reduced_motion
+        wishes = {"prefers-color-scheme": "dark" * shot.dark, "prefers-reduced-motion": "reduce" * shot.reduced_motion}
+        media = [{"name": name, "value": wish} for name, wish in wishes.items() if wish]
         if media:
-            self._command("Emulation.setEmulatedMedia", features=[{"name": name, "value": to} for name, to in media])
+            self._command("Emulation.setEmulatedMedia", features=media)
         if shot.locale:
             self._command("Emulation.setLocaleOverride", locale=shot.locale.replace("-", "_"))
         if shot.time_zone:
@@ -99,18 +107,30 @@ class Chromium:
         """Return the value of a JavaScript expression in the page; None while there is no page."""
         return self._asked(lambda: self._driver.execute_script(f"return ({expression})"))
 
-    def resize(self, height: int) -> bool:
-        """Make the viewport so high, in CSS pixels; False for what is too high to be drawn in one piece."""
-        if height * self._shot.pixel_ratio > LARGEST_SURFACE or self._shot.mode == "window":
-            return False
+    @property
+    def highest(self) -> int:
+        """Return how high the viewport can be made, in CSS pixels; a window stays as it is."""
+        return 0 if self._shot.mode == "window" else LARGEST_SURFACE // self._shot.pixel_ratio
+
+    def resize(self, height: int) -> None:
+        """Make the viewport so high, in CSS pixels."""
         self._height = height
         self._emulate()
-        return True
 
     def picture(self) -> bytes:
         """Return the viewport as PNG."""
         # Chromium's own way writes a 1024 x 640 picture in a third of the time with this option.
         return base64.b64decode(self._command("Page.captureScreenshot", format="png", optimizeForSpeed=True)["data"])
+
+    def renew(self, shot: Shot) -> None:
+        """Forget all that pages have left, for a shot that differs in size alone: cookies, caches, storage, history."""
+        self._shot, self._height, self._failure = shot, shot.height, ""
+        self._asked(lambda: self._driver.execute_cdp_cmd("Page.navigate", {"url": "about:blank"}))
+        self._command("Network.clearBrowserCookies")
+        self._command("Network.clearBrowserCache")
+        self._command("Storage.clearDataForOrigin", origin="*", storageTypes="all")
+        self._command("Page.resetNavigationHistory")
+        self._emulate()
 
     def close(self) -> None:
         """End the driver, and with it the browser."""
@@ -125,12 +145,21 @@ class Chromium:
         return answer or {}
 
     def _asked(self, deed: Callable[[], T]) -> T:
-        try:
-            return deed()
-        except HTTPError as error:
-            raise ShotFailed("the browser hangs") from error
-        except WebDriverException as error:
-            raise ShotFailed(first_line(error)) from error
+        """Ask the driver; a page that puts up a box is told no, and again, until it lets the question through."""
+        for _ in range(_MOST_BOXES):
+            try:
+                return deed()
+            except UnexpectedAlertPresentException:
+                self._dismiss()
+            except HTTPError as error:
+                raise ShotFailed("the browser hangs") from error
+            except WebDriverException as error:
+                raise ShotFailed(first_line(error)) from error
+        raise ShotFailed("the page puts up one box after another")
+
+    def _dismiss(self) -> None:
+        with suppress(WebDriverException):
+            self._driver.switch_to.alert.dismiss()
 
 
 def _options(shot: Shot, port: int, folder: Path) -> Options:
@@ -150,7 +179,8 @@ def _options(shot: Shot, port: int, folder: Path) -> Options:
         options.add_argument("--headless=new")
         options.add_argument("--hide-scrollbars")
         options.add_argument(f"--window-size={shot.width},{shot.height}")
-    options.add_experimental_option("excludeSwitches", ["enable-automation", "disable-popup-blocking", "enable-logging"])
+    unwanted = ["enable-automation", "disable-popup-blocking", "enable-logging"]
+    options.add_experimental_option("excludeSwitches", unwanted)
     preferences: dict[str, object] = dict(_PREFERENCES)
     preferences["intl.accept_languages"] = shot.locale or "en-US,en"
     options.add_experimental_option("prefs", preferences)

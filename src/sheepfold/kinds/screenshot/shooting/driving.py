@@ -2,9 +2,6 @@
 
 from typing import Any, Protocol
 
-LARGEST_SURFACE = 16_384
-"""Device pixels of a surface that Chromium draws in one piece; beyond it the picture is cut or repeated."""
-
 
 class Driver(Protocol):
     """A browser with one page. Each of these raises ShotFailed where the browser died or refuses."""
@@ -21,8 +18,13 @@ class Driver(Protocol):
         """Return the value of a JavaScript expression in the page; None while there is no page."""
         ...
 
-    def resize(self, height: int) -> bool:
-        """Make the viewport so high, in CSS pixels; returns False where the browser cannot."""
+    @property
+    def highest(self) -> int:
+        """Return how high the viewport can be made, in CSS pixels; 0 where it stays as it is."""
+        ...
+
+    def resize(self, height: int) -> None:
+        """Make the viewport so high, in CSS pixels."""
         ...
 
     def picture(self) -> bytes:

@@ -11,7 +11,7 @@ import ipaddress
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -72,14 +72,16 @@ class Gate:
         self._call(self._listen())
 
     def close(self) -> None:
-        """Close the way and whatever is under way."""
+        """Close the way and whatever is under way; may be called twice."""
+        if self._loop.is_closed():
+            return
         self._call(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
         (self._folder / SOCKET).unlink(missing_ok=True)
 
-    def _call(self, deed) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    def _call(self, deed: Coroutine[None, None, None]) -> None:
         asyncio.run_coroutine_threadsafe(deed, self._loop).result(30)
 
     async def _listen(self) -> None:
@@ -174,7 +176,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     await pump(reader, writer)
 
 
-async def _both(there, back) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+async def _both(there: Coroutine[None, None, None], back: Coroutine[None, None, None]) -> None:
     """Pump both ways until the far side has said all; what the browser still says then is lost."""
     going = asyncio.ensure_future(there)
     try:
@@ -182,5 +184,3 @@ async def _both(there, back) -> None:  # type: ignore[no-untyped-def]  # noqa: A
     finally:
         going.cancel()
 
-
-Opened = Callable[[], Gate]

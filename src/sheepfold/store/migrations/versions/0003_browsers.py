@@ -14,6 +14,12 @@ CHURN = {"autovacuum_vacuum_scale_factor": "0.02", "autovacuum_vacuum_cost_delay
 
 def upgrade() -> None:
     """Apply the change."""
+    _add_factories()
+    _add_browsers()
+    _add_visits()
+
+
+def _add_factories() -> None:
     op.create_table(
         "nonces",
         sa.Column("nonce", sa.Text(), nullable=False),
@@ -26,35 +32,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_nonces_issued_at", "nonces", ["issued_at"])
     op.create_index("ix_nonces_owner_owner_id_issued_at", "nonces", ["owner", "owner_id", "issued_at"])
-    op.create_table(
-        "thumbnails",
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("width", sa.Integer(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["digest"], ["blobs.digest"], name="fk_thumbnails_digest_blobs"),
-        sa.ForeignKeyConstraint(["source"], ["blobs.digest"], name="fk_thumbnails_source_blobs"),
-        sa.PrimaryKeyConstraint("source", "width", name="pk_thumbnails"),
-    )
-    op.create_index("ix_thumbnails_digest", "thumbnails", ["digest"])
-    op.create_table(
-        "browsers",
-        sa.Column("id", ID, sa.Identity(), nullable=False),
-        sa.Column("machine_id", ID, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
-        sa.Column("user_agent", sa.Text(), nullable=False),
-        sa.Column("command", sa.Text(), nullable=False),
-        sa.Column("javascript", sa.Text(), nullable=False),
-        sa.Column("java", sa.Text(), nullable=False),
-        sa.Column("flash", sa.Text(), nullable=False),
-        sa.Column("added_at", sa.BigInteger(), nullable=False),
-        sa.Column("uploaded_at", sa.BigInteger(), nullable=True),
-        sa.Column("failed_at", sa.BigInteger(), nullable=True),
-        sa.Column("fault", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["machine_id"], ["machines.id"], name="fk_browsers_machine_id_machines"),
-        sa.PrimaryKeyConstraint("id", name="pk_browsers"),
-    )
-    op.create_index("ix_browsers_machine_id", "browsers", ["machine_id"])
     op.create_table(
         "factories",
         sa.Column("machine_id", ID, nullable=False),
@@ -74,6 +51,31 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["machine_id"], ["machines.id"], name="fk_screens_machine_id_machines"),
         sa.PrimaryKeyConstraint("machine_id", "width", "height", "bpp", name="pk_screens"),
     )
+
+
+def _add_browsers() -> None:
+    op.create_table(
+        "browsers",
+        sa.Column("id", ID, sa.Identity(), nullable=False),
+        sa.Column("machine_id", ID, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("user_agent", sa.Text(), nullable=False),
+        sa.Column("command", sa.Text(), nullable=False),
+        sa.Column("javascript", sa.Text(), nullable=False),
+        sa.Column("java", sa.Text(), nullable=False),
+        sa.Column("flash", sa.Text(), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.Column("uploaded_at", sa.BigInteger(), nullable=True),
+        sa.Column("failed_at", sa.BigInteger(), nullable=True),
+        sa.Column("fault", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["machine_id"], ["machines.id"], name="fk_browsers_machine_id_machines"),
+        sa.PrimaryKeyConstraint("id", name="pk_browsers"),
+    )
+    op.create_index("ix_browsers_machine_id", "browsers", ["machine_id"])
+
+
+def _add_visits() -> None:
     op.create_table(
         "visits",
         sa.Column("job_id", ID, nullable=False),
@@ -105,3 +107,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("result_id", name="uq_screenshots_result_id"),
     )
     op.create_index("ix_screenshots_uploaded_at", "screenshots", ["uploaded_at"])
+    op.create_table(
+        "thumbnails",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["digest"], ["blobs.digest"], name="fk_thumbnails_digest_blobs"),
+        sa.ForeignKeyConstraint(["source"], ["blobs.digest"], name="fk_thumbnails_source_blobs"),
+        sa.PrimaryKeyConstraint("source", "width", name="pk_thumbnails"),
+    )
+    op.create_index("ix_thumbnails_digest", "thumbnails", ["digest"])

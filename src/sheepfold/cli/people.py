@@ -1,0 +1,102 @@
+"""`sheepfold people`: what the owner's pages do, from the farm's own console."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sheepfold.cli.options import DataOption, farm_in
+from sheepfold.farm import owner, people
+from sheepfold.farm.accounts import find_customer
+from sheepfold.model.accounts import Role
+from sheepfold.store import accounts as account_rows
+from sheepfold.web.words import day, points
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
+_Name = Annotated[str, typer.Argument(metavar="NAME")]
+_Machine = Annotated[str, typer.Argument(metavar="MACHINE")]
+
+
+@app.callback()
+def people_() -> None:
+    """Rule people and machines: roles, invitations, closed accounts, paused machines, the audit log."""
+
+
+@app.command("list")
+def list_people(data: DataOption) -> None:
+    """List people with their roles and points."""
+    table = Table("name", "role", "points", "machines", "since (UTC)", "", box=None)
+    with farm_in(data) as farm:
+        for one in people.list_people(farm):
+            table.add_row(one.account.name, one.account.role, points(one.millipoints), str(one.machines),
+                          day(one.created_at), "closed" if one.closed_at else "")
+    Console().print(table)
+
+
+@app.command()
+def invite(data: DataOption, role: Annotated[Role, typer.Option(help="What they may do.")] = Role.VOLUNTEER) -> None:
+    """Print an invitation's code; it works once, within a week."""
+    with farm_in(data) as farm:
+        typer.echo(people.invite(farm, find_customer(farm), role))
+
+
+@app.command()
+def role(name: _Name, role: Annotated[Role, typer.Argument(metavar="ROLE")], data: DataOption) -> None:
+    """Give NAME another role."""
+    with farm_in(data) as farm:
+        owner.change_role(farm, None, name, role)
+    typer.echo(f"{name} is a {role} now.")
+
+
+@app.command()
+def close(name: _Name, data: DataOption) -> None:
+    """Close the account NAME: nobody signs in to it, its keys open nothing."""
+    with farm_in(data) as farm:
+        owner.close_account(farm, None, name)
+    typer.echo(f"Closed {name}.")
+
+
+@app.command()
+def reopen(name: _Name, data: DataOption) -> None:
+    """Let NAME sign in again; keys stay revoked."""
+    with farm_in(data) as farm:
+        owner.reopen_account(farm, None, name)
+    typer.echo(f"Reopened {name}.")
+
+
+@app.command()
+def password(name: _Name, data: DataOption) -> None:
+    """Read a new password for NAME from standard input; every browser of NAME is signed out."""
+    new = sys.stdin.readline().rstrip("\r\n") if not sys.stdin.isatty() else typer.prompt("Password", hide_input=True)
+    with farm_in(data) as farm:
+        account = farm.db.read(lambda tx: account_rows.account_named(tx, name))
+        people.set_password(farm, account, new)
+    typer.echo(f"Set the password of {name}.")
+
+
+@app.command()
+def pause(machine: _Machine, data: DataOption) -> None:
+    """Let MACHINE get no more work."""
+    with farm_in(data) as farm:
+        owner.change_machine(farm, None, machine, owner.PAUSE)
+    typer.echo(f"Paused {machine}.")
+
+
+@app.command()
+def resume(machine: _Machine, data: DataOption) -> None:
+    """Let MACHINE work again, out of quarantine too."""
+    with farm_in(data) as farm:
+        owner.change_machine(farm, None, machine, owner.RESUME)
+    typer.echo(f"{machine} may work again.")
+
+
+@app.command()
+def audit(data: DataOption, limit: Annotated[int, typer.Option(min=1, help="Lines at most.")] = 50) -> None:
+    """Show who changed what, the newest first."""
+    table = Table("when (UTC)", "who", "what", "of", box=None)
+    with farm_in(data) as farm:
+        for line in owner.read_audit(farm, limit):
+            table.add_row(day(line.at), line.who, line.what, line.about)
+    Console().print(table)

@@ -1,0 +1,89 @@
+"""Appraisals: what an order would be and cost, told before it is made, and a quick look at a genome."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.orders import Order, complete_order
+from sheepfold.farm.visits import check_visit
+from sheepfold.kinds import confine
+from sheepfold.kinds.registry import module_of
+from sheepfold.kinds.seam import RenderFailed, RenderOrder, Spec
+from sheepfold.model.accounts import Account
+from sheepfold.model.credit import earned
+from sheepfold.model.errors import InvalidSpec
+from sheepfold.store import views as view_rows
+
+SKETCH = {"shape": "still", "width": 320, "height": 240, "quality": 8, "temporal_samples": 1}
+SKETCH_LIMIT_S = 15.0
+CARRIES_ON = 1
+"""Machines that an estimate assumes while none is at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appraisal:
+    """What an order would be: its spec completed, its tasks, what they cost, and how long the farm may need now."""
+
+    spec: Spec
+    tasks: int
+    cost_ms: int
+    millipoints: int
+    machines: int
+    remarks: tuple[str, ...]
+
+    @property
+    def span_s(self) -> int:
+        """Return the seconds that the machines at work now would need for this alone, on one reference core each."""
+        return max(1, self.cost_ms // 1000 // max(CARRIES_ON, self.machines))
+
+
+def appraise(farm: Farm, account: Account, order: Order) -> Appraisal:
+    """Check an order as if it were made, and tell what it would be; nothing is kept of it. Raises InvalidSpec."""
+    with _folder(farm) as folder:
+        completed = complete_order(order.kind, order.spec, order.inputs, folder)
+        spec = module_of(order.kind, "spec").parse(completed.spec)
+        if order.kind == "screenshot":
+            check_visit(farm, account, spec)
+        drafts = module_of(order.kind, "split").split(spec, order.inputs, folder)
+    at_work = farm.db.read(lambda tx: {one.machine_id for one in view_rows.at_work(tx, 1000)})
+    times = order.terms.quorum
+    return Appraisal(spec, len(drafts), times * sum(draft.cost_ms for draft in drafts),
+                     times * sum(earned(draft.cost_ms) for draft in drafts), len(at_work), completed.remarks)
+
+
+def sketch(farm: Farm, genome: Path) -> bytes:
+    """Render a genome small and quickly; returns a PNG. Raises InvalidSpec where it cannot be rendered."""
+    with _folder(farm) as folder:
+        spec = module_of("flame", "spec").parse(SKETCH)
+        drafts = module_of("flame", "split").split(spec, {"genome": genome}, folder)
+        try:
+            made: Path = module_of("flame", "render").render(RenderOrder(spec, 0, 0, drafts[0].input), _Bench(folder))
+        except RenderFailed as error:
+            raise InvalidSpec(f"This genome cannot be rendered: {error}.") from error
+        return made.read_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A workbench on the server for a sketch alone."""
+
+    folder: Path
+
+    def run(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> None:
+        limits = confine.Limits(time_s=SKETCH_LIMIT_S)
+        outcome = confine.run(argv, env, self.folder, list(readable), limits)
+        if outcome.status != 0:
+            raise RenderFailed("the renderer gave up on it")
+
+
+@contextmanager
+def _folder(farm: Farm) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="appraisal-", dir=farm.spool_folder))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

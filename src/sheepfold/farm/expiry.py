@@ -1,0 +1,62 @@
+"""How long an order of screenshots is worth making: extended by its owner, ended when its time is up."""
+
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.orders import cancel_order
+from sheepfold.model.accounts import Account, Role
+from sheepfold.model.errors import Forbidden, JobEnded, UnknownJob
+from sheepfold.model.jobs import JobId, JobState
+from sheepfold.store import jobs as job_rows
+from sheepfold.store import visits as visit_rows
+from sheepfold.store.database import Tx
+from sheepfold.store.visits import Visit
+
+AT_A_TIME = 100
+
+
+def extend_order(farm: Farm, account: Account, job_id: JobId) -> int | None:
+    """Make an order worth making for the usual time from now, and return until when; None where it never expires.
+
+    Raises UnknownJob, Forbidden where it is another account's, and JobEnded where it is too late.
+    """
+
+    def extend(tx: Tx) -> int | None:
+        visit = visit_rows.find_visit(tx, job_id)
+        if visit is None:
+            raise UnknownJob(f"There is no order of screenshots {job_id}.")
+        if visit.account_id != account.id and account.role is not Role.OWNER:
+            raise Forbidden(f"Job {job_id} belongs to another account.")
+        now = farm.now()
+        if job_rows.job_of(tx, job_id).state is not JobState.RUNNING or _is_over(visit, now):
+            raise JobEnded(f"Job {job_id} has ended, or expired.")
+        if visit.expires_at is None:
+            return None
+        expires_at = max(visit.expires_at, now + farm.settings.screenshot_expiry_s)
+        visit_rows.extend(tx, job_id, expires_at)
+        return expires_at
+
+    return farm.db.write(extend)
+
+
+def _is_over(visit: Visit, now: int) -> bool:
+    return visit.expires_at is not None and visit.expires_at <= now
+
+
+def expire_orders(farm: Farm) -> int:
+    """End the orders that are worth nothing any more; returns how many there were. Looking costs no write."""
+    over = farm.db.look(lambda tx: visit_rows.expired(tx, farm.now(), AT_A_TIME))
+    for job_id in over:
+        _expire(farm, job_id)
+    return len(over)
+
+
+def _expire(farm: Farm, job_id: JobId) -> None:
+    def expire(tx: Tx) -> None:
+        now = farm.now()
+        visit = visit_rows.find_visit(tx, job_id)
+        if visit is None or not _is_over(visit, now):
+            return
+        if job_rows.job_of(tx, job_id).state is JobState.RUNNING:
+            cancel_order(tx, job_id, now)
+        visit_rows.close(tx, job_id, now)
+
+    farm.db.write(expire)

@@ -1,0 +1,109 @@
+"""The owner's hand: roles, machines that may work or not, accounts that are closed; every deed is in the audit log."""
+
+from sheepfold.farm.accounts import revoke_keys
+from sheepfold.farm.farm import Farm
+from sheepfold.model.accounts import ANONYMOUS, Account, Role
+from sheepfold.model.errors import BadInput, Forbidden
+from sheepfold.store import accounts as account_rows
+from sheepfold.store import people as people_rows
+from sheepfold.store.database import Tx
+from sheepfold.store.people import AuditLine
+
+PAUSE, RESUME, REVOKE = "pause", "resume", "revoke"
+
+
+def change_machine(farm: Farm, by: Account | None, name: str, deed: str) -> None:
+    """Pause a machine, let it work again, or revoke its keys; `by` is its account, the owner, or None for the console.
+
+    A machine that the farm put into quarantine is let out by the owner alone. Raises UnknownMachine, Forbidden,
+    BadInput.
+    """
+    if deed not in {PAUSE, RESUME, REVOKE}:
+        raise BadInput(f"A machine can be told pause, resume or revoke; found {deed[:20]!r}.")
+
+    def change(tx: Tx) -> None:
+        machine = account_rows.machine_named(tx, name)
+        if by is not None and by.role is not Role.OWNER and machine.account_id != by.id:
+            raise Forbidden(f"The machine {name} belongs to another account.")
+        if by is not None and by.role is not Role.OWNER and deed == RESUME:
+            _own_pause(tx, by, name)
+        if deed != REVOKE:
+            account_rows.suspend_machine(tx, machine.id, farm.now() if deed == PAUSE else None)
+        people_rows.note(tx, _who(by), f"{deed} machine", name, farm.now())
+
+    farm.db.write(change)
+    if deed == REVOKE:
+        revoke_keys(farm, name)
+
+
+def change_role(farm: Farm, by: Account | None, name: str, role: Role) -> None:
+    """Give an account another role; the last owner keeps theirs. Raises UnknownAccount, Forbidden."""
+    _must_own(by)
+
+    def change(tx: Tx) -> None:
+        account = account_rows.account_named(tx, name)
+        _keep_an_owner(tx, account, role)
+        people_rows.change_account(tx, account.id, role=role)
+        people_rows.note(tx, _who(by), f"made {role}", account.name, farm.now())
+
+    farm.db.write(change)
+
+
+def close_account(farm: Farm, by: Account | None, name: str, why: str = "") -> None:
+    """Close an account: nobody signs in to it any more, and its machines' keys open nothing. Raises Forbidden."""
+    if by is not None and by.name != name:
+        _must_own(by)
+
+    def close(tx: Tx) -> None:
+        account = account_rows.account_named(tx, name)
+        _keep_an_owner(tx, account, Role.VOLUNTEER)
+        people_rows.change_person(tx, account.id, closed_at=farm.now(), closed_why=why[:200])
+        people_rows.end_sessions(tx, account.id, farm.now())
+        for machine in account_rows.list_machines(tx):
+            if machine.account_id == account.id:
+                account_rows.revoke_keys(tx, machine.id, farm.now())
+        people_rows.note(tx, _who(by), "closed account", account.name, farm.now())
+
+    farm.db.write(close)
+
+
+def reopen_account(farm: Farm, by: Account | None, name: str) -> None:
+    """Let somebody sign in again; keys stay revoked. Raises UnknownAccount, Forbidden."""
+    _must_own(by)
+
+    def reopen(tx: Tx) -> None:
+        account = account_rows.account_named(tx, name)
+        people_rows.change_person(tx, account.id, closed_at=None, closed_why="")
+        people_rows.note(tx, _who(by), "reopened account", account.name, farm.now())
+
+    farm.db.write(reopen)
+
+
+def read_audit(farm: Farm, limit: int = 100, before: int | None = None) -> list[AuditLine]:
+    """Return who changed what, the newest first."""
+    return farm.db.read(lambda tx: people_rows.audit_lines(tx, limit, before))
+
+
+def _own_pause(tx: Tx, by: Account, name: str) -> None:
+    """Raise Forbidden unless it was this account that paused its machine last, and not the farm since."""
+    last = people_rows.last_note_on(tx, name, f"{PAUSE} machine")
+    machine = account_rows.machine_named(tx, name)
+    if last is None or last.who != by.name or account_rows.is_suspended(tx, machine.id, last.at + 1):
+        raise Forbidden(f"The machine {name} was paused by the farm or its owner, who alone lets it work again.")
+
+
+def _must_own(by: Account | None) -> None:
+    if by is not None and by.role is not Role.OWNER:
+        raise Forbidden(f"{by.name} is a {by.role}; this is the owner's to do.")
+
+
+def _keep_an_owner(tx: Tx, account: Account, role: Role) -> None:
+    if account.name == ANONYMOUS:
+        raise Forbidden("The anonymous account is the farm's own.")
+    owners = [one for one in people_rows.list_people(tx) if one.account.role is Role.OWNER and one.closed_at is None]
+    if role is not Role.OWNER and [one.account.id for one in owners] == [account.id]:
+        raise Forbidden("A farm keeps one owner at least: name another one first.")
+
+
+def _who(by: Account | None) -> str:
+    return "console" if by is None else by.name

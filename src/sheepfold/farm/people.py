@@ -1,0 +1,223 @@
+"""People: signing up, in and out, invitations, forgotten passwords, and letters in a local outbox."""
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+
+from sheepfold.farm import accounts
+from sheepfold.farm.accounts import hash_password, key_verifier
+from sheepfold.farm.farm import Farm
+from sheepfold.model.accounts import ANONYMOUS, Account, AccountId, Role, checked_name
+from sheepfold.model.errors import BadCredentials, BadInput, Forbidden
+from sheepfold.store import accounts as account_rows
+from sheepfold.store import people as people_rows
+from sheepfold.store.database import Tx
+from sheepfold.store.people import Person, WebSession
+
+PASSWORD_LENGTH = 8
+LONGEST_PASSWORD = 200
+INVITATION_S = 7 * 86_400
+RESET_S = 3600
+VERIFY_S = 7 * 86_400
+INVITE, RESET, VERIFY = "invite", "reset", "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who looks at the pages: an account and its web session."""
+
+    account: Account
+    session: WebSession
+
+
+def needs_owner(farm: Farm) -> bool:
+    """Say whether the farm has no owner yet, and its pages should begin with making one."""
+    return not farm.db.read(people_rows.has_owner)
+
+
+def make_owner(farm: Farm, name: str, password: str) -> Account:
+    """Make the first owner's account; raises Forbidden where there is one already, InvalidName, NameTaken, BadInput."""
+    checked, password_hash = checked_name(name), _hashed(password)
+
+    def make(tx: Tx) -> Account:
+        if people_rows.has_owner(tx):
+            raise Forbidden("This farm has an owner already.")
+        people_rows.note(tx, checked, "became the owner", "", farm.now())
+        return account_rows.add_account(tx, checked, Role.OWNER, password_hash, farm.now())
+
+    return farm.db.write(make)
+
+
+def sign_in(farm: Farm, name: str, password: str, browser: str) -> str:
+    """Open a web session; returns its token, which is seen only now. Raises BadCredentials."""
+    account = accounts.check_password(farm, name, password)
+    if farm.db.read(lambda tx: people_rows.person_of(tx, account.id)).closed_at is not None:
+        raise BadCredentials
+    return open_web_session(farm, account, browser)
+
+
+def open_web_session(farm: Farm, account: Account, browser: str) -> str:
+    """Open a web session for an account that has proven itself; returns its token."""
+    token = secrets.token_urlsafe(32)
+    farm.db.write(lambda tx: people_rows.add_web_session(tx, key_verifier(token), account.id, browser[:200],
+                                                         farm.now()))
+    return token
+
+
+def visitor_of(farm: Farm, token: str) -> Visitor | None:
+    """Return whose web session a token opens; None where it has ended or was not used for too long."""
+    found = farm.db.read(lambda tx: people_rows.find_web_session(tx, key_verifier(token)))
+    now = farm.now()
+    if found is None or found[0].last_seen_at + farm.settings.web_session_s < now:
+        return None
+    if found[0].last_seen_at + people_rows.SEEN_GRAIN_S < now:
+        farm.db.write(lambda tx: people_rows.touch(tx, found[0].id, now))
+    return Visitor(found[1], found[0])
+
+
+def sign_out(farm: Farm, token: str) -> None:
+    """End the web session of a token."""
+    farm.db.write(lambda tx: people_rows.end_session_of(tx, key_verifier(token), farm.now()))
+
+
+def list_web_sessions(farm: Farm, account_id: AccountId) -> list[WebSession]:
+    """Return the browsers in which an account is signed in."""
+    return farm.db.read(lambda tx: people_rows.sessions_of(tx, account_id))
+
+
+def end_web_session(farm: Farm, account_id: AccountId, session_id: int | None = None) -> int:
+    """End one web session of an account, or all of them; returns how many."""
+    return farm.db.write(lambda tx: people_rows.end_sessions(tx, account_id, farm.now(), session_id))
+
+
+def invite(farm: Farm, by: Account, role: Role) -> str:
+    """Make an invitation that works once within a week; returns its code.
+
+    Owners invite to any role, artists volunteers; raises Forbidden.
+    """
+    if by.role is not Role.OWNER and not (by.role.covers(Role.ARTIST) and role is Role.VOLUNTEER):
+        raise Forbidden(f"{by.name} is a {by.role} and may not invite a {role}.")
+    code = _ticket(farm, INVITE, by.id, INVITATION_S, role)
+    farm.db.write(lambda tx: people_rows.note(tx, by.name, f"invited a {role}", "", farm.now()))
+    return code
+
+
+def sign_up(farm: Farm, name: str, password: str, code: str = "") -> Account:
+    """Make an account as the farm's setting allows: open to all as volunteers, or by an invitation's code.
+
+    Raises Forbidden, InvalidName, NameTaken, and BadInput for a password that is too short.
+    """
+    checked, password_hash = checked_name(name), _hashed(password)
+    if farm.settings.sign_up not in {"open", "invitation"}:
+        raise Forbidden("This farm takes no new accounts; ask its owner.")
+
+    def add(tx: Tx) -> Account:
+        role = Role.VOLUNTEER
+        if code or farm.settings.sign_up == "invitation":
+            ticket = people_rows.use_ticket(tx, key_verifier(code.strip()), INVITE, farm.now())
+            if ticket is None:
+                raise Forbidden("This invitation is unknown, used already, or more than a week old.")
+            role = Role(ticket.role)
+        people_rows.note(tx, checked, f"signed up as a {role}", "", farm.now())
+        return account_rows.add_account(tx, checked, role, password_hash, farm.now())
+
+    return farm.db.write(add)
+
+
+def change_password(farm: Farm, account: Account, old: str, new: str) -> None:
+    """Change a password; every other browser is signed out. Raises BadCredentials, BadInput."""
+    accounts.check_password(farm, account.name, old)
+    set_password(farm, account, new)
+
+
+def set_password(farm: Farm, account: Account, new: str) -> None:
+    """Set a password and sign every browser of the account out; raises BadInput."""
+    farm.db.write(partial(_set_password, farm, account, _hashed(new)))
+
+
+def _set_password(farm: Farm, account: Account, password_hash: str, tx: Tx) -> None:
+    people_rows.change_account(tx, account.id, password_hash=password_hash)
+    people_rows.end_sessions(tx, account.id, farm.now())
+    people_rows.note(tx, account.name, "changed the password", "", farm.now())
+
+
+def set_email(farm: Farm, account: Account, email: str) -> None:
+    """Set the address of a person and send a code that proves it; raises BadInput."""
+    email = email.strip()
+    if email and ("@" not in email[1:-1] or len(email) > 254 or not email.isprintable() or " " in email):
+        raise BadInput(f"An e-mail address is like ann@example.org; found {email[:60]!r}.")
+    farm.db.write(lambda tx: people_rows.change_person(tx, account.id, email=email, verified_at=None))
+    if email:
+        code = _ticket(farm, VERIFY, account.id, VERIFY_S)
+        _send(farm, email, "Your address at the farm", f"To prove this address, enter this code on your page: {code}")
+
+
+def verify_email(farm: Farm, account: Account, code: str) -> None:
+    """Take an address for proven by the code that was sent to it; raises BadInput."""
+
+    def verify(tx: Tx) -> None:
+        ticket = people_rows.use_ticket(tx, key_verifier(code.strip()), VERIFY, farm.now())
+        if ticket is None or ticket.account_id != account.id:
+            raise BadInput("This code is unknown, used already, or more than a week old.")
+        people_rows.change_person(tx, account.id, verified_at=farm.now())
+
+    farm.db.write(verify)
+
+
+def ask_reset(farm: Farm, email: str) -> None:
+    """Send a code that sets a new password, if anybody has this address; says nothing of whether anybody has."""
+    person = farm.db.read(lambda tx: people_rows.find_by_email(tx, email.strip()))
+    if person is not None and person.is_verified:
+        code = _ticket(farm, RESET, person.account.id, RESET_S)
+        text = f"To set a new password for {person.account.name}, enter this code within an hour: {code}"
+        _send(farm, person.email, "A new password at the farm", text)
+
+
+def reset_password(farm: Farm, code: str, new: str) -> Account:
+    """Set a new password by a code that was sent; raises BadInput."""
+    password_hash = _hashed(new)
+
+    def reset(tx: Tx) -> Account:
+        ticket = people_rows.use_ticket(tx, key_verifier(code.strip()), RESET, farm.now())
+        if ticket is None:
+            raise BadInput("This code is unknown, used already, or more than an hour old.")
+        account = account_rows.account_of(tx, ticket.account_id)
+        _set_password(farm, account, password_hash, tx)
+        return account
+
+    return farm.db.write(reset)
+
+
+def view_person(farm: Farm, account_id: AccountId) -> Person:
+    """Return what the farm knows of a person."""
+    return farm.db.read(lambda tx: people_rows.person_of(tx, account_id))
+
+
+def list_people(farm: Farm) -> list[Person]:
+    """Return all people whose accounts are not closed, the one who earned most first; the anonymous one is none."""
+    people = farm.db.read(people_rows.list_people)
+    named = [one for one in people if one.account.name != ANONYMOUS]
+    return sorted(named, key=lambda one: -one.millipoints)
+
+
+def _ticket(farm: Farm, purpose: str, account_id: AccountId, life_s: int, role: str = "") -> str:
+    code, now = secrets.token_urlsafe(15), farm.now()
+    farm.db.write(lambda tx: people_rows.add_ticket(tx, key_verifier(code), purpose, account_id, role,
+                                                    (now, now + life_s)))
+    return code
+
+
+def _send(farm: Farm, address: str, subject: str, text: str) -> None:
+    """Put a letter into the outbox: a file that the farm's mail program, or its owner, takes from there."""
+    outbox = farm.settings.data / "outbox"
+    outbox.mkdir(mode=0o700, exist_ok=True)
+    letter = outbox / f"{farm.now()}-{secrets.token_hex(4)}.eml"
+    letter.touch(mode=0o600)
+    head = f"To: {address}\nSubject: {subject}\nContent-Type: text/plain; charset=utf-8"
+    letter.write_text(f"{head}\n\n{text}\n", "utf-8")
+
+
+def _hashed(password: str) -> str:
+    if not PASSWORD_LENGTH <= len(password) <= LONGEST_PASSWORD:
+        raise BadInput(f"A password has {PASSWORD_LENGTH} to {LONGEST_PASSWORD} characters.")
+    return hash_password(password)

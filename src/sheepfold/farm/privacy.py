@@ -1,0 +1,72 @@
+"""Privacy: what the farm knows of a person, for that person alone; keys taken back; and being forgotten."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sheepfold.farm import accounts
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.owner import close_account
+from sheepfold.model.accounts import Account
+from sheepfold.model.errors import NotFound
+from sheepfold.store import jobs as job_rows
+from sheepfold.store import people as people_rows
+from sheepfold.store import views as view_rows
+from sheepfold.store.database import Tx
+from sheepfold.store.people import KeyRow
+
+MOST_JOBS = 100_000
+
+
+def list_keys(farm: Farm, account: Account) -> list[KeyRow]:
+    """Return the living keys of an account's machines: what opens the farm to its programs."""
+    return farm.db.read(lambda tx: people_rows.keys_of(tx, account.id))
+
+
+def revoke_key(farm: Farm, account: Account, key_id: int) -> None:
+    """Revoke one key of an account's machines; raises NotFound."""
+
+    def revoke(tx: Tx) -> bool:
+        people_rows.note(tx, account.name, "revoked a key", str(key_id), farm.now())
+        return people_rows.revoke_key(tx, account.id, key_id, farm.now())
+
+    if not farm.db.write(revoke):
+        raise NotFound("There is no such key that still opens anything.")
+
+
+def export_person(farm: Farm, account: Account) -> Mapping[str, Any]:
+    """Return all that the farm keeps of a person, as plain values; no secret is among it, since it keeps none."""
+
+    def read(tx: Tx) -> dict[str, Any]:
+        person = people_rows.person_of(tx, account.id)
+        return {
+            "account": {"name": account.name, "role": str(account.role), "created_at": person.created_at},
+            "email": {"address": person.email, "is_proven": person.is_verified},
+            "millipoints": person.millipoints,
+            "browsers_signed_in": [asdict(one) for one in people_rows.sessions_of(tx, account.id)],
+            "machines": [asdict(one) for one in view_rows.machines_of(tx, account.id)],
+            "keys": [asdict(one) for one in people_rows.keys_of(tx, account.id)],
+            "jobs": [
+                {"id": job.id, "kind": job.kind, "title": job.title, "spec": dict(job.spec), "state": str(job.state),
+                 "created_at": job.created_at, "ended_at": job.ended_at}
+                for job in job_rows.list_jobs(tx, MOST_JOBS, None, account.id)
+            ],
+        }
+
+    return farm.db.read(read)
+
+
+def forget_person(farm: Farm, account: Account, password: str) -> None:
+    """Close an account and take every name off it; its pictures and what it earned stay, under a number.
+
+    Raises BadCredentials, and Forbidden for the last owner.
+    """
+    accounts.check_password(farm, account.name, password)
+    close_account(farm, account, account.name, "by its own wish")
+
+    def forget(tx: Tx) -> None:
+        people_rows.change_account(tx, account.id, name=f"gone-{account.id}", password_hash="")
+        people_rows.change_person(tx, account.id, email="", verified_at=None)
+        people_rows.forget_machines(tx, account.id)
+
+    farm.db.write(forget)

@@ -1,0 +1,148 @@
+"""Screenshots for those who ordered them: how far a group of requests is, the pictures, and smaller ones."""
+
+import tempfile
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sheepfold.blobs.spool import Digest
+from sheepfold.farm.dispatch import Input, open_blob
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.keeping import keep_file, name_blob
+from sheepfold.kinds.screenshot.preview import preview
+from sheepfold.kinds.screenshot.spec import View, views
+from sheepfold.kinds.screenshot.split import needs_of
+from sheepfold.model.browsers import Factory, abilities_of, wire_name
+from sheepfold.model.errors import UndecodablePicture, UnknownBlob, UnknownJob
+from sheepfold.model.jobs import Job, JobId
+from sheepfold.model.matching import satisfies
+from sheepfold.model.tasks import LeaseState, Soundness, Task, TaskState, Verdict
+from sheepfold.store import browsers as browser_rows
+from sheepfold.store import jobs as job_rows
+from sheepfold.store import leases as lease_rows
+from sheepfold.store import tasks as task_rows
+from sheepfold.store import visits as visit_rows
+from sheepfold.store.database import Tx
+from sheepfold.store.visits import Screenshot
+
+WIDTHS = (512, 160)
+"""Of the smaller copies, in pixels (protocol note, section 3.4)."""
+LOADING_S, STARTING_S = 45, 60
+"""What the old service added for what was still to come (protocol note, requests.status)."""
+
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one request of a group is, in the old service's words; a shot that is done has a name."""
+
+    browser: str
+    status: str
+    seconds: int
+    hashkey: str = ""
+
+
+def group_status(farm: Farm, job_id: JobId, protocol: str) -> list[Progress]:
+    """Return how far each request of an order is; raises UnknownJob."""
+
+    def read(tx: Tx) -> list[Progress]:
+        if visit_rows.find_visit(tx, job_id) is None:
+            raise UnknownJob("Request group not found.")
+        job = job_rows.job_of(tx, job_id)
+        shots = visit_rows.screenshots_of_job(tx, job_id)
+        factories = browser_rows.list_factories(tx)
+        rows = task_rows.rows_of_job(tx, job_id)
+        tasks = [task_rows.load(tx, row.id, lock=False) for row in rows]
+        return [_progress(tx, job, task, shots, _able(factories, job, task, protocol, farm.now()))
+                for task in tasks]
+
+    return farm.db.read(read)
+
+
+def _progress(tx: Tx, job: Job, task: Task, shots: Sequence[Screenshot], able: Sequence[Factory]) -> Progress:
+    view = views(job.spec)[task.frame]
+    name = wire_name(view.platform, view.browser, view.version)
+    done = next((shot for shot in shots if shot.task_id == task.id and shot.verdict is Verdict.VALID), None)
+    if done is not None:
+        return Progress(name, "uploaded", done.uploaded_at - job.created_at, done.hashkey)
+    lease = next((one for one in reversed(task.leases) if one.state is LeaseState.ACTIVE), None)
+    if lease is not None:
+        visited_at = lease_rows.figures_of(tx, lease.id).get("visited_at")
+        if isinstance(visited_at, int):
+            return Progress(name, "loading", visited_at - job.created_at + LOADING_S)
+        return Progress(name, "starting", lease.granted_at - job.created_at + STARTING_S)
+    if task.state is TaskState.DONE:  # by a worker of another wire, which gives pictures no such names
+        return Progress(name, "uploaded", max(result.submitted_at for result in task.results) - job.created_at)
+    if task.state is not TaskState.OPEN or any(one.state is LeaseState.EXPIRED for one in task.leases):
+        return Progress(name, "failed", 0)
+    return Progress(name, "pending", estimate_s(able))
+
+
+def _able(factories: Iterable[Factory], job: Job, task: Task, protocol: str, now: int) -> list[Factory]:
+    needs = needs_of(job.spec, views(job.spec)[task.frame])
+    return [one for one in factories if one.is_active(now) and satisfies(abilities_of(one, protocol, now), needs)]
+
+
+def estimate_s(able: Iterable[Factory]) -> int:
+    """Return how long the quickest of the factories that could make a shot needed of late, 0 where none is known."""
+    return min((one.queue_estimate_s for one in able if one.queue_estimate_s is not None), default=0)
+
+
+def list_screenshots(farm: Farm, limit: int) -> list[Screenshot]:
+    """Return the newest valid screenshots."""
+    return farm.db.read(lambda tx: visit_rows.recent_screenshots(tx, limit))
+
+
+def find_screenshot(farm: Farm, hashkey: str) -> Screenshot:
+    """Return the screenshot of a name; raises UnknownBlob."""
+    found = farm.db.read(lambda tx: visit_rows.find_screenshot(tx, hashkey))
+    if found is None:
+        raise UnknownBlob(f"There is no screenshot {hashkey[:40]!r}.")
+    return found
+
+
+def siblings(farm: Farm, shot: Screenshot) -> list[Screenshot]:
+    """Return all valid screenshots of the same order."""
+    return [one for one in farm.db.read(lambda tx: visit_rows.screenshots_of_job(tx, shot.job_id))
+            if one.verdict is Verdict.VALID]
+
+
+def view_of(farm: Farm, shot: Screenshot) -> View:
+    """Return what was asked for with a screenshot."""
+    task = farm.db.read(lambda tx: task_rows.load(tx, shot.task_id, lock=False))
+    return views(farm.db.read(lambda tx: job_rows.job_of(tx, shot.job_id)).spec)[task.frame]
+
+
+def open_screenshot(farm: Farm, hashkey: str, width: int = 0) -> tuple[str, Input]:
+    """Open a screenshot, or its smaller copy of a width, with its media type; raises UnknownBlob.
+
+    What could not be decoded is not handed out. A copy is made when it is first asked for, one at a time.
+    """
+    shot = find_screenshot(farm, hashkey)
+    if shot.soundness is Soundness.UNDECODABLE:
+        raise UnknownBlob(f"The screenshot {hashkey} cannot be read.")
+    if not width:
+        return shot.media_type, open_blob(farm, shot.digest)
+    known = farm.db.read(lambda tx: visit_rows.find_thumbnail(tx, shot.digest, width))
+    return "image/png", open_blob(farm, known or _made(farm, shot, width))
+
+
+def _made(farm: Farm, shot: Screenshot, width: int) -> str:
+    with _one_at_a_time, tempfile.TemporaryDirectory(prefix="small-", dir=farm.spool_folder) as name:
+        source = farm.blobs.local_path(Digest(shot.digest), Path(name))
+        target = Path(name) / "small.png"
+        try:
+            preview(source, target, width)
+        except UndecodablePicture as error:
+            raise UnknownBlob(str(error)) from error
+        blob = keep_file(farm, target)
+
+    def save(tx: Tx) -> None:
+        name_blob(tx, blob, farm.now())
+        visit_rows.set_thumbnail(tx, shot.digest, width, blob.digest)
+
+    farm.db.write(save)
+    return blob.digest
+

@@ -1,0 +1,174 @@
+"""Uploads that may be interrupted: a file announced by its size and digest, which grows until an order names it.
+
+Each is a folder in the spool, so that it outlives the server: what was told of it, and the bytes so far. Who announces
+the same file again goes on with it. An order does not use it up; upkeep removes it a day after its last byte.
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sheepfold.blobs.spool import parse_digest, spooled_already, translated_os_errors
+from sheepfold.farm.farm import Farm
+from sheepfold.model.accounts import Account, AccountId
+from sheepfold.model.errors import Conflict, IncompleteUpload, TooLarge, UnknownBlob
+
+MOST_UPLOADS = 16
+"""How many an account may have under way: each may be as large as an input."""
+_NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way: what it is to become, and how many bytes of it are here."""
+
+    id: str
+    account_id: AccountId
+    size_bytes: int
+    sha256: str
+    offset_bytes: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether all its bytes are here."""
+        return self.offset_bytes == self.size_bytes
+
+
+class Appender:
+    """Writes what comes for an upload; no more than was announced."""
+
+    def __init__(self, file: int, room_bytes: int) -> None:
+        self._file = file
+        self._room_bytes = room_bytes
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes; raises TooLarge before one that was not announced."""
+        if len(chunk) > self._room_bytes:
+            raise TooLarge(f"{self._room_bytes} bytes of this upload are missing; at least {len(chunk)} came.")
+        self._room_bytes -= len(chunk)
+        view = memoryview(chunk)
+        with translated_os_errors("write an upload"):
+            while view:
+                view = view[os.write(self._file, view) :]
+
+
+def create_upload(farm: Farm, account: Account, size_bytes: int, sha256: str) -> Upload:
+    """Announce a file; the upload of the same file by the same account is returned where there is one.
+
+    Raises TooLarge beyond the limit of inputs, UnknownBlob for a digest that is none, and Conflict where an account
+    has MOST_UPLOADS under way.
+    """
+    digest = parse_digest(sha256)
+    if size_bytes > farm.settings.input_limit_bytes:
+        raise TooLarge(f"At most {farm.settings.input_limit_bytes} bytes are taken; {size_bytes} were announced.")
+    own = [one for one in _all(farm) if one.account_id == account.id]
+    for one in own:
+        if (one.sha256, one.size_bytes) == (digest, size_bytes):
+            return one
+    if sum(not one.is_whole for one in own) >= MOST_UPLOADS:
+        raise Conflict(f"{MOST_UPLOADS} uploads of this account are under way; finish or remove one.")
+    made = Upload(farm.token(), account.id, size_bytes, digest)
+    with translated_os_errors("begin an upload"):
+        folder = _root(farm) / made.id
+        folder.mkdir(parents=True)
+        (folder / "bytes").touch()
+        told = folder / "told.part"
+        told.write_text(json.dumps(asdict(made)), "utf-8")
+        told.replace(folder / "told.json")
+    return made
+
+
+def find_upload(farm: Farm, account: Account, upload_id: str) -> Upload:
+    """Return an upload of an account; raises UnknownBlob, also where it is another's."""
+    found = _read(_root(farm) / upload_id) if _NAME.fullmatch(upload_id) else None
+    if found is None or found.account_id != account.id:
+        raise UnknownBlob(f"There is no upload {upload_id[:80]!r}; it may have been removed a day after its last byte.")
+    return found
+
+
+@contextmanager
+def appending(farm: Farm, account: Account, upload_id: str, offset_bytes: int) -> Iterator[Appender]:
+    """Go on with an upload at an offset, which must be its end; what is written stays, however the block ends.
+
+    Raises UnknownBlob, and Conflict where the offset is another, or somebody else is writing.
+    """
+    found = find_upload(farm, account, upload_id)
+    file = os.open(_root(farm) / found.id / "bytes", os.O_WRONLY | os.O_APPEND)
+    try:
+        with _alone(file, found.id):
+            at = os.fstat(file).st_size
+            if at != offset_bytes:
+                raise Conflict(f"Upload {found.id} goes on at byte {at}, not {offset_bytes}.")
+            yield Appender(file, found.size_bytes - at)
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def uploaded_file(farm: Farm, account: Account, upload_id: str) -> Iterator[Path]:
+    """Yield the file of a whole upload, its digest proven; raises UnknownBlob, IncompleteUpload."""
+    found = find_upload(farm, account, upload_id)
+    if not found.is_whole:
+        raise IncompleteUpload(f"Upload {found.id} has {found.offset_bytes} of its {found.size_bytes} bytes.")
+    path = _root(farm) / found.id / "bytes"
+    digest = spooled_already(path).sha256
+    if digest != found.sha256:
+        drop_upload(farm, account, upload_id)
+        raise IncompleteUpload(f"Upload {found.id} has the digest {digest}, not {found.sha256}; send it anew.")
+    yield path
+
+
+def drop_upload(farm: Farm, account: Account, upload_id: str) -> None:
+    """Remove an upload; raises UnknownBlob."""
+    found = find_upload(farm, account, upload_id)
+    shutil.rmtree(_root(farm) / found.id, ignore_errors=True)
+
+
+def sweep_uploads(farm: Farm) -> int:
+    """Remove uploads that nobody has gone on with for a day; returns how many."""
+    limit = farm.now() - farm.settings.orphan_blob_age_s
+    swept = 0
+    for folder in _folders(farm):
+        with suppress(FileNotFoundError):
+            written = folder / "bytes"
+            if (written if written.exists() else folder).stat().st_mtime < limit:
+                shutil.rmtree(folder, ignore_errors=True)
+                swept += 1
+    return swept
+
+
+def _root(farm: Farm) -> Path:
+    return farm.spool_folder / "uploads"
+
+
+def _folders(farm: Farm) -> list[Path]:
+    root = _root(farm)
+    return sorted(root.iterdir()) if root.is_dir() else []
+
+
+def _all(farm: Farm) -> list[Upload]:
+    return [found for found in map(_read, _folders(farm)) if found is not None]
+
+
+def _read(folder: Path) -> Upload | None:
+    """Return what is known of an upload; None where it is gone, or was not begun in full."""
+    try:
+        told = json.loads((folder / "told.json").read_text("utf-8"))
+        return Upload(**told | {"offset_bytes": (folder / "bytes").stat().st_size})
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+@contextmanager
+def _alone(file: int, upload_id: str) -> Iterator[None]:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Conflict(f"Upload {upload_id} is being written to by another request.") from error
+    yield

@@ -1,0 +1,233 @@
+"""Views: what the pages for people show, read in one transaction each; and the priority of a job, which they change."""
+
+from dataclasses import dataclass
+
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.flock import Flock, living_of
+from sheepfold.model.accounts import Account, AccountId, Role
+from sheepfold.model.errors import BadInput, Forbidden, JobEnded
+from sheepfold.model.flock import Sheep, SheepId
+from sheepfold.model.jobs import Job, JobId, JobState
+from sheepfold.model.matching import Needs
+from sheepfold.model.tasks import TaskId
+from sheepfold.store import accounts as account_rows
+from sheepfold.store import blobs as blob_rows
+from sheepfold.store import chores as chore_rows
+from sheepfold.store import events as event_rows
+from sheepfold.store import flock as flock_rows
+from sheepfold.store import jobs as job_rows
+from sheepfold.store import lanes as lane_rows
+from sheepfold.store import people as people_rows
+from sheepfold.store import views as view_rows
+from sheepfold.store.blobs import ProductRow
+from sheepfold.store.database import Tx
+from sheepfold.store.tasks import TaskRow
+from sheepfold.store.views import AtWork, MachineRow, Place, Queue, QueueLine, WallPicture
+
+PIECE = 100
+"""How many frames of a job are loaded at once, when they come into sight."""
+STRIP = 12
+WALL = 48
+MOST_MACHINES = 60
+QUEUE_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A job in a list of jobs: how far it is, its newest pictures, and its film if it has one."""
+
+    job: Job
+    account: str
+    sheep: Sheep | None
+    newest: tuple[TaskId, ...]
+    products: tuple[ProductRow, ...]
+    chores_waiting: int
+
+    @property
+    def film(self) -> str:
+        """Return the name of the film that a page can play, empty where there is none."""
+        return next((product.name for product in self.products if product.name == "film.mp4"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What the farm does now, and the event up to which that is true."""
+
+    wall: tuple[WallPicture, ...]
+    at_work: tuple[AtWork, ...]
+    queue: Queue
+    cards: tuple[Card, ...]
+    newest_event: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """A job as its page begins: its card, where each piece of its frames begins, and what its artist should know."""
+
+    card: Card
+    pieces: tuple[tuple[Place, int], ...]
+    newest_event: int
+
+
+def view_home(farm: Farm, jobs: int) -> Home:
+    """Return what the home page shows."""
+
+    def read(tx: Tx) -> Home:
+        newest = event_rows.newest_id(tx)
+        cards = tuple(_card(tx, job) for job in job_rows.list_jobs(tx, jobs))
+        return Home(tuple(view_rows.newest_pictures(tx, WALL)), tuple(view_rows.at_work(tx, MOST_MACHINES)),
+                    view_rows.queue(tx, farm.now()), cards, newest)
+
+    return farm.db.read(read)
+
+
+def list_cards(farm: Farm, limit: int, before: JobId | None = None, of: AccountId | None = None) -> list[Card]:
+    """Return the newest jobs, of one account or of all, those before an id where one is given."""
+    return farm.db.read(lambda tx: [_card(tx, job) for job in job_rows.list_jobs(tx, limit, before, of)])
+
+
+def view_card(farm: Farm, job_id: JobId) -> Card:
+    """Return a job as lists show it; raises UnknownJob."""
+    return farm.db.read(lambda tx: _card(tx, job_rows.job_of(tx, job_id)))
+
+
+def view_job_page(farm: Farm, job_id: JobId) -> JobPage:
+    """Return a job's page without its frames; raises UnknownJob."""
+
+    def read(tx: Tx) -> JobPage:
+        newest = event_rows.newest_id(tx)
+        card = _card(tx, job_rows.job_of(tx, job_id))
+        places = view_rows.places_of_pieces(tx, job_id, PIECE)
+        total = card.job.progress.total
+        sizes = [min(PIECE, total - n * PIECE) for n in range(len(places))]
+        return JobPage(card, tuple(zip(places, sizes, strict=True)), newest)
+
+    return farm.db.read(read)
+
+
+def view_piece(farm: Farm, job_id: JobId, place: Place) -> list[TaskRow]:
+    """Return a piece of a job's frames from a place on."""
+    return farm.db.read(lambda tx: view_rows.tasks_from(tx, job_id, place, PIECE))
+
+
+def view_tasks(farm: Farm, job_id: JobId, task_ids: list[TaskId]) -> list[TaskRow]:
+    """Return some frames of a job."""
+    return farm.db.read(lambda tx: view_rows.tasks_by_id(tx, job_id, task_ids))
+
+
+def neighbours(farm: Farm, job_id: JobId, place: Place) -> tuple[TaskId | None, TaskId | None]:
+    """Return the frames before and after a place of a job."""
+    return farm.db.read(lambda tx: view_rows.neighbours(tx, job_id, place))
+
+
+@dataclass(frozen=True, slots=True)
+class SheepPage:
+    """A sheep with its kin, and the edges that leave it and come to it."""
+
+    sheep: Sheep
+    card: Card
+    parents: tuple[Sheep, ...]
+    children: tuple[Sheep, ...]
+    leaving: tuple[Sheep, ...]
+    coming: tuple[Sheep, ...]
+
+
+def view_flock(farm: Farm, film: str) -> Flock:
+    """Return the living generation's sheep that have the film of a name."""
+
+    def read(tx: Tx) -> Flock:
+        generation = living_of(tx)
+        return Flock(generation, farm.settings.flock_size, tuple(flock_rows.filmed(tx, generation, film)))
+
+    return farm.db.read(read)
+
+
+def view_sheep(farm: Farm, sheep_id: SheepId) -> SheepPage:
+    """Return a sheep's page; raises UnknownSheep."""
+
+    def read(tx: Tx) -> SheepPage:
+        sheep = flock_rows.sheep_of(tx, sheep_id)
+        edges = view_rows.edges_at(tx, sheep.id)
+        return SheepPage(
+            sheep, _card(tx, job_rows.job_of(tx, sheep.job_id)),
+            tuple(flock_rows.parents_of(tx, sheep.job_id)), tuple(flock_rows.children_of(tx, sheep.job_id)),
+            tuple(one for one in edges if one.first == sheep.id.number),
+            tuple(one for one in edges if one.last == sheep.id.number),
+        )
+
+    return farm.db.read(read)
+
+
+def list_cards_of_kind(farm: Farm, kind: str, limit: int, before: JobId | None = None) -> list[Card]:
+    """Return the newest jobs of a kind, those before an id where one is given."""
+
+    def read(tx: Tx) -> list[Card]:
+        return [_card(tx, job_rows.job_of(tx, job_id)) for job_id in view_rows.jobs_of_kind(tx, kind, limit, before)]
+
+    return farm.db.read(read)
+
+
+@dataclass(frozen=True, slots=True)
+class FarmView:
+    """The farm as its owner sees it: its queue, and what it keeps."""
+
+    queue: Queue
+    lines: tuple[QueueLine, ...]
+    blobs: int
+    size_bytes: int
+
+
+def view_farm(farm: Farm) -> FarmView:
+    """Return the farm's queue and storage."""
+
+    def read(tx: Tx) -> FarmView:
+        blobs, size_bytes = people_rows.storage(tx)
+        lines = tuple(view_rows.queue_lines(tx, QUEUE_SHOWN))
+        return FarmView(view_rows.queue(tx, farm.now()), lines, blobs, size_bytes)
+
+    return farm.db.read(read)
+
+
+def machines_of(farm: Farm, account: Account | None) -> list[MachineRow]:
+    """Return the machines of an account, or all of the farm."""
+    return farm.db.read(lambda tx: view_rows.machines_of(tx, account.id if account else None))
+
+
+def at_work(farm: Farm) -> list[AtWork]:
+    """Return which machine makes what."""
+    return farm.db.read(lambda tx: view_rows.at_work(tx, 10 * MOST_MACHINES))
+
+
+def prioritise(farm: Farm, account: Account, job_id: JobId, priority: int) -> Job:
+    """Change the priority of a running job of this account, or of any as the owner.
+
+    Raises UnknownJob, Forbidden, JobEnded, and BadInput where it is not between -100 and 100.
+    """
+    if not -100 <= priority <= 100:
+        raise BadInput(f"A priority lies between -100 and 100; found {priority}.")
+
+    def change(tx: Tx) -> Job:
+        job = job_rows.job_of(tx, job_id)
+        if job.account_id != account.id and account.role is not Role.OWNER:
+            raise Forbidden(f"Job {job_id} belongs to another account.")
+        if job.state is not JobState.RUNNING:
+            raise JobEnded(f"Job {job_id} is {job.state} already.")
+        for source, canonical in view_rows.lanes_of_job(tx, job_id):
+            target = lane_rows.ensure_lane(tx, Needs.from_canonical(canonical), job.account_id, priority)
+            view_rows.move_tasks(tx, job_id, source, target)
+            lane_rows.wake_lane(tx, target)
+        view_rows.set_priority(tx, job_id, priority)
+        return job_rows.job_of(tx, job_id)
+
+    return farm.db.write(change)
+
+
+def _card(tx: Tx, job: Job) -> Card:
+    return Card(
+        job,
+        account_rows.account_of(tx, job.account_id).name,
+        flock_rows.find_sheep_of_job(tx, job.id) if job.kind == "flame" else None,
+        tuple(view_rows.newest_of_job(tx, job.id, STRIP)),
+        tuple(blob_rows.products_of(tx, job.id)),
+        chore_rows.count_waiting(tx, job.id),
+    )

@@ -1,0 +1,31 @@
+"""New genomes for a flock that lives by itself: random ones, mutants, and children of two parents."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from sheepfold.kinds.flame.engine.breeding import breed as bred
+from sheepfold.kinds.flame.engine.breeding import engine_eyes
+from sheepfold.kinds.flame.engine.chance import random_genome
+from sheepfold.kinds.flame.engine.cross import cross
+from sheepfold.kinds.flame.engine.genome import Genome
+from sheepfold.kinds.flame.engine.mutate import mutate
+from sheepfold.kinds.flame.genome import read
+
+
+def breed(method: str, parents: Sequence[Path], seed: int, target: Path) -> None:
+    """Write the genome of a new flame: `random` of no parent, `mutate` of one, `cross` of two.
+
+    The same seed and parents give the same genome. Raises InvalidSpec where a parent's genome cannot be read.
+    """
+    chance = np.random.default_rng(seed)
+    genomes = [Genome.from_xml(read(parent)) for parent in parents]
+    ways: dict[str, Callable[[], tuple[Genome, str]]] = {
+        "random": lambda: (random_genome(chance), "random"),
+        "mutate": lambda: mutate(genomes[0], chance),
+        "cross": lambda: cross(genomes[0], genomes[1], chance),
+    }
+    child = bred(ways[method], chance, engine_eyes(seed))
+    target.write_bytes(replace(child, time=0.0).to_xml())

@@ -1,0 +1,174 @@
+"""The processor's back end: kernels compiled by numba, kept on disk, played by one pool of chains a thread."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from llvmlite import binding
+from numba.core import config
+from numpy.typing import NDArray
+
+from sheepfold.kinds.flame.engine.codegen import POOL, Structure, distinct, processor_source
+from sheepfold.kinds.flame.engine.params import Params
+
+FUSE = 20
+"""Rounds that a new pool plays before it is seen; flam3 has 15."""
+
+LIFE = 10_000
+"""Rounds after which a pool begins anew, as flam3's chains do, lest genomes that drift drift on."""
+
+
+def use_wide_vectors() -> int:
+    """Let LLVM use 512-bit vectors where the processor has them, and return the width that will be used, in bits.
+
+    LLVM prefers half of it on most processors, at a cost of a tenth to a half. To be called before the first kernel
+    is compiled; numba asks once.
+    """
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f") and features.get("avx512vl") and features.get("avx512dq"):
+        if config.CPU_FEATURES is None:  # type: ignore[attr-defined]
+            config.CPU_NAME = binding.get_host_cpu_name()  # type: ignore[attr-defined]
+            config.CPU_FEATURES = features.flatten() + ",-prefer-256-bit"  # type: ignore[attr-defined]
+        return 512
+    return 256 if features.get("avx") else 128
+
+
+VECTOR_BITS = use_wide_vectors()
+config.SLP_VECTORIZE = 1  # type: ignore[attr-defined]  # four channels of a bucket are one vector
+
+
+def cache_folder() -> Path:
+    """Return where kernels are kept: below XDG_CACHE_HOME or its like."""
+    base = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "sheepfold" / "kernels"
+
+
+class Pool:
+    """4096 chains of one thread: where they are, their random states, and room to work in."""
+
+    def __init__(self, structure: Structure, seed: Sequence[int]) -> None:
+        self._random = np.random.default_rng(seed)
+        self.points = [np.empty(POOL, np.float32) for _ in range(9)]
+        count = len(structure.shapes)
+        self.lanes = self._random.integers(1, 2**32, POOL, np.uint32)
+        self.marks = [np.empty(POOL, np.int32) for _ in range(2)]
+        self.bounds = np.linspace(0, POOL, count + 1).astype(np.int64)
+        self.old = np.zeros(count + 1, np.int64)
+        self.spans = np.zeros((count, count), np.int64)
+        self.word = self._random.integers(1, 2**63, 1, np.uint64)
+        self.age = 0
+        self.seed_points()
+
+    def seed_points(self) -> None:
+        """Put every chain anywhere in the square from -1 to 1, with any colour."""
+        for axis, low in zip(self.points[:3], (-1.0, -1.0, 0.0), strict=True):
+            axis[:] = self._random.uniform(low, 1.0, POOL)
+        self.age = 0
+
+
+class Kernel:
+    """A compiled structure. `play` is thread-safe for different pools and buckets."""
+
+    def __init__(self, structure: Structure, module: ModuleType) -> None:
+        self.structure = structure
+        self._play: Callable[..., tuple[int, int]] = module.play
+        self._bends: list[Callable[..., int]] = [
+            getattr(module, name) for name in (distinct(structure)[shape] for shape in structure.shapes)
+        ]
+
+    def bend(self, index: int, *arrays: NDArray[np.float32] | NDArray[np.uint32]) -> int:
+        """Apply one transform: its numbers, x, y, colours (changed in place) and random states; return bad points."""
+        return int(self._bends[index](*arrays))
+
+    def play(self, params: Params, buckets: NDArray[np.float32], pool: Pool, samples: float) -> int:
+        """Add at least `samples` points to buckets, in whole rounds of the pool; return how many.
+
+        Points that went bad do not count, but are given up after five times as many rounds, as in flam3.
+        """
+        done = 0
+        while done < samples:
+            if pool.age >= LIFE:
+                pool.seed_points()
+            if pool.age == 0:
+                self._rounds(params, np.zeros(0, np.float32), pool, POOL * FUSE, FUSE)
+            rounds = min(LIFE, int((samples - done) * 5 // POOL) + 1)
+            more = self._rounds(params, buckets, pool, samples - done, rounds)
+            done += more or POOL
+        return done
+
+    def _rounds(
+        self, params: Params, buckets: NDArray[np.float32], pool: Pool, samples: float, rounds: int
+    ) -> int:
+        camera = params.camera
+        if not len(buckets):  # nothing is to be seen yet
+            camera = camera.copy()
+            camera[6] = 0
+        x, y, c, x2, y2, c2, x3, y3, c3 = pool.points
+        done, turns = self._play(params.vector, params.shares, np.float32(params.seen), params.bases, camera,
+                              params.shades, buckets, x, y, c, pool.lanes, x2, y2, c2, x3, y3, c3, *pool.marks,
+                              pool.bounds, pool.old, pool.spans, pool.word, samples, rounds)  # fmt: skip
+        pool.age += turns
+        return int(done)
+
+
+@lru_cache(64)
+def compile_structure(structure: Structure) -> Kernel:
+    """Return the kernel of a structure, compiled at its first play or taken from the disk.
+
+    Its source is a file in `cache_folder()`, which numba keeps the machine code beside.
+    """
+    return Kernel(structure, _import(structure))
+
+
+def _import(structure: Structure) -> ModuleType:
+    name = f"flame_{structure.key}"
+    path = cache_folder() / f"{name}.py"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(processor_source(structure), "utf-8")
+        draft.replace(path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # numba looks modules up by name when it takes code from the disk
+    spec.loader.exec_module(module)
+    return module
+
+
+def accumulate(
+    kernel: Kernel, moments: Iterable[tuple[Params, float]], shape: tuple[int, int], seed: int, threads: int = 1
+) -> tuple[NDArray[np.float32], int]:
+    """Return additive buckets, rows by columns by channels, and how many samples they hold.
+
+    `moments` are the frame's parameters, each with the samples it is to have. Same seed and number of threads, same
+    buckets on the same processor.
+    """
+    moments = list(moments)
+    channels = kernel.structure.channels
+
+    def work(thread: int) -> tuple[NDArray[np.float32], int]:
+        buckets = np.zeros(shape[0] * shape[1] * channels, np.float32)
+        pool = Pool(kernel.structure, (seed, thread))
+        done, wanted = 0, 0.0
+        for params, samples in moments:
+            wanted += samples / threads
+            if wanted > done:
+                done += kernel.play(params, buckets, pool, wanted - done)
+        return buckets, done
+
+    with ThreadPoolExecutor(threads) as crew:
+        results = list(crew.map(work, range(threads)))
+    total, count = results[0]
+    for buckets, done in results[1:]:
+        total += buckets
+        count += done
+    return total.reshape(*shape, channels), count
+

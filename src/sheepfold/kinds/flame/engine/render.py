@@ -1,0 +1,210 @@
+"""Rendering a frame: genomes in, picture out; and the pieces of that way, for those who go it in parts.
+
+`accumulate` is the farm-friendly one: buckets of the same frame from other seeds, strips or machines add up, and
+`develop` may be called on them at any time, for a preview or for the end.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sheepfold.kinds.flame.engine import cpu, filters, interpolate
+from sheepfold.kinds.flame.engine import develop as darkroom
+from sheepfold.kinds.flame.engine.codegen import Structure
+from sheepfold.kinds.flame.engine.develop import Buckets, Pixels, Tone
+from sheepfold.kinds.flame.engine.genome import Genome
+from sheepfold.kinds.flame.engine.params import Params, Window, params_of, structure_of
+
+Progress = Callable[[float], None]
+"""Is told the part that is done, 0 to 1; may raise to end the work."""
+
+AUTO, CPU, GPU = "auto", "cpu", "gpu"
+CHUNK_SAMPLES = 50_000_000  # between two calls of progress
+
+
+class Unsupported(ValueError):
+    """The engine cannot render such a genome; flam3 may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Additive buckets of one frame, and how many samples they hold over all of its rows."""
+
+    buckets: Buckets
+    samples: int
+
+    def __add__(self, other: "Exposure") -> "Exposure":
+        """Return both together: other seeds, threads or machines of the very same frame."""
+        return Exposure(self.buckets + other.buckets, self.samples + other.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame: control points in order of time, aligned by `at`, and when it is."""
+
+    genomes: tuple[Genome, ...]
+    time: float = 0.0
+
+    @property
+    def middle(self) -> Genome:
+        """Return the frame's own control point: size, quality, camera and tone."""
+        return self.genomes[0] if len(self.genomes) == 1 else interpolate.at(self.genomes, self.time)
+
+    def moments(self) -> tuple[list[Genome], list[float], float]:
+        """Return the control points of the temporal samples, their weights, and the weights' mean.
+
+        One control point is the same at all times: its moments are one, whatever it asks for, unless weighted.
+        """
+        first = self.genomes[0]
+        deltas, weights, mean = filters.temporal(
+            first.temporal_filter_type, first.temporal_samples, first.temporal_filter_width, first.temporal_filter_exp
+        )
+        if len(self.genomes) == 1:
+            return [first], [1.0], 1.0
+        moments = [interpolate.at(self.genomes, self.time + float(delta)) for delta in deltas]
+        return moments, [float(weight) for weight in weights], mean
+
+
+def compile_frame(frame: Frame) -> Structure:
+    """Return the structure of a frame. Raises Unsupported for what the engine cannot do."""
+    moments, weights, _ = frame.moments()
+    structure = structure_of(moments)
+    if min(weights) < 1.0:
+        structure = replace(structure, count_apart=True)
+    genome = frame.genomes[0]
+    if genome.passes != 1:
+        raise Unsupported(f"a frame of {genome.passes} passes")
+    far = abs(genome.scale * 2.0**genome.zoom) * max(1.0, *map(abs, genome.center))
+    if far > 2**22:
+        raise Unsupported("a camera so close that float32 cannot tell pixels apart")
+    return structure
+
+
+def window_of(genome: Genome, rows: tuple[int, int] | None = None) -> Window:
+    """Return the buckets that a picture needs, or some of its rows."""
+    first, last = rows or (0, genome.size[1])
+    rim = darkroom.gutter(genome)
+    step = genome.supersample
+    return Window(genome.size[0] * step + 2 * rim, (last - first) * step + 2 * rim, rim, first)
+
+
+def accumulate(  # noqa: PLR0913 - all but three by name
+    frame: Frame, quality: float, seed: int, *, threads: int = 1, device: str = AUTO,
+    rows: tuple[int, int] | None = None, progress: Progress | None = None,
+) -> Exposure:  # fmt: skip
+    """Return a frame's exposure with `quality` samples a pixel; `rows` limits what is kept to a strip.
+
+    `device` is `cpu`, `gpu`, or `auto`: the GPU where there is one.
+    """
+    structure = compile_frame(frame)
+    middle = frame.middle
+    window = window_of(middle, rows)
+    genomes, weights, _ = frame.moments()
+    samples = quality * 4.0**middle.zoom * middle.size[0] * middle.size[1]
+    moments = [
+        (params_of(genome, structure, window, weight), samples / len(genomes))
+        for genome, weight in zip(genomes, weights, strict=True)
+    ]
+    play = _player(structure, device, threads)
+    return _in_chunks(play, moments, (window.height, window.width), seed, samples, progress)
+
+
+_Play = Callable[[list[tuple[Params, float]], tuple[int, int], int], tuple[NDArray[np.float32], int]]
+
+
+def _player(structure: Structure, device: str, threads: int) -> _Play:
+    if device != CPU:
+        from sheepfold.kinds.flame.engine import gpu  # noqa: PLC0415 - most machines have none
+
+        if gpu.is_there():
+            return lambda moments, shape, seed: gpu.accumulate(structure, moments, shape, seed)
+        if device == GPU:
+            raise Unsupported("no CUDA device was found; the extra `gpu` has what it takes")
+    kernel = cpu.compile_structure(structure)
+    return lambda moments, shape, seed: cpu.accumulate(kernel, moments, shape, seed, threads)
+
+
+def _in_chunks(
+    play: _Play, moments: list[tuple[Params, float]], shape: tuple[int, int], seed: int, samples: float,
+    progress: Progress | None,
+) -> Exposure:  # fmt: skip
+    chunks = max(1, int(samples // CHUNK_SAMPLES)) if progress else 1
+    buckets: NDArray[np.float32] | None = None
+    total = 0
+    for chunk in range(chunks):
+        share = [(params, part / chunks) for params, part in moments]
+        more, done = play(share, shape, seed + chunk * 1_000_003)
+        total += done
+        if buckets is None:
+            buckets = more
+        else:
+            buckets += more
+        if progress:
+            progress((chunk + 1) / chunks)
+    assert buckets is not None
+    return Exposure(buckets, total)
+
+
+def develop(exposure: Exposure, frame: Frame, tone: Tone | None = None, *, threads: int = 1) -> Pixels:
+    """Return the picture of an exposure, rows by columns by 3 channels, 4 where the tone is transparent."""
+    genomes, _, mean = frame.moments()
+    genome = _averaged(frame.middle, genomes)
+    density_px = exposure.samples / (genome.size[0] * genome.size[1]) * mean
+    return darkroom.develop(exposure.buckets, genome, density_px, tone, threads=threads)
+
+
+def _averaged(middle: Genome, moments: Sequence[Genome]) -> Genome:
+    """Return a genome with the moments' mean gamma, vibrancy and background, as flam3 develops."""
+    if len(moments) == 1:
+        return middle
+    background = np.mean([moment.background for moment in moments], axis=0)
+    return replace(
+        middle,
+        gamma=float(np.mean([moment.gamma for moment in moments])),
+        vibrancy=float(np.mean([moment.vibrancy for moment in moments])),
+        background=(float(background[0]), float(background[1]), float(background[2])),
+    )
+
+
+def render(  # noqa: PLR0913 - all but three by name
+    frame: Frame, seed: int, tone: Tone | None = None, *, threads: int | None = None, device: str = AUTO,
+    strip_rows: int = 0, progress: Progress | None = None,
+) -> Pixels:  # fmt: skip
+    """Return a frame's picture at its genome's own size and quality.
+
+    With `strip_rows` the picture is made in strips of so many rows, each with the samples of the whole: less memory,
+    more time. The same arguments give the same picture on one machine.
+    """
+    threads = threads or core_count()
+    middle = frame.middle
+    height = middle.size[1]
+    step = strip_rows or height
+    strips = []
+    for start in range(0, height, step):
+        rows = (start, min(start + step, height))
+        exposure = accumulate(
+            frame, middle.quality, seed, threads=threads, device=device, rows=rows, progress=progress
+        )
+        strips.append(develop(exposure, frame, tone, threads=threads))
+    return np.concatenate(strips) if len(strips) > 1 else strips[0]  # type: ignore[return-value]
+
+
+def core_count() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def warm_up(frame: Frame) -> threading.Thread:
+    """Compile a frame's kernel in the background, so that its render need not wait; return the started thread."""
+
+    def work() -> None:
+        genome = replace(frame.genomes[0], size=(16, 16), quality=1.0)
+        render(Frame((genome,), frame.time), 0, threads=1, device=CPU)
+
+    thread = threading.Thread(target=work, name="flame-warm-up", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,139 @@
+"""Browsershots' pages for people: the API explained, the newest screenshots, one of them, and the pictures."""
+
+import html
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from sheepfold.farm import screenshots
+from sheepfold.farm.farm import Farm
+from sheepfold.model.errors import NotFound, Unavailable
+from sheepfold.protocols.browsershots.methods import METHODS, Method
+from sheepfold.protocols.uploads import file_response
+
+SHOWN = 60
+"""How many screenshots the wall shows (protocol note, section 4.4)."""
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; "
+                               "base-uri 'none'; form-action 'self'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_SIZES = {"original": 0} | {str(width): width for width in screenshots.WIDTHS}
+_Answer = Callable[[Farm, Request], Awaitable[Response]]
+
+
+def _when(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+_templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
+                         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+_templates.filters["when"] = _when
+
+
+def routes(farm: Farm) -> list[BaseRoute]:
+    """Return the routes of the pages; a path without its last slash leads to the one with it."""
+
+    def route(path: str, answer: _Answer) -> Route:
+        return Route(path, partial(_guarded, farm, answer), methods=["GET"])
+
+    return [
+        route("/xmlrpc/", _method_list),
+        route("/xmlrpc/{name}/", _method),
+        route("/screenshots/", _wall),
+        route("/screenshots/{hashkey}/", _screenshot),
+        route("/png/{size}/{head}/{name}.png", _picture),
+        *(Route(path, _with_slash, methods=["GET"]) for path in
+          ("/xmlrpc", "/xmlrpc/{name}", "/screenshots", "/screenshots/{hashkey}")),
+    ]
+
+
+def render(template: str, status: int = 200, headers: Mapping[str, str] = HEADERS, **values: object) -> Response:
+    """Answer with a page."""
+    return HTMLResponse(_templates.get_template(template).render(**values), status, dict(headers))
+
+
+def method_list() -> Response:
+    """Answer with the list of methods."""
+    return render("methods.html", methods=list(METHODS.values()))
+
+
+async def _guarded(farm: Farm, answer: _Answer, request: Request) -> Response:
+    try:
+        return await answer(farm, request)
+    except NotFound as error:
+        return render("missing.html", 404, head="Not here", reason=str(error))
+    except Unavailable as error:
+        return render("missing.html", 503, HEADERS | {"Retry-After": "60"}, head="Not now", reason=str(error))
+
+
+async def _with_slash(request: Request) -> Response:
+    return RedirectResponse(request.url.path + "/", 301)
+
+
+async def _method_list(_: Farm, __: Request) -> Response:
+    return method_list()
+
+
+async def _method(_: Farm, request: Request) -> Response:
+    method = METHODS.get(request.path_params["name"])
+    if method is None:
+        raise NotFound(f"There is no method {request.path_params['name'][:80]!r}.")
+    return render("method.html", method=method, help=help_as_html(method))
+
+
+def help_as_html(method: Method) -> Markup:
+    """Write a method's help as HTML: its headings and lists, and every method that it names as a link."""
+    blocks: list[str] = []
+    lines = method.help.strip().splitlines()
+    for number, line in enumerate(lines):
+        if line and not line.strip("~"):
+            continue
+        text = _linked(html.escape(line))
+        if number + 1 < len(lines) and lines[number + 1].startswith("~~"):
+            blocks.append(f"<h2>{text}</h2>")
+        elif line.startswith("* "):
+            blocks.append(f"<li>{_linked(html.escape(line[2:]))}</li>")
+        else:
+            blocks.append(text or "<p>")
+    written = re.sub(r"((?:<li>.*</li>\n?)+)", r"<ul>\1</ul>", "\n".join(blocks))
+    return Markup(f"<p>{written}")  # noqa: S704 -- our own words, escaped all the same
+
+
+def _linked(text: str) -> str:
+    names = "|".join(re.escape(name) for name in METHODS)
+    return re.sub(rf"\b({names})\b", r'<a href="../\1/">\1</a>', text)
+
+
+async def _wall(farm: Farm, _: Request) -> Response:
+    newest = await run_in_threadpool(screenshots.list_screenshots, farm, SHOWN)
+    return render("screenshots.html", shots=newest)
+
+
+async def _screenshot(farm: Farm, request: Request) -> Response:
+    hashkey = request.path_params["hashkey"]
+    shot = await run_in_threadpool(screenshots.find_screenshot, farm, hashkey)
+    view = await run_in_threadpool(screenshots.view_of, farm, shot)
+    others = await run_in_threadpool(screenshots.siblings, farm, shot)
+    return render("screenshot.html", shot=shot, view=view, others=others)
+
+
+async def _picture(farm: Farm, request: Request) -> Response:
+    size, head, name = (request.path_params[word] for word in ("size", "head", "name"))
+    if size not in _SIZES or name[:2] != head:
+        raise NotFound(f"Pictures lie at /png/SIZE/HH/HASH.png, with one of the sizes {', '.join(_SIZES)}.")
+    media_type, file = await run_in_threadpool(screenshots.open_screenshot, farm, name, _SIZES[size])
+    answer = file_response(file, media_type)
+    answer.headers.update(FOR_EVER)
+    return answer

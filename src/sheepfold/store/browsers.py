@@ -1,0 +1,225 @@
+"""Rows of screenshot factories: their browsers and screens, and the nonces that they prove themselves with."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from sheepfold.model.accounts import AccountId, Scope
+from sheepfold.model.browsers import BrowserId, BrowserProgram, Factory, Registered, Screen
+from sheepfold.model.errors import NotFound
+from sheepfold.model.machines import Machine, MachineId
+from sheepfold.store.database import Tx
+
+_ENSURE = text("""
+    INSERT INTO factories (machine_id, platform) VALUES (:machine_id, :platform)
+    ON CONFLICT (machine_id) DO UPDATE SET platform = excluded.platform
+""")
+# by pk_factories
+_FACTORY = text("""
+    SELECT platform, polled_at, uploaded_at, queue_estimate_s FROM factories WHERE machine_id = :machine_id
+""")
+_NAME = text("SELECT name FROM machines WHERE id = :machine_id")
+_BROWSER_COLUMNS = """
+    SELECT id, machine_id, name, version, user_agent, command, javascript, java, flash, added_at, uploaded_at,
+           failed_at, fault
+    FROM browsers
+"""
+# by ix_browsers_machine_id
+_BROWSERS = text(_BROWSER_COLUMNS + " WHERE machine_id = :machine_id ORDER BY id")
+_SCREENS = text("""
+    SELECT width, height, bpp FROM screens WHERE machine_id = :machine_id ORDER BY width, height, bpp
+""")
+_ACTIVE = text("""
+    SELECT m.id, m.account_id, m.name, m.last_seen_at FROM factories f JOIN machines m ON m.id = f.machine_id
+    WHERE f.polled_at > :since ORDER BY m.name
+""")
+_ALL = text("""
+    SELECT m.id, m.account_id, m.name, m.last_seen_at FROM factories f JOIN machines m ON m.id = f.machine_id
+    ORDER BY m.name
+""")
+
+
+def ensure_factory(tx: Tx, machine_id: MachineId, platform: str) -> None:
+    """Make a machine a factory of a platform, or set the platform of one."""
+    tx.execute(_ENSURE, {"machine_id": machine_id, "platform": platform})
+
+
+def factory_of(tx: Tx, machine: Machine) -> Factory:
+    """Return a machine as a factory; one that has no browser is a factory of none."""
+    row = tx.execute(_FACTORY, {"machine_id": machine.id}).one_or_none()
+    if row is None:
+        return Factory(machine)
+    return Factory(
+        machine,
+        row.platform,
+        tuple(_registered(one) for one in tx.execute(_BROWSERS, {"machine_id": machine.id})),
+        tuple(Screen(one.width, one.height, one.bpp) for one in tx.execute(_SCREENS, {"machine_id": machine.id})),
+        row.polled_at,
+        row.uploaded_at,
+        row.queue_estimate_s,
+    )
+
+
+def machine_name(tx: Tx, machine_id: MachineId) -> str:
+    """Return the name of a machine that some row names."""
+    return str(tx.execute(_NAME, {"machine_id": machine_id}).scalar_one())
+
+
+def list_factories(tx: Tx, polled_since: int | None = None) -> list[Factory]:
+    """Return all factories by name, or those that have asked for work since then."""
+    rows = tx.execute(_ALL) if polled_since is None else tx.execute(_ACTIVE, {"since": polled_since})
+    machines = [Machine(MachineId(row.id), AccountId(row.account_id), row.name, row.last_seen_at) for row in rows]
+    return [factory_of(tx, machine) for machine in machines]
+
+
+_ADD_BROWSER = text("""
+    INSERT INTO browsers (machine_id, name, version, user_agent, command, javascript, java, flash, added_at)
+    VALUES (:machine_id, :name, :version, :user_agent, :command, :javascript, :java, :flash, :now) RETURNING id
+""")
+_SET_BROWSER = text("""
+    UPDATE browsers SET name = :name, version = :version, user_agent = :user_agent, command = :command,
+                        javascript = :javascript, java = :java, flash = :flash
+    WHERE id = :id
+""")
+_REMOVE_BROWSER = text("DELETE FROM browsers WHERE id = :id AND machine_id = :machine_id")
+_ADD_SCREEN = text("""
+    INSERT INTO screens (machine_id, width, height, bpp) VALUES (:machine_id, :width, :height, :bpp)
+    ON CONFLICT DO NOTHING
+""")
+_FAILED = text("UPDATE browsers SET failed_at = :now, fault = :fault WHERE id = :id")
+_POLLED = text("UPDATE factories SET polled_at = :now WHERE machine_id = :machine_id")
+_SEEN = text("UPDATE machines SET last_seen_at = :now WHERE id = :machine_id")
+_UPLOADED = text("""
+    UPDATE factories SET uploaded_at = :now, queue_estimate_s = COALESCE(:estimate_s, queue_estimate_s)
+    WHERE machine_id = :machine_id
+""")
+_BROWSER_UPLOADED = text("UPDATE browsers SET uploaded_at = :now, failed_at = NULL, fault = '' WHERE id = :id")
+
+
+def add_browser(tx: Tx, machine_id: MachineId, program: BrowserProgram, now: int) -> BrowserId:
+    """Add a browser to a factory; returns its id."""
+    return BrowserId(tx.execute(_ADD_BROWSER, _values(program) | {"machine_id": machine_id, "now": now}).scalar_one())
+
+
+def set_browser(tx: Tx, browser_id: BrowserId, program: BrowserProgram) -> None:
+    """Change what a browser is."""
+    tx.execute(_SET_BROWSER, _values(program) | {"id": browser_id})
+
+
+def remove_browser(tx: Tx, machine_id: MachineId, browser_id: BrowserId) -> None:
+    """Remove a browser of a factory; raises NotFound."""
+    if not tx.execute(_REMOVE_BROWSER, {"id": browser_id, "machine_id": machine_id}).rowcount:
+        raise NotFound(f"This machine has no browser {browser_id}.")
+
+
+def add_screen(tx: Tx, machine_id: MachineId, screen: Screen) -> None:
+    """Add a size and depth to a factory; the same again changes nothing."""
+    tx.execute(_ADD_SCREEN, {"machine_id": machine_id, "width": screen.width, "height": screen.height,
+                             "bpp": screen.bpp})
+
+
+def block_browser(tx: Tx, browser_id: BrowserId, fault: str, now: int) -> None:
+    """Note that a browser failed."""
+    tx.execute(_FAILED, {"id": browser_id, "fault": fault, "now": now})
+
+
+def note_poll(tx: Tx, machine_id: MachineId, now: int) -> None:
+    """Note that a factory asked for work."""
+    tx.execute(_POLLED, {"machine_id": machine_id, "now": now})
+    tx.execute(_SEEN, {"machine_id": machine_id, "now": now})
+
+
+def note_upload(tx: Tx, machine_id: MachineId, browser_id: BrowserId, now: int, estimate_s: int | None) -> None:
+    """Note that a factory's browser made a screenshot; `estimate_s` is how long that order had waited for it."""
+    tx.execute(_UPLOADED, {"machine_id": machine_id, "now": now, "estimate_s": estimate_s})
+    tx.execute(_BROWSER_UPLOADED, {"id": browser_id, "now": now})
+
+
+def _values(program: BrowserProgram) -> dict[str, Any]:
+    return {name: getattr(program, name) for name in BrowserProgram.__slots__}
+
+
+def _registered(row: Row[Any]) -> Registered:
+    program = BrowserProgram(row.name, row.version, row.user_agent, row.command, row.javascript, row.java, row.flash)
+    return Registered(BrowserId(row.id), MachineId(row.machine_id), program, row.added_at, row.uploaded_at,
+                      row.failed_at, row.fault)
+
+
+@dataclass(frozen=True, slots=True)
+class NonceRow:
+    """A nonce that was given out: to which address, and when."""
+
+    nonce: str
+    address: str
+    issued_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRow:
+    """What a key can be proved by on a wire of nonces: the digest that client and farm share."""
+
+    inner: str
+    scope: Scope
+
+
+_ADD_NONCE = text("""
+    INSERT INTO nonces (nonce, owner, owner_id, address, issued_at)
+    VALUES (:nonce, :owner, :owner_id, :address, :now)
+""")
+# by ix_nonces_owner_owner_id_issued_at
+_NONCES = text("""
+    SELECT nonce, address, issued_at FROM nonces WHERE owner = :owner AND owner_id = :owner_id
+    ORDER BY issued_at DESC LIMIT :limit
+""")
+_DROP_NONCE = text("DELETE FROM nonces WHERE nonce = :nonce")
+# by ix_nonces_issued_at
+_SWEEP_NONCES = text("DELETE FROM nonces WHERE issued_at < :before")
+# by ix_machine_keys_machine_id, ix_key_verifiers_key_id
+_PROOFS_OF_MACHINE = text("""
+    SELECT v.scheme, v.value, k.scope FROM machine_keys k JOIN key_verifiers v ON v.key_id = k.id
+    WHERE k.machine_id = :owner_id AND k.revoked_at IS NULL ORDER BY k.id DESC
+""")
+_PROOFS_OF_ACCOUNT = text("""
+    SELECT v.scheme, v.value, k.scope FROM machines m
+    JOIN machine_keys k ON k.machine_id = m.id AND k.revoked_at IS NULL JOIN key_verifiers v ON v.key_id = k.id
+    WHERE m.account_id = :owner_id ORDER BY k.id DESC
+""")
+
+
+def add_nonce(tx: Tx, owner: str, owner_id: int, nonce: NonceRow) -> None:
+    """Keep a nonce; `owner` says whose id the other one is: a machine's or an account's."""
+    tx.execute(_ADD_NONCE, {"nonce": nonce.nonce, "owner": owner, "owner_id": owner_id, "address": nonce.address,
+                            "now": nonce.issued_at})
+
+
+def nonces_of(tx: Tx, owner: str, owner_id: int, limit: int) -> list[NonceRow]:
+    """Return the newest nonces of an owner."""
+    rows = tx.execute(_NONCES, {"owner": owner, "owner_id": owner_id, "limit": limit})
+    return [NonceRow(row.nonce, row.address, row.issued_at) for row in rows]
+
+
+def drop_nonce(tx: Tx, nonce: str) -> bool:
+    """Use a nonce up; False where somebody else just did."""
+    return tx.execute(_DROP_NONCE, {"nonce": nonce}).rowcount > 0
+
+
+def sweep_nonces(tx: Tx, before: int) -> int:
+    """Forget nonces that were given out before a time; returns how many."""
+    return tx.execute(_SWEEP_NONCES, {"before": before}).rowcount
+
+
+def proofs_of_machine(tx: Tx, machine_id: MachineId, schemes: Iterable[str]) -> list[ProofRow]:
+    """Return what the living keys of a machine can be proved by."""
+    return _proofs(tx.execute(_PROOFS_OF_MACHINE, {"owner_id": machine_id}), schemes)
+
+
+def proofs_of_account(tx: Tx, account_id: AccountId, schemes: Iterable[str]) -> list[ProofRow]:
+    """Return what the living keys of all machines of an account can be proved by."""
+    return _proofs(tx.execute(_PROOFS_OF_ACCOUNT, {"owner_id": account_id}), schemes)
+
+
+def _proofs(rows: Iterable[Any], schemes: Iterable[str]) -> list[ProofRow]:
+    wanted = set(schemes)
+    return [ProofRow(row.value, Scope(row.scope)) for row in rows if row.scheme in wanted]

@@ -1,0 +1,203 @@
+"""The frame around every page: who looks, what they may, forms that only our own pages may send, and templates."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from sheepfold.farm import people
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.people import Visitor
+from sheepfold.model.accounts import Account, Role
+from sheepfold.model.errors import (
+    BadCredentials,
+    Conflict,
+    Forbidden,
+    MalformedMessage,
+    NotAllowed,
+    NotFound,
+    SheepfoldError,
+    TooLarge,
+    Unavailable,
+)
+from sheepfold.protocols.uploads import base_url
+from sheepfold.web import words
+
+T = TypeVar("T")
+COOKIE = "sheepfold_web"
+FORM_LIMIT_BYTES = 64 * 1024
+HERE = Path(__file__).parent
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
+                         trim_blocks=True, lstrip_blocks=True)
+_templates.filters |= {"ago": words.ago, "span": words.span, "points": words.points, "day": words.day}
+ANYONE, VISITOR, MEMBER, ARTIST, OWNER = "anyone", "visitor", Role.VOLUNTEER, Role.ARTIST, Role.OWNER
+_STATUS: tuple[tuple[type[SheepfoldError], int, str], ...] = (
+    (NotFound, 404, "Not here"),
+    (BadCredentials, 403, "Not you"),
+    (NotAllowed, 403, "Not allowed"),
+    (Conflict, 409, "Too late"),
+    (TooLarge, 413, "Too large"),
+    (Unavailable, 503, "Not now"),
+    (SheepfoldError, 422, "Not like that"),
+)
+_ids = re.compile(r"[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a page: the farm, who asks (None: a visitor who did not sign in), and what they sent."""
+
+    farm: Farm
+    request: Request
+    visitor: Visitor | None
+
+    @property
+    def account(self) -> Account:
+        """Return who asks, where the route lets nobody else in."""
+        if self.visitor is None:
+            raise Forbidden("Sign in first.")
+        return self.visitor.account
+
+    def id(self, name: str) -> int:
+        """Return an id of the path; raises NotFound for what is none, or one that no database could hold."""
+        return checked_id(str(self.request.path_params[name]))
+
+    async def form(self) -> Mapping[str, str]:
+        """Read a form's fields; of several of one name the last counts. Raises TooLarge, MalformedMessage."""
+        return dict(await self.fields())
+
+    async def fields(self) -> list[tuple[str, str]]:
+        """Read a form's fields in their order; raises TooLarge, MalformedMessage."""
+        body = bytearray()
+        async for chunk in self.request.stream():
+            body += chunk
+            if len(body) > FORM_LIMIT_BYTES:
+                raise TooLarge(f"A form has at most {FORM_LIMIT_BYTES} bytes.")
+        try:
+            return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1000)
+        except ValueError as error:
+            raise MalformedMessage("This form cannot be read.") from error
+
+    def page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
+        """Answer with a page."""
+        return HTMLResponse(self.render(template, **values), status, HEADERS)
+
+    def render(self, template: str, **values: object) -> str:
+        """Return a template filled in."""
+        common = {"visitor": self.visitor, "now": self.farm.now(), "path": self.request.url.path,
+                  "settings": self.farm.settings, "server": base_url(self.request, self.farm)}
+        return _templates.get_template(template).render(common | values)
+
+    def go(self, path: str) -> Response:
+        """Answer with another page of ours."""
+        return RedirectResponse(path, 303, {"Cache-Control": "no-store"})
+
+
+Answer = Callable[[Visit], Awaitable[Response]]
+
+
+def page_route(farm: Farm, path: str, answer: Answer, who: str, *methods: str) -> Route:
+    """Make the route of a page: for `who`, and for GET unless other methods are named."""
+
+    async def guarded(request: Request) -> Response:
+        visit = Visit(farm, request, await run_in_threadpool(_visitor, farm, request))
+        try:
+            check_origin(visit)
+            return refusal(visit, who) or await answer(visit)
+        except SheepfoldError as error:
+            return _told(visit, error)
+
+    return Route(path, guarded, methods=list(methods) or ["GET"])
+
+
+def checked_id(text: str) -> int:
+    """Return an id; raises NotFound for what is none, or one that no database could hold."""
+    if not _ids.fullmatch(text):
+        raise NotFound
+    return int(text)
+
+
+def whole(form: Mapping[str, str], name: str) -> int:
+    """Return a whole number of a form; raises MalformedMessage."""
+    text = form.get(name, "").strip()
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", text, re.ASCII):
+        raise MalformedMessage(f"{name} is a whole number; found {text[:40]!r}.")
+    return int(text)
+
+
+def refusal(visit: Visit, who: str) -> Response | None:
+    """Return why this visitor may not see a page for `who`, None where they may."""
+    if who == ANYONE or (who == VISITOR and (visit.visitor or visit.farm.settings.visitors)):
+        return None
+    if visit.visitor is None:
+        if visit.request.method != "GET" or "hx-request" in visit.request.headers:
+            return visit.page("missing.html", 401, head="Sign in", reason="This needs an account: sign in first.")
+        return visit.go(f"/sign-in?next={quote(visit.request.url.path)}")
+    if who != VISITOR and not visit.account.role.covers(Role(who)):
+        reason = f"This is for the role {who}; you are a {visit.account.role}."
+        return visit.page("missing.html", 403, head="Not allowed", reason=reason)
+    return None
+
+
+def check_origin(visit: Visit) -> None:
+    """Raise Forbidden where a form comes from a page that is not ours, by what browsers say of its origin."""
+    request = visit.request
+    if request.method in {"GET", "HEAD"}:
+        return
+    origin = request.headers.get("origin", "")
+    hosts = {request.headers.get("host", ""), urlsplit(visit.farm.settings.public_url).netloc} - {""}
+    if origin and urlsplit(origin).netloc in hosts:
+        return
+    if not origin and request.headers.get("sec-fetch-site") == "same-origin":
+        return
+    raise Forbidden("This form was not sent from a page of this farm.")
+
+
+def signed_in(visit: Visit, answer: Response, token: str) -> Response:
+    """Hand a browser its session: in a cookie that no script reads and that no other site's forms carry."""
+    is_secure = visit.request.url.scheme == "https" or visit.farm.settings.public_url.startswith("https:")
+    answer.set_cookie(COOKIE, token, max_age=visit.farm.settings.web_session_s, httponly=True, samesite="lax",
+                      secure=is_secure, path="/")
+    return answer
+
+
+def token_of(visit: Visit) -> str:
+    """Return the token of this browser's session, empty where it has none."""
+    return visit.request.cookies.get(COOKIE, "")[:200]
+
+
+def next_path(text: str) -> str:
+    """Return where to go after signing in: a path of ours, whatever was asked for."""
+    return text if re.fullmatch(r"/(?![/\\])[A-Za-z0-9/_.-]{0,200}", text) else "/"
+
+
+async def on_thread(deed: Callable[..., T], *args: object) -> T:
+    """Run an operation of the farm on a thread."""
+    return await run_in_threadpool(deed, *args)
+
+
+def _visitor(farm: Farm, request: Request) -> Visitor | None:
+    token = request.cookies.get(COOKIE, "")
+    return people.visitor_of(farm, token[:200]) if token else None
+
+
+def _told(visit: Visit, error: SheepfoldError) -> Response:
+    status, head = next((status, head) for kind, status, head in _STATUS if isinstance(error, kind))
+    answer = visit.page("missing.html", status, head=head, reason=str(error))
+    if status == 503:
+        answer.headers["Retry-After"] = "60"
+    return answer

@@ -1,0 +1,98 @@
+"""A job's page: live progress, frames that load when they come into sight, their stories, film, cancel, priority."""
+
+import re
+
+from starlette.concurrency import iterate_in_threadpool
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute
+
+from sheepfold.farm import browse, frames, views
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.orders import cancel_job
+from sheepfold.farm.views import Card
+from sheepfold.model.accounts import Role
+from sheepfold.model.errors import MalformedMessage
+from sheepfold.model.jobs import JobId
+from sheepfold.model.tasks import TaskId, Verdict
+from sheepfold.web.frame import MEMBER, VISITOR, Visit, checked_id, on_thread, page_route, whole
+from sheepfold.web.media import SHOWN
+
+MOST_TILES = 200
+
+
+def routes(farm: Farm) -> list[BaseRoute]:
+    """Return the routes of jobs."""
+    return [
+        page_route(farm, "/jobs/{job_id}", _job, VISITOR),
+        page_route(farm, "/jobs/{job_id}/head", _head, VISITOR),
+        page_route(farm, "/jobs/{job_id}/frames/{frame}.{part}", _piece, VISITOR),
+        page_route(farm, "/jobs/{job_id}/tiles", _tiles, VISITOR),
+        page_route(farm, "/jobs/{job_id}/frames.zip", _zip, VISITOR),
+        page_route(farm, "/jobs/{job_id}/cancel", _cancel, MEMBER, "POST"),
+        page_route(farm, "/jobs/{job_id}/priority", _priority, MEMBER, "POST"),
+        page_route(farm, "/tasks/{task_id}", _task, VISITOR),
+    ]
+
+
+async def _job(visit: Visit) -> Response:
+    job_id = JobId(visit.id("job_id"))
+    page = await on_thread(views.view_job_page, visit.farm, job_id)
+    remarks = await on_thread(browse.remarks_on, visit.farm, page.card.job)
+    return visit.page("job.html", card=page.card, pieces=page.pieces, newest_event=page.newest_event, remarks=remarks,
+                      may_change=_may_change(visit, page.card))
+
+
+async def _head(visit: Visit) -> Response:
+    card = await on_thread(views.view_card, visit.farm, JobId(visit.id("job_id")))
+    return visit.page("job-head.html", card=card, may_change=_may_change(visit, card))
+
+
+async def _piece(visit: Visit) -> Response:
+    job_id, place = JobId(visit.id("job_id")), (visit.id("frame"), visit.id("part"))
+    tasks = await on_thread(views.view_piece, visit.farm, job_id, place)
+    return visit.page("frames.html", tasks=tasks, job_id=job_id)
+
+
+async def _tiles(visit: Visit) -> Response:
+    asked = visit.request.query_params.get("ids", "")
+    if not re.fullmatch(r"[0-9,]*", asked, re.ASCII):
+        raise MalformedMessage("ids are numbers with commas between them.")
+    ids = [TaskId(checked_id(text)) for text in asked.split(",") if text][:MOST_TILES]
+    tasks = await on_thread(views.view_tasks, visit.farm, JobId(visit.id("job_id")), ids)
+    return visit.page("tiles.html", tasks=tasks)
+
+
+async def _zip(visit: Visit) -> Response:
+    job_id = JobId(visit.id("job_id"))
+    found = await on_thread(frames.list_frames, visit.farm, job_id)
+    headers = {"Content-Disposition": f'attachment; filename="job-{job_id}.zip"', "X-Content-Type-Options": "nosniff"}
+    return StreamingResponse(iterate_in_threadpool(frames.zipped(visit.farm, found)), 200, headers, "application/zip")
+
+
+async def _cancel(visit: Visit) -> Response:
+    job_id = JobId(visit.id("job_id"))
+    await on_thread(cancel_job, visit.farm, visit.account, job_id)
+    return visit.go(f"/jobs/{job_id}")
+
+
+async def _priority(visit: Visit) -> Response:
+    job_id = JobId(visit.id("job_id"))
+    priority = whole(await visit.form(), "priority")
+    await on_thread(views.prioritise, visit.farm, visit.account, job_id, priority)
+    return visit.go(f"/jobs/{job_id}")
+
+
+async def _task(visit: Visit) -> Response:
+    story = await on_thread(browse.story, visit.farm, TaskId(visit.id("task_id")))
+    task = story.task
+    before, after = await on_thread(views.neighbours, visit.farm, task.job_id, (task.frame, task.part))
+    valid = next((result for result in task.results if result.verdict is Verdict.VALID), None)
+    return visit.page("task.html", story=story, task=task, before=before, after=after, valid=valid,
+                      is_shown=valid is not None and valid.media_type in SHOWN,
+                      machines={lease.lease_id: lease.machine for lease in story.leases})
+
+
+def _may_change(visit: Visit, card: Card) -> bool:
+    if visit.visitor is None:
+        return False
+    return visit.account.id == card.job.account_id or visit.account.role is Role.OWNER

@@ -1,0 +1,59 @@
+"""Machines: mine and what they do, and adding one with the exact words for each client."""
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from sheepfold.farm import accounts, owner, views
+from sheepfold.farm.farm import Farm
+from sheepfold.model.accounts import Role, Scope
+from sheepfold.model.errors import SheepfoldError
+from sheepfold.web.frame import MEMBER, Visit, on_thread, page_route
+
+
+def routes(farm: Farm) -> list[BaseRoute]:
+    """Return the routes of machines."""
+    return [
+        page_route(farm, "/machines", _machines, MEMBER),
+        page_route(farm, "/fragments/machines", _list, MEMBER),
+        page_route(farm, "/machines/add", _add_form, MEMBER),
+        page_route(farm, "/machines/add", _add, MEMBER, "POST"),
+        page_route(farm, "/machines/{name}/{deed}", _change, MEMBER, "POST"),
+    ]
+
+
+async def _machines(visit: Visit) -> Response:
+    return await _show(visit, "machines.html")
+
+
+async def _list(visit: Visit) -> Response:
+    return await _show(visit, "machine-list.html")
+
+
+async def _show(visit: Visit, template: str) -> Response:
+    machines = await on_thread(views.machines_of, visit.farm, visit.account)
+    at_work = {one.machine_id: one for one in await on_thread(views.at_work, visit.farm)}
+    return visit.page(template, machines=machines, at_work=at_work)
+
+
+async def _add_form(visit: Visit) -> Response:
+    machines = await on_thread(views.machines_of, visit.farm, visit.account)
+    return visit.page("machine-add.html", made=None, trouble="", name="", is_first=not machines)
+
+
+async def _add(visit: Visit) -> Response:
+    form = await visit.form()
+    name = form.get("name", "")[:80]
+    may_order = form.get("scope") == Scope.ORDER and visit.account.role.covers(Role.ARTIST)
+    scope = Scope.ORDER if may_order else Scope.WORK
+    try:
+        made = await on_thread(accounts.add_key, visit.farm, visit.account.name, name, scope)
+    except SheepfoldError as error:
+        return visit.page("machine-add.html", 422, made=None, trouble=str(error), name=name, is_first=False)
+    return visit.page("machine-add.html", made=made, trouble="", name=name, is_first=False)
+
+
+async def _change(visit: Visit) -> Response:
+    params = visit.request.path_params
+    await on_thread(owner.change_machine, visit.farm, visit.account, params["name"], params["deed"])
+    form = await visit.form()
+    return visit.go("/owner/machines" if form.get("back") == "owner" else "/machines")

@@ -1,0 +1,80 @@
+"""The owner's pages: queue, people, machines and quarantine, storage, the check-up, the audit log."""
+
+import shutil
+from itertools import islice
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from sheepfold.farm import owner, people, views
+from sheepfold.farm.checkup import check
+from sheepfold.farm.farm import Farm
+from sheepfold.model.accounts import Role
+from sheepfold.model.errors import BadInput
+from sheepfold.store.checks import Finding
+from sheepfold.web.frame import OWNER, Visit, checked_id, on_thread, page_route
+
+LINES = 100
+
+
+def routes(farm: Farm) -> list[BaseRoute]:
+    """Return the routes of the owner."""
+    return [
+        page_route(farm, "/owner", _overview, OWNER),
+        page_route(farm, "/owner/people", _people, OWNER),
+        page_route(farm, "/owner/people/{name}", _change, OWNER, "POST"),
+        page_route(farm, "/owner/machines", _machines, OWNER),
+        page_route(farm, "/owner/audit", _audit, OWNER),
+        page_route(farm, "/owner/check", _check, OWNER, "POST"),
+    ]
+
+
+async def _overview(visit: Visit) -> Response:
+    return await _show(visit, None)
+
+
+async def _check(visit: Visit) -> Response:
+    return await _show(visit, await on_thread(_findings, visit.farm))
+
+
+def _findings(farm: Farm) -> list[Finding]:
+    return list(islice(check(farm), LINES))
+
+
+async def _show(visit: Visit, findings: list[Finding] | None) -> Response:
+    found = await on_thread(views.view_farm, visit.farm)
+    disk = await on_thread(shutil.disk_usage, visit.farm.settings.data)
+    return visit.page("owner.html", found=found, disk=disk, findings=findings)
+
+
+async def _people(visit: Visit) -> Response:
+    return visit.page("owner-people.html", people=await on_thread(people.list_people, visit.farm), roles=list(Role))
+
+
+async def _change(visit: Visit) -> Response:
+    name: str = visit.request.path_params["name"]
+    form = await visit.form()
+    match form.get("deed"):
+        case "role" if form.get("role") in list(Role):
+            await on_thread(owner.change_role, visit.farm, visit.account, name, Role(form["role"]))
+        case "close":
+            await on_thread(owner.close_account, visit.farm, visit.account, name)
+        case "reopen":
+            await on_thread(owner.reopen_account, visit.farm, visit.account, name)
+        case _:
+            raise BadInput("An account can be told role, close or reopen.")
+    return visit.go("/owner/people")
+
+
+async def _machines(visit: Visit) -> Response:
+    machines = await on_thread(views.machines_of, visit.farm, None)
+    at_work = {one.machine_id: one for one in await on_thread(views.at_work, visit.farm)}
+    shown = sorted(machines, key=lambda one: one.suspended_at is None)
+    return visit.page("owner-machines.html", machines=shown, at_work=at_work)
+
+
+async def _audit(visit: Visit) -> Response:
+    asked = visit.request.query_params.get("before")
+    lines = await on_thread(owner.read_audit, visit.farm, LINES + 1, None if asked is None else checked_id(asked))
+    older = lines[LINES - 1].id if len(lines) > LINES else None
+    return visit.page("owner-audit.html", lines=lines[:LINES], older=older)

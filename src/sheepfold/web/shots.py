@@ -1,0 +1,37 @@
+"""Shots: the pictures of a page in several browsers, side by side, nearer or farther."""
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from sheepfold.farm import browse, views
+from sheepfold.farm.farm import Farm
+from sheepfold.kinds.registry import module_of
+from sheepfold.model.errors import NotFound
+from sheepfold.model.jobs import JobId
+from sheepfold.web.frame import VISITOR, Visit, checked_id, on_thread, page_route
+
+ON_A_PAGE = 24
+ZOOMS = ("far", "middle", "close")
+
+
+def routes(farm: Farm) -> list[BaseRoute]:
+    """Return the routes of screenshots."""
+    return [page_route(farm, "/shots", _list, VISITOR), page_route(farm, "/shots/{job_id}", _side_by_side, VISITOR)]
+
+
+async def _list(visit: Visit) -> Response:
+    asked = visit.request.query_params.get("before")
+    before = None if asked is None else JobId(checked_id(asked))
+    cards = await on_thread(views.list_cards_of_kind, visit.farm, "screenshot", ON_A_PAGE + 1, before)
+    older = cards[ON_A_PAGE - 1].job.id if len(cards) > ON_A_PAGE else None
+    return visit.page("jobs.html", head="Screenshots", cards=cards[:ON_A_PAGE], older=older)
+
+
+async def _side_by_side(visit: Visit) -> Response:
+    view = await on_thread(browse.view_job, visit.farm, JobId(visit.id("job_id")))
+    if view.job.kind != "screenshot":
+        raise NotFound(f"Job {view.job.id} is no order of screenshots.")
+    seen = module_of("screenshot", "spec").views(view.job.spec)
+    zoom = visit.request.query_params.get("zoom", "middle")
+    shots = [(task, seen[task.frame]) for task in view.tasks if task.frame < len(seen)]
+    return visit.page("shots.html", view=view, shots=shots, zoom=zoom if zoom in ZOOMS else "middle", zooms=ZOOMS)

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from sheepfold.cli.flame import app
+from sheepfold.kinds.flame.engine import xml
+
+
+@pytest.fixture
+def genomes() -> Path:
+    return Path(__file__).parents[1] / "genomes"
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+
+def test_info_tells_what_a_genome_is_made_of(genomes: Path) -> None:
+    told = run("info", genomes / "final.flam3").output
+    assert "800x592, quality 50" in told
+    assert "transform 3" in told
+    assert "final transform: linear 0.8" in told
+
+
+@pytest.mark.parametrize("command", ["random", "mutate", "breed"])
+def test_the_same_seed_breeds_the_same_genome(genomes: Path, tmp_path: Path, command: str) -> None:
+    parents = {"random": [], "mutate": ["r1"], "breed": ["r1", "s11"]}[command]
+    files = [genomes / f"{name}.flam3" for name in parents]
+    for name in ("one", "two"):
+        assert run(command, *files, "--seed", "3", "--tries", "0", "-o", tmp_path / name).exit_code == 0
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    child = xml.read_one((tmp_path / "one").read_bytes())
+    assert child.xforms
+    assert "<edit action=" in child.edits
+
+
+def test_a_genome_is_printed_where_no_file_is_named() -> None:
+    printed = run("random", "--tries", "0", "--variations", "julian,swirl").stdout
+    assert etree.fromstring(printed).tag == "flame"
+
+
+def test_a_sequence_has_a_control_point_a_frame(genomes: Path, tmp_path: Path) -> None:
+    run("sequence", genomes / "r1.flam3", genomes / "s11.flam3", "--frames", "4", "-o", tmp_path / "film")
+    assert len(xml.read((tmp_path / "film").read_bytes())) == 13
+
+
+def test_unknown_variations_and_sizes_are_refused(genomes: Path, tmp_path: Path) -> None:
+    assert run("random", "--variations", "wobble").exit_code == 2
+    assert run("render", genomes / "r1.flam3", "--size", "big", "-o", tmp_path / "a.png").exit_code == 2
+    assert run("render", genomes / "r1.flam3", "-o", tmp_path / "a.gif").exit_code == 2
+
+
+def test_a_genome_is_rendered_and_animated(genomes: Path, tmp_path: Path) -> None:
+    genome = genomes / "s11.flam3"
+    assert run("render", genome, "--size", "64x48", "--quality", "5", "-o", tmp_path / "a.png").exit_code == 0
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (64, 48)
+        assert len(picture.convert("RGB").getcolors(10_000) or []) > 100
+    small = ("--size", "32x24", "--quality", "1", "--frames", "3", "--blur", "2")
+    assert run("animate", genome, *small, "-o", tmp_path / "film.mp4").exit_code == 0
+    assert (tmp_path / "film.mp4").stat().st_size > 500

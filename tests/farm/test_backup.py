@@ -1,0 +1,98 @@
+"""A farm's backup is a farm again: taken under load, of either database, and refused where it is spoilt."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.conftest import HEIGHT, WIDTH, World, backwards, new_database, picture
+
+from sheepfold.blobs.spool import Digest
+from sheepfold.farm.backup import MANIFEST, back_up, read_backup, restore
+from sheepfold.farm.browse import balances, list_jobs
+from sheepfold.farm.checkup import check
+from sheepfold.farm.dispatch import held_lease
+from sheepfold.farm.farm import open_farm
+from sheepfold.model.errors import BadInput, UnknownBlob
+
+
+@pytest.fixture
+def elsewhere(dialect: str, request: pytest.FixtureRequest, world: World, tmp_path: Path):
+    """Settings of a farm that is not there yet, on an empty database of the same sort."""
+    data = tmp_path / "elsewhere"
+    if dialect == "sqlite":
+        yield replace(world.farm.settings, data=data, database_url="")
+        return
+    with new_database(dialect, request, tmp_path) as url:
+        yield replace(world.farm.settings, data=data, database_url=url)
+
+
+def test_a_backup_is_a_farm_again(world: World, elsewhere, tmp_path, shared_inspector):
+    world.order(frames=3)
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    made = back_up(world.farm, tmp_path / "backup")
+    assert made == read_backup(tmp_path / "backup")
+    restore(elsewhere, tmp_path / "backup")
+    with open_farm(elsewhere, backwards, world.clock, shared_inspector) as again:
+        assert balances(again) == balances(world.farm)
+        assert list_jobs(again, 10) == list_jobs(world.farm, 10)
+        assert list(check(again, read_blobs=True)) == []
+        other = World(again, world.clock, tmp_path)
+        other._accounts.append(world.account("ann"))
+        assert other.order().id == 1001  # ids go on where they were
+    with pytest.raises(BadInput, match="already"):
+        restore(elsewhere, tmp_path / "backup")
+
+
+def test_a_backup_that_is_taken_under_load_agrees_with_itself(world: World, elsewhere, tmp_path, shared_inspector):
+    world.order(frames=150)
+    box, ended = world.maker("box"), threading.Event()
+
+    def work() -> None:
+        while not ended.is_set() and (assignment := world.claim(box)):
+            size = (WIDTH + assignment.frame, HEIGHT)
+            world.send(held_lease(world.farm, box, assignment.lease_id), picture(assignment.frame, size))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    backups = [back_up(world.farm, tmp_path / "backup")]
+    while backups[-1].blobs < 20 and worker.is_alive():
+        backups.append(back_up(world.farm, tmp_path / "backup"))
+    ended.set()
+    worker.join()
+    assert 20 <= backups[-1].blobs < 150
+    restore(elsewhere, tmp_path / "backup")
+    with open_farm(elsewhere, backwards, world.clock, shared_inspector) as again:
+        assert list(check(again, read_blobs=True)) == []
+
+
+def test_a_second_backup_copies_only_what_is_new(world: World, tmp_path):
+    world.order(frames=2)
+    box = world.maker("box")
+    world.send(world.held(box), picture(1))
+    first = back_up(world.farm, tmp_path / "backup")
+    world.send(world.held(box), picture(2))
+    second = back_up(world.farm, tmp_path / "backup")
+    assert (first.new_blobs, second.blobs, second.new_blobs) == (1, 2, 1)
+
+
+def test_a_spoilt_or_unfinished_backup_is_refused(world: World, elsewhere, tmp_path):
+    world.order()
+    held = world.held(world.maker("box"))
+    digest = world.send(held, picture()).digest
+    back_up(world.farm, tmp_path / "backup")
+    file = tmp_path / "backup" / "blobs" / digest[:2] / digest
+    file.unlink()
+    file.write_bytes(b"rotten")
+    with pytest.raises(UnknownBlob, match="spoilt"):
+        restore(elsewhere, tmp_path / "backup")
+    assert world.farm.blobs.check(Digest(digest))
+    (tmp_path / "backup" / MANIFEST).unlink()
+    with pytest.raises(BadInput, match="no finished backup"):
+        restore(elsewhere, tmp_path / "backup")
+
+
+def test_a_backup_does_not_lie_in_its_farm(world: World):
+    with pytest.raises(BadInput, match="inside"):
+        back_up(world.farm, world.farm.settings.data / "backup")

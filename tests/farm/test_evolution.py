@@ -1,0 +1,98 @@
+"""A flock that lives by itself, with real genomes: it breeds, renders, joins, and lets go of what nobody likes."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import count
+
+import pytest
+from tests.conftest import GENOMES, World
+
+from sheepfold.farm.browse import list_jobs
+from sheepfold.farm.evolution import SHEPHERD, Evolution
+from sheepfold.farm.flock import list_flock, vote
+from sheepfold.kinds import handwork
+from sheepfold.store import accounts as account_rows
+from sheepfold.store import flock as flock_rows
+
+SMALL = {"flock_size": (64, 48), "flock_frames": 2, "flock_quality": 1.0}
+
+
+@pytest.fixture
+def herd(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A farm that wants two loops, whose genomes take no time to breed: they are the tests' own."""
+    names = iter(("r1", "r2", "r3", "s11", "s14"))
+    monkeypatch.setattr(handwork, "breed", lambda *_: GENOMES / f"{next(names)}.flam3")
+    settings = replace(world.farm.settings, flock_loops=2, flock_edges=1, **SMALL)
+    tokens = (f"{number:032x}" for number in count())
+    world.farm = replace(world.farm, settings=settings, token=lambda: next(tokens))
+    return world
+
+
+def lived(world: World, steps: int) -> list[str]:
+    """Let a flock take steps, all that it orders being rendered; returns the titles of its jobs."""
+    evolution = Evolution(world.farm)
+    with ThreadPoolExecutor(1) as executor:
+        for _ in range(steps):
+            evolution.step(executor)
+            world.make_all(world.maker("box"))
+            world.do_chores()
+            world.clock.advance(1)
+            time.sleep(0.01)  # a birth is in another thread
+    return [job.title for job in reversed(list_jobs(world.farm, 100))]
+
+
+def test_a_farm_breeds_nothing_unless_its_owner_wants_it(world: World):
+    with ThreadPoolExecutor(1) as executor:
+        assert not Evolution(world.farm).step(executor)
+    assert list_jobs(world.farm, 10) == []
+
+
+def test_loops_are_bred_joined_and_let_go(herd: World):
+    titles = lived(herd, 12)
+    assert titles[0] == "A stranger"
+    assert "From sheep 1 to 2" in titles
+    flock = list_flock(herd.farm)
+    loops = [one.sheep for one in flock.sheep if one.sheep.is_loop]
+    numbers = {loop.id.number for loop in loops}
+    assert 2 <= len(loops) <= 3
+    assert numbers - {1, 2}
+    assert all({one.sheep.first, one.sheep.last} <= numbers for one in flock.sheep)
+    assert flock.size == SMALL["flock_size"]
+    assert herd.findings() == []
+
+
+def test_what_people_like_stays(herd: World):
+    lived(herd, 2)
+    liked = list_flock(herd.farm).sheep[0].sheep.id.number
+    vote(herd.farm, liked, "ann", 1)
+    lived(herd, 14)
+    assert liked in {one.sheep.id.number for one in list_flock(herd.farm).sheep}
+
+
+def test_children_know_their_parents_and_belong_to_the_flock(herd: World):
+    lived(herd, 8)
+    jobs = {job.id: job for job in list_jobs(herd.farm, 100)}
+    child = next(job for job in jobs.values() if job.title.startswith("Child of sheep"))
+    parents = herd.farm.db.read(lambda tx: flock_rows.parents_of(tx, child.id))
+    told = child.title.removeprefix("Child of sheep ").split(" and ")
+    assert sorted(told) == [str(parent.id.number) for parent in parents]
+    for parent in parents:
+        children = herd.farm.db.read(lambda tx, of=parent.job_id: flock_rows.children_of(tx, of))
+        assert child.id in {one.job_id for one in children}
+    shepherd = herd.farm.db.read(lambda tx: account_rows.account_named(tx, SHEPHERD))
+    assert {shepherd.id} == {job.account_id for job in jobs.values()}
+    assert {job.terms.priority for job in jobs.values()} == {-100}
+
+
+@pytest.mark.slow
+def test_a_stranger_is_bred_by_the_engine_itself(world: World):
+    world.farm = replace(world.farm, settings=replace(world.farm.settings, flock_loops=1, **SMALL))
+    evolution, ends_at = Evolution(world.farm), time.monotonic() + 240
+    with ThreadPoolExecutor(1) as executor:
+        while not list_jobs(world.farm, 1) and time.monotonic() < ends_at:
+            evolution.step(executor)
+            time.sleep(0.1)
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    assert len(list_flock(world.farm).sheep) == 1

@@ -1,0 +1,112 @@
+"""Nonces: one call each, near the address that asked."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from sheepfold.farm.accounts import add_key
+from sheepfold.farm.nonces import (
+    REMEMBERED_S,
+    OtherAddress,
+    Owner,
+    OwnerOf,
+    is_near,
+    issue_nonce,
+    machine_with_account,
+    use_nonce,
+)
+from sheepfold.model.accounts import Role, Scope
+from sheepfold.model.errors import BadCredentials, SessionEnded
+from sheepfold.protocols.browsershots.credentials import SCHEMES, encrypt, is_encrypted_with, key_verifiers
+
+
+@pytest.fixture
+def proved(world):
+    """Return a function that takes a nonce, and one that uses it up."""
+    world.account("ann", Role.ARTIST)
+    key = add_key(replace(world.farm, verifiers=key_verifiers), "ann", "argo", Scope.WORK).key
+    machine, account = machine_with_account(world.farm, "argo")
+    owner = Owner(OwnerOf.MACHINE, machine.id)
+    inner = dict(key_verifiers(key, account.name))
+
+    def take(scheme="browsershots-sha1", address="192.0.2.1"):
+        return encrypt(inner[scheme], issue_nonce(world.farm, owner, address))
+
+    def use(encrypted, address="192.0.2.1", owned=owner):
+        return use_nonce(world.farm, owned, address, SCHEMES.values(),
+                         lambda inner, nonce: is_encrypted_with(encrypted, inner, nonce))
+
+    return take, use
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values())
+def test_a_nonce_opens_once(proved, scheme):
+    take, use = proved
+    encrypted = take(scheme)
+    assert use(encrypted) is Scope.WORK
+    with pytest.raises(BadCredentials):
+        use(encrypted)
+
+
+def test_several_nonces_may_be_open_and_are_used_in_any_order(proved):
+    take, use = proved
+    first, second = take(), take()
+    assert use(second)
+    assert use(first)
+
+
+def test_an_old_nonce_is_told_from_a_wrong_one(proved, clock):
+    take, use = proved
+    encrypted = take()
+    clock.advance(601)
+    with pytest.raises(SessionEnded):
+        use(encrypted)
+    with pytest.raises(BadCredentials):
+        use(encrypted)
+    assert REMEMBERED_S > 600
+
+
+def test_a_nonce_from_elsewhere_is_refused_and_stays(proved):
+    take, use = proved
+    encrypted = take()
+    with pytest.raises(OtherAddress):
+        use(encrypted, "198.51.100.7")
+    assert use(encrypted, "192.0.2.200")
+
+
+def test_of_two_who_use_a_nonce_at_once_one_gets_in(proved):
+    take, use = proved
+    encrypted, outcomes = take(), []
+
+    def try_it():
+        try:
+            outcomes.append(use(encrypted))
+        except BadCredentials:
+            outcomes.append(None)
+
+    threads = [threading.Thread(target=try_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(bool, outcomes)) == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "rule", "near"),
+    [
+        ("192.0.2.1", "192.0.2.1", "strict", True),
+        ("192.0.2.1", "192.0.2.2", "strict", False),
+        ("192.0.2.1", "192.0.2.2", "loose", True),
+        ("192.0.2.1", "192.0.3.1", "loose", False),
+        ("192.0.2.1", "192.0.3.1", "any", True),
+        ("2001:db8::1", "2001:db8::2:0:0:1", "loose", True),
+        ("2001:db8::1", "2001:db8:1::1", "loose", False),
+        ("192.0.2.1", "2001:db8::1", "loose", True),
+        ("testclient", "192.0.2.1", "loose", False),
+        ("testclient", "testclient", "loose", True),
+    ],
+)
+def test_addresses_are_near_by_the_owners_rule(one, other, rule, near):
+    assert is_near(one, other, rule) is near

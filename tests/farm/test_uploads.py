@@ -1,0 +1,126 @@
+"""Uploads that may be interrupted: they go on where they broke off, also after the server."""
+
+import hashlib
+import os
+import threading
+
+import pytest
+
+from sheepfold.farm.uploads import (
+    MOST_UPLOADS,
+    appending,
+    create_upload,
+    drop_upload,
+    find_upload,
+    sweep_uploads,
+    uploaded_file,
+)
+from sheepfold.model.errors import Conflict, IncompleteUpload, TooLarge, UnknownBlob
+
+BODY = b"BLENDER" * 100
+
+
+@pytest.fixture
+def dialect():
+    return "sqlite"
+
+
+def announced(world, body=BODY, account="ann"):
+    return create_upload(world.farm, world.account(account), len(body), hashlib.sha256(body).hexdigest())
+
+
+def send(world, upload, offset, body, account="ann"):
+    with appending(world.farm, world.account(account), upload.id, offset) as appender:
+        appender.write(body)
+
+
+def test_a_file_comes_in_pieces_and_is_proven_whole(world):
+    upload = announced(world)
+    send(world, upload, 0, BODY[:300])
+    assert find_upload(world.farm, world.account("ann"), upload.id).offset_bytes == 300
+    with pytest.raises(IncompleteUpload), uploaded_file(world.farm, world.account("ann"), upload.id):
+        pass
+    assert announced(world).offset_bytes == 300  # whoever announces it again goes on with it
+    send(world, upload, 300, BODY[300:])
+    for _ in "12":  # an order whose answer got lost is sent again
+        with uploaded_file(world.farm, world.account("ann"), upload.id) as path:
+            assert path.read_bytes() == BODY
+
+
+def test_a_piece_that_breaks_off_stays(world):
+    upload = announced(world)
+
+    def broken():
+        with appending(world.farm, world.account("ann"), upload.id, 0) as appender:
+            appender.write(BODY[:100])
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        broken()
+    assert find_upload(world.farm, world.account("ann"), upload.id).offset_bytes == 100
+
+
+def test_pieces_go_to_the_end_alone_and_no_further_than_announced(world):
+    upload = announced(world)
+    send(world, upload, 0, BODY[:100])
+    for offset in (0, 99, 101):
+        with pytest.raises(Conflict, match="byte 100"):
+            send(world, upload, offset, b"x")
+    with pytest.raises(TooLarge):
+        send(world, upload, 100, BODY)
+    assert find_upload(world.farm, world.account("ann"), upload.id).offset_bytes == 100
+
+
+def test_two_do_not_write_at_once(world):
+    upload, told = announced(world), []
+
+    def second():
+        try:
+            send(world, upload, 0, b"x")
+        except Conflict as error:
+            told.append(str(error))
+
+    with appending(world.farm, world.account("ann"), upload.id, 0):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+    assert "another request" in told[0]
+
+
+def test_other_bytes_than_announced_are_dropped(world):
+    upload = announced(world)
+    send(world, upload, 0, bytes(len(BODY)))
+    with pytest.raises(IncompleteUpload, match="digest"), uploaded_file(world.farm, world.account("ann"), upload.id):
+        pass
+    with pytest.raises(UnknownBlob):
+        find_upload(world.farm, world.account("ann"), upload.id)
+
+
+def test_an_upload_is_its_accounts_alone(world):
+    upload = announced(world)
+    world.account("eve")
+    for name in (upload.id, "../../etc", "0" * 32, ""):
+        with pytest.raises(UnknownBlob):
+            find_upload(world.farm, world.account("eve"), name)
+    assert announced(world, account="eve").id != upload.id
+
+
+def test_no_more_is_taken_than_a_farm_wants(world):
+    with pytest.raises(TooLarge):
+        create_upload(world.farm, world.account("ann"), world.farm.settings.input_limit_bytes + 1, "0" * 64)
+    for number in range(MOST_UPLOADS):
+        announced(world, bytes([number]))
+    with pytest.raises(Conflict):
+        announced(world)
+    announced(world, account="eve")
+
+
+def test_what_nobody_goes_on_with_is_removed(world, clock):
+    old, new, gone = announced(world), announced(world, b"new"), announced(world, b"gone")
+    drop_upload(world.farm, world.account("ann"), gone.id)
+    folder = world.farm.spool_folder / "uploads"
+    long_ago = clock.now - world.farm.settings.orphan_blob_age_s - 1
+    os.utime(folder / old.id / "bytes", (long_ago, long_ago))
+    os.utime(folder / new.id / "bytes", (clock.now, clock.now))
+    assert sweep_uploads(world.farm) == 1
+    assert [path.name for path in folder.iterdir()] == [new.id]

@@ -1,0 +1,330 @@
+"""What goes wrong around the server: its worker, its database, its blobs, its disk, its clock, the network."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from tests.conftest import PostgresServer, picture
+from tests.faults.ground import (
+    CLEAN,
+    LAUNCHER,
+    SIZE,
+    TERM_S,
+    Crew,
+    NotNow,
+    assert_check_is_content,
+    free_port,
+    furnish,
+    reckon,
+)
+from tests.faults.proxy import TRICKS, Proxy
+
+FRAMES = 4
+
+
+def settled(house, crew, frames=FRAMES):
+    crew.finish()
+    house.stop()
+    reckon(house, crew.sent, frames)
+    assert_check_is_content(house)
+
+
+# --- the worker
+
+WORKER = (
+    "after sheepfold.protocols.rest.client:RestLink.open",
+    "after sheepfold.protocols.rest.client:RestLink.claim",
+    "before sheepfold.worker.workshop:Workshop._rendered",
+    "after sheepfold.worker.workshop:Workshop._rendered",
+    "before sheepfold.protocols.rest.client:RestLink.submit",
+    "after sheepfold.protocols.rest.client:RestLink.submit",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("flam3-animate") is None, reason="This renders with Debian's flam3.")
+def test_a_worker_may_be_killed_at_any_step(build, tmp_path):
+    house = build()
+    people = furnish(house, FRAMES)
+    house.start()
+    for border in (*WORKER, ""):
+        argv = [sys.executable, LAUNCHER, *([border] if border else []), "--", "work", "--server", house.url, "--key",
+                people.keys[0], "--kind", "flame", "--once", "--folder", tmp_path / "work"]
+        ended = subprocess.run([*map(str, argv)], env=CLEAN, capture_output=True, text=True, timeout=120, check=False)
+        assert ended.returncode == (-signal.SIGKILL if border else 0), ended.stderr[-3000:]
+        time.sleep(TERM_S + 1 if border.endswith("claim") else 0)
+    crew = Crew(house, people, "rest", 1)
+    crew.finish()
+    house.stop()
+    with house.farm() as farm:
+        paid = farm.db.read(lambda tx: tx.driver.execute("SELECT count(*), count(DISTINCT result_id) FROM ledger"
+                                                         ).fetchone())
+        assert paid[0] == paid[1] >= FRAMES
+    assert_check_is_content(house)
+
+
+# --- the database
+
+
+class Cluster:
+    """A PostgreSQL of a test's own that keeps what it said it keeps, to be stopped and started."""
+
+    def __init__(self, folder):
+        self._programs = max(Path("/usr/lib/postgresql").glob("*/bin/initdb")).parent
+        self._user = "postgres" if os.getuid() == 0 else None
+        self._data, self.port, self._process = folder / "cluster", free_port(), None
+        if self._user:
+            shutil.chown(folder, self._user)
+            for parent in [folder, *folder.parents][:3]:
+                parent.chmod(0o755)
+        self._run("initdb", "-D", self._data, "-U", "sheepfold", "-A", "trust", "-E", "UTF8", "--no-sync")
+
+    def _run(self, program, *words):
+        subprocess.run([self._programs / program, *words], user=self._user, cwd="/", check=True, capture_output=True)
+
+    def start(self):
+        argv = ["setpriv", "--pdeathsig", "INT", self._programs / "postgres", "-D", self._data, f"--port={self.port}",
+                "--listen_addresses=127.0.0.1", "--unix_socket_directories="]
+        self._process = subprocess.Popen(argv, user=self._user, cwd="/", start_new_session=True,
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 60
+        while True:
+            try:
+                return psycopg.connect(PostgresServer(self.port).url("postgres"), connect_timeout=5).close()
+            except psycopg.OperationalError:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+
+    def stop(self, sign=signal.SIGQUIT):
+        """Stop at once, as a crash does: with SIGQUIT nothing is written any more."""
+        if self._process is not None:
+            self._process.send_signal(sign)
+            self._process.wait(60)
+            self._process = None
+
+
+@pytest.fixture
+def cluster(tmp_path_factory):
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        pytest.skip("There is no PostgreSQL here; Debian has it in the package postgresql.")
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    made.start()
+    PostgresServer(made.port).execute("CREATE DATABASE farm")
+    yield made
+    made.stop()
+
+
+def test_a_database_that_crashes_and_comes_back_has_lost_nothing(build, cluster):
+    house = build()
+    house.database_url = PostgresServer(cluster.port).url("farm")
+    house.environment["DATABASE_URL"] = house.database_url
+    people = furnish(house, FRAMES)
+    house.start()
+    crew = Crew(house, people, "rest")
+    crew.make_one()
+    order = crew.machine.claim()
+    cluster.stop()
+    for deed in (crew.machine.claim, lambda: crew.machine.send(order, b"")):
+        with pytest.raises(NotNow):
+            deed()
+    cluster.start()
+    body = picture(77, SIZE)
+    crew.sent.append(body)
+    crew.insist(crew.machine.send, order, body)
+    settled(house, crew)
+
+
+# --- blobs
+
+
+@contextlib.contextmanager
+def s3(port):
+    argv = [str(Path(sys.prefix) / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket_to(port):
+                break
+            time.sleep(0.1)
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(30)
+
+
+def socket_to(port):
+    import socket
+    return socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+@pytest.mark.slow
+def test_a_store_of_blobs_that_goes_away_and_comes_back_has_lost_nothing(build, monkeypatch):
+    port = free_port()
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    with s3(port):
+        httpx.put(f"http://127.0.0.1:{port}/farm", trust_env=False).raise_for_status()
+        house = build(environment=keys | {"BLOBS_URL": f"s3://farm/x?endpoint=http://127.0.0.1:{port}&region=us-east-1"})
+        people = furnish(house, FRAMES)
+        house.start()
+        crew = Crew(house, people, "rest")
+        crew.make_one()
+        order = crew.machine.claim()
+        body = picture(77, SIZE)
+        crew.machine.http.timeout = 5
+        with silenced(port), pytest.raises((NotNow, httpx.ReadTimeout)):
+            crew.machine.send(order, body)
+        crew.machine.http.timeout = 60
+        crew.sent.append(body)
+        crew.insist(crew.machine.send, order, body)
+        settled(house, crew)
+
+
+@contextlib.contextmanager
+def silenced(port):
+    """Stop the store's process for a while: it takes connections and says nothing."""
+    listening = subprocess.run(["ss", "-ltnpH", f"sport = :{port}"], capture_output=True, text=True, check=True).stdout
+    pid = int(listening.split("pid=")[1].split(",")[0])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+# --- the disk
+
+
+def test_a_full_disk_is_an_answer_to_try_again_and_loses_nothing(build):
+    house = build()
+    people = furnish(house, FRAMES)
+    house.start()
+    crew = Crew(house, people, "rest")
+    crew.make_one()
+    order = crew.machine.claim()
+    body = picture(5, SIZE)
+    for limit_bytes in (0, len(body) // 2, len(body) + 100):  # the spool, its middle, then the database's log
+        house.limit_files(limit_bytes)
+        with pytest.raises(NotNow):
+            crew.machine.send(order, body)
+    with pytest.raises(NotNow):
+        crew.machine.claim()
+    house.limit_files(None)
+    crew.sent.append(body)
+    crew.insist(crew.machine.send, order, body)
+    settled(house, crew)
+    assert [path for path in (house.data / "spool").iterdir() if path.is_file()] == []
+
+
+# --- the clock
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jump_s", [86_400, -86_400])
+def test_a_clock_that_jumps_by_a_day_loses_nothing(build, tmp_path, jump_s):
+    clock = tmp_path / "clock"
+    house = build(environment={"FAULTS_CLOCK": str(clock)})
+    people = furnish(house, FRAMES)
+    house.start()
+    crew = Crew(house, people, "rest")
+    crew.make_one()
+    order = crew.machine.claim()
+    clock.write_text(str(jump_s))
+    time.sleep(2.5)
+    body = picture(5, SIZE)
+    crew.sent.append(body)
+    crew.insist(crew.machine.send, order, body)
+    crew.make_one()
+    clock.write_text("0")
+    settled(house, crew)
+
+
+# --- the network
+
+
+def insisted(deed, *args):
+    for _ in range(40):
+        try:
+            return deed(*args)
+        except (httpx.TransportError, NotNow):
+            time.sleep(0.1)
+    raise AssertionError("No answer, ever.")
+
+
+def through_tricks(build, protocol, tricks, frames=FRAMES, dialect="sqlite"):
+    house = build(dialect)
+    people = furnish(house, frames)
+    house.start()
+    with Proxy(house.port, ["pass", *tricks]).running() as proxy:
+        crew = Crew(house, people, protocol)
+        machine = crew.machine
+        machine.http.base_url = proxy.url + machine.http.base_url.path
+        machine.http.headers["Connection"] = "close"
+        until = time.monotonic() + 60
+        while not crew.is_done():
+            assert time.monotonic() < until
+            order = insisted(machine.claim)
+            if order is None:
+                time.sleep(0.2)
+                continue
+            body = picture(len(crew.sent), SIZE)
+            crew.sent.append(body)
+            insisted(machine.send, order, body)
+        assert set(proxy.done) >= set(tricks)
+    time.sleep(0.6)  # what was held back arrives
+    house.stop()
+    reckon(house, crew.sent, frames)
+    assert_check_is_content(house)
+
+
+def test_requests_that_are_doubled_cut_lost_or_late_change_nothing(build):
+    through_tricks(build, "rest", [*TRICKS, *TRICKS])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("protocol", ["rest", "electricsheep"])
+def test_a_network_that_does_its_worst_changes_nothing(build, protocol, seed, dialect):
+    chance = random.Random(seed)
+    through_tricks(build, protocol, [*TRICKS, *chance.choices(TRICKS, k=60)], 20, dialect)
+
+
+# --- two servers
+
+
+@pytest.mark.slow
+def test_of_two_servers_on_one_database_one_may_be_killed(build):
+    frames = 30
+    one = build("postgresql")
+    other = build()
+    other.data, other.database_url = one.data, one.database_url
+    other.environment["DATABASE_URL"] = one.database_url
+    people = furnish(one, frames)
+    one.start()
+    other.start()
+    first, second = Crew(one, people, "rest", 0), Crew(other, people, "electricsheep", 1)
+    made = threading.Thread(target=lambda: [second.make_one() for _ in range(10)])
+    made.start()
+    for _ in range(4):
+        first.make_one()
+    one.kill()
+    first.machine.http.base_url = str(first.machine.http.base_url).replace(str(one.port), str(other.port))
+    first.house = other  # the session that one server opened goes on at the other
+    made.join(120)
+    first.finish()
+    other.stop()
+    reckon(other, first.sent + second.sent, frames)
+    assert_check_is_content(other)

@@ -1,0 +1,100 @@
+"""The ground of the hostile tests: an application asked below HTTP, and what strangers are likely to send."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote_from_bytes
+
+from anyio.from_thread import BlockingPortal
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass
+class Answer:
+    """What came back of a request."""
+
+    status: int = 0
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
+
+
+class Tracebacks(logging.Handler):
+    """Keeps what was logged with a traceback, or as an error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tracebacks: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info or record.levelno >= logging.ERROR:
+            self.tracebacks.append(self.format(record))
+
+
+class Door:
+    """An application that is asked below HTTP, where even what no server would let through arrives."""
+
+    def __init__(self, application: Starlette, portal: BlockingPortal, log: Tracebacks) -> None:
+        self.application = application
+        self._portal = portal
+        self._log = log
+
+    def ask(self, method: str, path: str, query: bytes = b"", headers: Headers = (), body: bytes = b"") -> Answer:
+        """Send a request; fails where it is answered with a 5xx but 503, or the farm stumbles over it."""
+        answer = Answer()
+        self._portal.call(self._asked, answer, method, path, query, headers, body)
+        assert answer.status == 503 or 200 <= answer.status < 500, (answer.status, method, path, query)
+        assert not self._log.tracebacks, self._log.tracebacks
+        return answer
+
+    async def _asked(self, answer: Answer, method: str, path: str, query: bytes, headers: Headers, body: bytes) -> None:
+        chunks = [body[start:start + 4096] for start in range(0, len(body), 4096)] or [b""]
+        sent = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+        sent[-1]["more_body"] = False
+
+        async def receive() -> dict[str, object]:
+            return sent.pop(0) if sent else {"type": "http.disconnect"}
+
+        async def send(message: dict[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                answer.status, answer.headers = message["status"], dict(message["headers"])
+            else:
+                answer.body += message.get("body", b"")
+
+        await self.application(
+            {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+             "path": path, "raw_path": path.encode("utf-8", "replace"), "query_string": query, "root_path": "",
+             "headers": list(headers), "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 9)},
+            receive, send)
+
+
+def tries(count: int) -> settings:
+    """Let Hypothesis try so many inputs, however long they take."""
+    return settings(max_examples=count, deadline=None, database=None,
+                    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+near_numbers = st.sampled_from(["0", "-1", "1", "01", "+1", "1.0", "1e9", "2147483647", "2147483648", "9" * 19,
+                                "9" * 4400, "٣", "", " 1", "0x10", "NaN", "-0", "1_0"])
+words = st.sampled_from(["redir", "A5BD1F1A9DAB2B36", "d41d8cd98f00b204e9800998ecf8427e", "LNX_3.0.2", "spot",
+                         "%", "%G1", "%00", "%FF%FE", "\ud800", "\x00", "../../etc/passwd", "<a b='c'>", "&amp;", ";"])
+values = st.one_of(near_numbers, words, st.text(max_size=40), st.binary(max_size=40).map(quote_from_bytes))
+huge_queries = st.sampled_from([b"&".join(b"u=%d" % n for n in range(1000)), b"u=" + b"A" * 20_000, b"&" * 5000,
+                                b"=" * 5000, b"%" * 5000, bytes(range(256)) * 4])
+heads = st.sampled_from([b"host", b"authorization", b"content-length", b"accept", b"range", b"if-none-match",
+                         b"x-forwarded-proto", b"content-type", b"cookie", b"transfer-encoding", b"expect"])
+head_values = st.one_of(st.binary(max_size=80), st.sampled_from([
+    b"Basic", b"Basic =", b"Basic " + b"A" * 4000, b"Basic c3BvdDpGRg==", b"-1", b"9" * 30, b"bytes=0-", b"1e3",
+    b"evil.example/\"><x", b"[::1", b"a:b:c", b"h\xc3\xb6st", b"\x00", b"127.0.0.1:99999"]))
+odd_headers = st.lists(st.tuples(heads, head_values), max_size=5)
+
+
+def queries_of(names: Sequence[str]) -> st.SearchStrategy[bytes]:
+    """Draw queries that use these names, or are none at all."""
+    drawn = st.lists(st.tuples(st.sampled_from(names), values), max_size=12)
+    texts = drawn.map(lambda found: "&".join(f"{name}={value}" for name, value in found))
+    pairs = texts.map(lambda text: text.encode("utf-8", "surrogatepass"))
+    return st.one_of(pairs, st.binary(max_size=200), huge_queries)

@@ -1,0 +1,103 @@
+"""The promise to artists: a project goes in as it is, and its film and its frames come out, over REST with real bpy."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import av
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CLEAN = {name: value for name, value in os.environ.items()
+         if not name.startswith("SHEEPFOLD_") and name not in {"DATABASE_URL", "BLOBS_URL", "PUBLIC_URL"}}
+SCENE = """
+import os, sys, bpy
+scene, cube = bpy.context.scene, bpy.data.objects["Cube"]
+scene.render.engine, scene.cycles.samples = "CYCLES", 1
+scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 96, 54, 50
+scene.frame_start, scene.frame_end, scene.render.fps = 4, 7, 12
+for frame in (4, 7):
+    cube.rotation_euler.z = frame / 4
+    cube.keyframe_insert("rotation_euler", frame=frame)
+curve = cube.driver_add("location", 2)
+curve.driver.type, curve.driver.expression = "SCRIPTED", "__import__('math').sin(frame)"
+bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1])
+os._exit(0)
+"""
+pytestmark = pytest.mark.timeout(900)  # it may have to install bpy
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Return a zip with two scenes, as an artist packs a folder; one of them turns a cube."""
+    made = subprocess.run([ROOT / "scripts" / "setup-bpy"], capture_output=True, text=True, check=True)
+    folder = tmp_path_factory.mktemp("project")
+    words = [made.stdout.split()[-1], "-I", "-c", SCENE, str(folder / "film.blend")]
+    subprocess.run(words, capture_output=True, timeout=120, check=True)
+    with zipfile.ZipFile(folder / "project.zip", "w") as archive:
+        archive.write(folder / "film.blend", "shots/film.blend")
+        archive.write(folder / "film.blend", "shots/old film.blend")
+    return folder / "project.zip"
+
+
+class Farm:
+    """A farm's folder with a server on it."""
+
+    def __init__(self, data):
+        self.data = data
+        command = [sys.executable, "-m", "sheepfold", "serve", "--data", str(data), "--port", "0"]
+        self.server = subprocess.Popen(command, env=CLEAN, stderr=subprocess.PIPE, text=True)
+        self.url = next(found[1] for line in self.server.stderr if (found := re.search(r"listening=(\S+)", line)))
+        self._reader = threading.Thread(target=self.server.stderr.read, daemon=True)
+        self._reader.start()
+
+    def run(self, *words, said="", status=0):
+        command = [sys.executable, "-m", "sheepfold", *map(str, words)]
+        ended = subprocess.run(command, input=said, env=CLEAN, capture_output=True, text=True, timeout=300, check=False)
+        assert ended.returncode == status, ended
+        return ended
+
+    def end(self):
+        self.server.terminate()
+        self.server.wait(30)
+        self._reader.join(30)
+        self.server.stderr.close()
+
+
+@pytest.fixture
+def farm(tmp_path):
+    farm = Farm(tmp_path / "farm")
+    yield farm
+    farm.end()
+
+
+def test_a_project_becomes_a_film_and_a_zip_of_its_frames(farm, project, tmp_path):
+    here = ("--data", farm.data)
+    farm.run("account", "add", "ann", "--role", "owner", "--password-stdin", *here, said="correct horse\n")
+    key = farm.run("key", "add", "ann", "desk", "--bare", *here).stdout.strip()
+    net = ("--server", farm.url, "--key", key)
+    which = farm.run("order", "blender", project, *net, status=1)
+    assert "holds 2 scenes; choose one" in which.stderr
+    film = farm.run("order", "blender", project, "--main", "shots/film.blend", *net)
+    assert "Scripts of a project do not run on this farm" in film.stderr
+    light = farm.run("order", "blender", project, "--main", "shots/film.blend", "--format", "exr", "--frames", 5, *net)
+    numbers = [int(ordered.stdout) for ordered in (film, light)]
+    worked = farm.run("work", "--once", "--kind", "blender", "--folder", tmp_path / "work", *net)
+    assert worked.stderr.count("chain=opened") == 2  # for five frames
+    for number in numbers:
+        farm.run("job", "wait", number, "--timeout", 200, *net)
+        farm.run("job", "frames", number, tmp_path / f"{number}.zip", *net)
+        farm.run("job", "download", number, tmp_path / str(number), *net)
+    with zipfile.ZipFile(tmp_path / f"{numbers[0]}.zip") as archive:
+        assert archive.namelist() == ["0004.png", "0005.png", "0006.png", "0007.png"]  # the scene's own range
+    with zipfile.ZipFile(tmp_path / f"{numbers[1]}.zip") as archive:
+        assert archive.read("0005.exr").startswith(b"v/1\x01")
+    with av.open(str(tmp_path / str(numbers[0]) / "film.mp4")) as container:
+        (stream,) = container.streams.video
+        assert (stream.width, stream.height, stream.average_rate) == (48, 28, 12)  # an odd height is made even
+        assert sum(1 for _ in container.decode(stream)) == 4
+    assert (tmp_path / str(numbers[1]) / "still.png").is_file()

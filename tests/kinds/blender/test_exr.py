@@ -1,0 +1,132 @@
+"""OpenEXR frames: judged by their headers, read in bands, seen through a tone map."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO
+import pytest
+
+from sheepfold.kinds import pictures
+from sheepfold.kinds.blender import assemble, compare, exr, inspect, preview, spec
+from sheepfold.kinds.inspector import Inspector
+from sheepfold.kinds.seam import Facts, Picture, Soundness
+from sheepfold.model.errors import UndecodablePicture
+
+WIDTH, HEIGHT = 40, 150  # more rows than a band
+FACTS = Facts(spec.parse({"width": WIDTH, "height": HEIGHT, "format": "EXR"}), 1)
+Written = Callable[..., Path]
+
+
+def light(spread: float = 1.0) -> "np.ndarray":
+    return (np.random.default_rng(7).random((HEIGHT, WIDTH, 4)) * spread).astype(np.float32)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """Return a function that writes an OpenEXR file."""
+
+    def write(values: "np.ndarray", name: str = "a.exr", **attributes: object) -> Path:
+        height, width, channels = values.shape
+        header = OpenImageIO.ImageSpec(width, height, channels, OpenImageIO.HALF)
+        if "tile" in attributes:
+            header.tile_width = header.tile_height = 16
+        out = OpenImageIO.ImageOutput.create(str(tmp_path / name))
+        assert out.open(str(tmp_path / name), header), out.geterror()
+        assert out.write_image(values)
+        out.close()
+        return tmp_path / name
+
+    return write
+
+
+def test_a_frame_is_sound_where_it_was_ordered_as_openexr(written: Written) -> None:
+    found = inspect.inspect(written(light()), FACTS)
+    assert (found.soundness, found.media_type, found.width, found.height) == (
+        Soundness.SOUND, "image/x-exr", WIDTH, HEIGHT)  # fmt: skip
+    ordered_else = Facts(spec.parse({"width": WIDTH, "height": HEIGHT}), 1)
+    assert inspect.inspect(written(light()), ordered_else).soundness is Soundness.UNDECODABLE
+
+
+def test_another_size_is_told_before_a_pixel_is_read(written: Written) -> None:
+    path = written(light())
+    path.write_bytes(path.read_bytes()[:-4000])
+    assert inspect.inspect(path, Facts(spec.parse({"format": "EXR"}), 1)).soundness is Soundness.WRONG_SIZE
+
+
+@pytest.mark.parametrize("cut", [4, 100, 300, -4000, -1])
+def test_a_cut_frame_is_undecodable(written: Written, cut: int) -> None:
+    path = written(light())
+    path.write_bytes(path.read_bytes()[:cut])
+    found = inspect.inspect(path, FACTS)
+    assert found.soundness is Soundness.UNDECODABLE
+    assert str(path) not in found.reason
+
+
+def test_a_png_is_no_openexr(tmp_path: Path) -> None:
+    (tmp_path / "a.exr").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    assert inspect.inspect(tmp_path / "a.exr", FACTS).soundness is Soundness.UNDECODABLE
+
+
+def test_tiles_are_refused_by_the_header(written: Written) -> None:
+    found = inspect.inspect(written(light(), tile=True), FACTS)
+    assert (found.soundness, "tiled" in found.reason) == (Soundness.UNDECODABLE, True)
+
+
+@pytest.mark.parametrize(("side", "soundness"), [(50_000, Soundness.UNDECODABLE), (2**31 - 1, Soundness.UNDECODABLE)])
+def test_a_bomb_is_refused_by_the_header(written: Written, side: int, soundness: Soundness) -> None:
+    path = written(light())
+    body = path.read_bytes()
+    small = struct.pack("<4i", 0, 0, WIDTH - 1, HEIGHT - 1)
+    assert body.count(small) == 2  # its data window and its display window
+    path.write_bytes(body.replace(small, struct.pack("<4i", 0, 0, side - 1, side - 1)))
+    with Inspector(1, memory_mib=2048) as inspector:
+        assert inspector.inspect("blender", path, FACTS).soundness is soundness
+
+
+def test_an_inspection_child_judges_and_compares(written: Written) -> None:
+    path, other = written(light()), written(light() * 1.001, "b.exr")
+    with Inspector(1) as inspector:
+        assert inspector.inspect("blender", path, FACTS).soundness is Soundness.SOUND
+        assert inspector.same("blender", path, other, FACTS)
+
+
+def test_one_colour_is_blank_however_bright(written: Written) -> None:
+    path = written(np.full((HEIGHT, WIDTH, 4), 7.5, np.float32))
+    assert inspect.inspect(path, FACTS).soundness is Soundness.BLANK
+    nothing = written(np.full((HEIGHT, WIDTH, 4), np.nan, np.float32))
+    assert inspect.inspect(nothing, FACTS).soundness is Soundness.BLANK
+
+
+def test_rounding_leaves_a_frame_the_same_and_other_contents_do_not(written: Written) -> None:
+    one, alike, other = written(light()), written(light() * 1.002, "b.exr"), written(1 - light(), "c.exr")
+    assert compare.same(one, alike, FACTS)
+    assert not compare.same(one, other, FACTS)
+    assert not compare.same(one, written(light()[:-1], "d.exr"), FACTS)
+
+
+def test_the_tone_map_keeps_what_a_screen_can_show_and_rolls_off_the_rest() -> None:
+    values = np.array([[[0.0, 0.0031308, 0.18], [1.0, 16.0, np.inf], [np.nan, -1.0, 0.5]]], np.float32)
+    shown = exr.tone_mapped(values)[0]
+    assert shown[0].tolist() == [0, 10, 118]  # black, and middle grey as sRGB has them
+    assert 204 < shown[1][0] < shown[1][1] <= shown[1][2] == 255
+    assert shown[2].tolist() == [0, 0, 188]
+
+
+def test_a_film_and_a_preview_are_made_of_openexr(written: Written, tmp_path: Path) -> None:
+    path = written(light())
+    frames = [Picture(number, 0, path) for number in (1, 2)]
+    (tmp_path / "products").mkdir()
+    products = assemble.assemble(frames, FACTS.spec, tmp_path / "products")
+    assert [product.name for product in products] == ["film.mp4", "film.avi", "sheet.jpg"]
+    (still,) = assemble.assemble(frames[:1], FACTS.spec, tmp_path)
+    assert (pictures.pixels(still.path) == exr.pixels(path)).all()
+    preview.preview(path, tmp_path / "small.jpg", 20)
+    assert pictures.open_picture(tmp_path / "small.jpg").size == (20, 75)
+
+
+def test_what_cannot_be_read_is_never_seen(tmp_path: Path) -> None:
+    (tmp_path / "a.exr").write_bytes(b"\x76\x2f\x31\x01" + bytes(200))
+    with pytest.raises(UndecodablePicture):
+        exr.pixels(tmp_path / "a.exr")

@@ -1,0 +1,74 @@
+"""The flock's pages, in a real browser with real films."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from sheepfold.farm.flock import list_flock
+
+
+@pytest.fixture
+def flock(site):
+    """Return a farm with two loops and an edge that has a film each."""
+    site.order("Coral", frames=6)
+    site.order("Ember", "r2.flam3", frames=6)
+    site.order("Coral to Ember", "r1.flam3", "r2.flam3", frames=6, shape="edge")
+    site.paint_all()
+    site.keep_house()
+    return site
+
+
+def test_the_wall_moves_and_leads_to_a_sheep_that_can_be_voted_for(flock, look, axe, until):
+    page = look("/flock", account=flock.artist)
+    expect(page.locator(".wall video")).to_have_count(3)
+    until(page, "[...document.querySelectorAll('.wall video')].some(one => one.currentTime > 0)")
+    assert axe(page) == []
+    page.get_by_role("link", name="Sheep 2, rated 0").click()
+    page.get_by_role("button", name="I like it").click()
+    expect(page.locator("#rating")).to_have_text("1")
+    page.get_by_role("button", name="I like it").click()
+    expect(page.locator("#rating")).to_have_text("1")
+    assert axe(page) == []
+    page.goto(flock.url + "/flock")
+    expect(page.locator(".wall a").first).to_have_attribute("aria-label", "Sheep 2, rated 1")
+
+
+def test_a_sheep_names_the_edges_that_leave_it_and_come_to_it(flock, look):
+    page = look("/flock/1/1")
+    expect(page.get_by_text("Edges from it: 1.3")).to_be_visible()
+    expect(page.get_by_text("Sign in to vote")).to_be_visible()
+    page.get_by_role("link", name="1.3").click()
+    expect(page.locator("figcaption")).to_have_text(re.compile("an edge from 1 to 2"))
+
+
+def test_the_player_joins_keyframes_that_match_and_never_shows_nothing(flock, look, axe, until):
+    page = look("/flock/player")
+    until(page, "document.querySelector('.player .shown')?.readyState >= 2")
+    page.evaluate("""() => {
+        window.gaps = 0; window.looks = 0;
+        const look = () => {
+            const shown = document.querySelectorAll('.player .shown');
+            window.looks += 1;
+            if (shown.length !== 1 || shown[0].readyState < 2) window.gaps += 1;
+            requestAnimationFrame(look);
+        };
+        requestAnimationFrame(look);
+    }""")
+    until(page, "(document.getElementById('player').dataset.joints ?? '').includes('2>2')", 60)
+    joints = page.evaluate("document.getElementById('player').dataset.joints").split()
+    assert {joint.split(">")[0] == joint.split(">")[1] for joint in joints} == {True}
+    assert len(joints) >= 4
+    assert page.evaluate("window.looks") > 20
+    assert page.evaluate("window.gaps") == 0
+    page.get_by_role("button", name="Pause").click()
+    assert page.evaluate("document.querySelector('.player .shown').paused") is True
+    assert axe(page) == []
+
+
+def test_a_vote_is_an_account_s(flock):
+    assert flock.post("/flock/1/1/vote", value="1").status_code == 401
+    assert flock.post("/flock/1/1/vote", flock.cookie(), value="7").status_code == 422
+    assert flock.post("/flock/1/1/vote", flock.cookie(), value="-1").status_code == 303
+    assert flock.post("/flock/1/99/vote", flock.cookie(), value="1").status_code == 404
+    assert next(one.sheep.rating for one in list_flock(flock.farm).sheep if one.sheep.id.number == 1) == -1

@@ -1,0 +1,154 @@
+"""My account, the leaderboard and the owner's pages; and who may reach which page."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from sheepfold.app import make_app
+from sheepfold.farm import people, privacy
+from sheepfold.farm.accounts import add_account, add_key, holder_of
+from sheepfold.farm.owner import PAUSE, RESUME, change_machine, change_role, close_account, read_audit
+from sheepfold.model.accounts import Role
+from sheepfold.model.errors import BadCredentials, Forbidden
+from sheepfold.store import accounts as account_rows
+from sheepfold.web import pages
+
+PASSWORD = "a long enough one"
+OPEN = {"/sign-in", "/sign-up", "/forgotten", "/begin"}
+SEEN = {"/", "/jobs", "/jobs/1000", "/jobs/1000/head", "/jobs/1000/frames/0.0", "/jobs/1000/tiles", "/tasks/1", "/flock",
+        "/flock/player", "/flock/1/1", "/shots", "/people", "/fragments/now", "/fragments/jobs/1000",
+        "/previews/1.jpg", "/pictures/1", "/jobs/1000/frames.zip", "/products/1000/film.mp4"}
+MINE = {"/mine", "/machines", "/machines/add", "/fragments/machines", "/account", "/account/data.json"}
+ARTISTS = {"/order", "/order/flame", "/order/blender", "/order/screenshot"}
+OWNERS = {"/owner", "/owner/people", "/owner/machines", "/owner/audit"}
+
+
+@pytest.fixture
+def rex(site):
+    return add_account(site.farm, "rex", Role.VOLUNTEER, PASSWORD)
+
+
+def statuses(site, paths, token=""):
+    return {site.http.get(path, headers={"Cookie": f"sheepfold_web={token}"}).status_code for path in paths}
+
+
+def test_every_role_reaches_its_pages_and_no_others(site, rex):
+    site.order("Coral", frames=2)
+    site.paint_all()
+    site.keep_house()
+    artist = add_account(site.farm, "art", Role.ARTIST, "")
+    assert statuses(site, SEEN | OPEN - {"/begin"}) == {200}
+    assert statuses(site, MINE | ARTISTS | OWNERS) == {303}
+    assert statuses(site, SEEN | MINE, site.cookie(rex)) == {200}
+    assert statuses(site, ARTISTS | OWNERS, site.cookie(rex)) == {403}
+    assert statuses(site, ARTISTS, site.cookie(artist)) == {200}
+    assert statuses(site, OWNERS, site.cookie(artist)) == {403}
+    assert statuses(site, OWNERS | ARTISTS | MINE, site.cookie()) == {200}
+
+
+def test_the_lists_above_hold_every_page(site):
+    shown = {path for route in pages.routes(site.farm) if "GET" in (getattr(route, "methods", None) or ())
+             for path in [route.path]} - {"/events", "/shots/{job_id}"}
+    asked = OPEN | SEEN | MINE | ARTISTS | OWNERS
+    patterns = {path: re.compile(re.sub(r"\\\{\w+\\\}", r"[^/]+", re.escape(path))) for path in shown}
+    assert [path for path, pattern in patterns.items() if not any(map(pattern.fullmatch, asked))] == []
+    assert make_app(site.farm)
+
+
+@pytest.mark.parametrize("path", [
+    "/account/password", "/account/email", "/account/verify", "/account/sessions", "/account/keys", "/account/invite",
+    "/account/forget", "/machines/add", "/machines/studio/pause", "/owner/people/rex", "/owner/check", "/sign-out",
+])
+def test_nobody_changes_anything_without_signing_in(site, path):
+    assert site.post(path).status_code == 401
+
+
+def test_my_account_in_a_browser(site, rex, look, axe):
+    other = site.cookie(rex)
+    made = add_key(site.farm, "rex", "laptop")
+    page = look("/account", account=rex)
+    assert axe(page) == []
+    page.get_by_role("button", name="Revoke key of laptop").click()
+    expect(page.get_by_role("region", name="Keys")).to_contain_text("There is none")
+    with pytest.raises(BadCredentials):
+        holder_of(site.farm, made.key)
+    page.get_by_label("The present one").fill(PASSWORD)
+    page.get_by_label("The new one").fill("another long one")
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_role("region", name="Browsers").get_by_role("button")).to_have_count(1)
+    assert people.visitor_of(site.farm, other) is None
+    page.get_by_text("Close my account for good").click()
+    page.get_by_label("Password", exact=True).last.fill("another long one")
+    page.get_by_role("button", name="Forget me").click()
+    expect(page.locator(".me")).to_contain_text("Sign in")
+    names = [one.account.name for one in people.list_people(site.farm)]
+    assert "rex" not in names
+
+
+def test_my_data_holds_no_secret_and_nobody_else(site, rex):
+    key = add_key(site.farm, "rex", "laptop").key
+    site.order("Coral")
+    token = site.cookie(rex)
+    answer = site.http.get("/account/data.json", headers={"Cookie": f"sheepfold_web={token}"})
+    found = json.loads(answer.text)
+    assert (found["account"]["name"], found["jobs"], len(found["machines"])) == ("rex", [], 1)
+    assert key not in answer.text
+    assert token not in answer.text
+    assert "bella" not in answer.text
+    assert len(privacy.export_person(site.farm, site.artist)["jobs"]) == 1
+
+
+def test_nobody_revokes_the_keys_or_ends_the_sessions_of_others(site, rex):
+    add_key(site.farm, "bella", "studio")
+    (key,) = privacy.list_keys(site.farm, site.artist)
+    assert site.post("/account/keys", site.cookie(rex), key=str(key.id)).status_code == 404
+    mine = site.cookie()
+    visitor = people.visitor_of(site.farm, mine)
+    site.post("/account/sessions", site.cookie(rex), session=str(visitor.session.id))
+    assert people.visitor_of(site.farm, mine) is not None
+    assert site.post("/machines/studio/pause", site.cookie(rex)).status_code == 403
+
+
+def test_the_owner_rules_people_and_machines_in_a_browser(site, rex, look, axe):
+    add_key(site.farm, "rex", "laptop")
+    page = look("/owner/people", account=site.artist)
+    assert axe(page) == []
+    page.get_by_label("Role of rex").select_option("artist")
+    page.get_by_role("button", name="Set role of rex").click()
+    expect(page.get_by_label("Role of rex")).to_have_value("artist")
+    page.get_by_role("link", name="Machines").last.click()
+    page.get_by_role("button", name="Pause laptop").click()
+    expect(page.locator("table")).to_contain_text("Paused or in quarantine")
+    page.goto(site.url + "/owner/audit")
+    expect(page.locator("table")).to_contain_text("pause machine")
+    page.goto(site.url + "/owner")
+    page.get_by_role("button", name="Check now").click()
+    expect(page.locator("#findings")).to_have_text("All that the farm knows agrees.")
+    assert axe(page) == []
+
+
+def test_who_paused_a_machine_lets_it_work_but_not_out_of_quarantine(site, rex):
+    machine = add_key(site.farm, "rex", "laptop").machine
+    change_machine(site.farm, rex, "laptop", PAUSE)
+    change_machine(site.farm, rex, "laptop", RESUME)
+    later = site.farm.now() + 100
+    site.farm.db.write(lambda tx: account_rows.suspend_machine(tx, machine.id, later))
+    with pytest.raises(Forbidden):
+        change_machine(site.farm, rex, "laptop", RESUME)
+    change_machine(site.farm, site.artist, "laptop", RESUME)
+    assert [line.what for line in read_audit(site.farm)][:2] == ["resume machine", "resume machine"]
+
+
+def test_a_farm_keeps_an_owner(site):
+    for deed in (lambda: close_account(site.farm, None, "bella"),
+                 lambda: change_role(site.farm, site.artist, "bella", Role.ARTIST)):
+        with pytest.raises(Forbidden):
+            deed()
+
+
+def test_the_leaderboard_names_who_earned(site, rex, look, axe):
+    page = look("/people")
+    expect(page.locator("table")).to_contain_text("Nobody with a name")
+    assert axe(page) == []
