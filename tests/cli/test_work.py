@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,8 @@ from pathlib import Path
 def run(*words: str) -> "subprocess.CompletedProcess[str]":
     program = "import sys; from sheepfold.cli.main import main; main()"
     argv = [sys.executable, "-c", program, "work", *words]
-    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    bare = os.environ | {"SHEEPFOLD_BPY_PYTHON": "/nowhere/python"}
+    return subprocess.run(argv, env=bare, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_the_help_names_every_promised_option() -> None:

@@ -101,3 +101,25 @@ def test_a_project_becomes_a_film_and_a_zip_of_its_frames(farm, project, tmp_pat
         assert (stream.width, stream.height, stream.average_rate) == (48, 28, 12)  # an odd height is made even
         assert sum(1 for _ in container.decode(stream)) == 4
     assert (tmp_path / str(numbers[1]) / "still.png").is_file()
+
+
+def test_the_same_frames_come_over_sheepits_own_flow(farm, project, tmp_path):
+    here = ("--data", farm.data)
+    farm.run("account", "add", "ann", "--role", "owner", "--password-stdin", *here, said="correct horse\n")
+    key, other = (farm.run("key", "add", "ann", name, "--bare", *here).stdout.strip() for name in ("desk", "box"))
+    farm.run("renderer", "add", "local", *here)
+    net = ("--server", farm.url, "--key", key)
+    words = ("order", "blender", project, "--main", "shots/film.blend", "--frames", "4-6")
+    over_sheepit, over_rest = (farm.run(*words, *net).stdout.strip() for _ in range(2))
+    machine = ("work", "--once", "--kind", "blender", "--folder", tmp_path / "sheepit", "--server", farm.url)
+    refused = farm.run(*machine, "--protocol", "sheepit", "--account", "ann", "--key", "wrong", status=1)
+    assert "bad credentials" in refused.stderr
+    worked = farm.run(*machine, "--protocol", "sheepit", "--account", "ann", "--key", other)
+    assert worked.stderr.count("receipt=accepted") == 6
+    for job in (over_sheepit, over_rest):
+        farm.run("job", "wait", job, "--timeout", 200, *net)
+        farm.run("job", "frames", job, tmp_path / f"{job}.zip", *net)
+    story = farm.run("story", "task", 1, *here).stdout
+    assert "sheepit" in story
+    with zipfile.ZipFile(tmp_path / f"{over_sheepit}.zip") as archive:
+        assert archive.namelist() == ["0004.png", "0005.png", "0006.png"]

@@ -17,8 +17,8 @@ from sheepfold.web import pages
 
 PASSWORD = "a long enough one"
 OPEN = {"/sign-in", "/sign-up", "/forgotten", "/begin"}
-SEEN = {"/", "/jobs", "/jobs/1000", "/jobs/1000/head", "/jobs/1000/frames/0.0", "/jobs/1000/tiles", "/tasks/1", "/flock",
-        "/flock/player", "/flock/1/1", "/shots", "/people", "/fragments/now", "/fragments/jobs/1000",
+SEEN = {"/", "/jobs", "/jobs/1000", "/jobs/1000/head", "/jobs/1000/frames/0.0", "/jobs/1000/tiles", "/tasks/1",
+        "/flock", "/flock/player", "/flock/1/1", "/shots", "/people", "/fragments/now", "/fragments/jobs/1000",
         "/previews/1.jpg", "/pictures/1", "/jobs/1000/frames.zip", "/products/1000/film.mp4"}
 MINE = {"/mine", "/machines", "/machines/add", "/fragments/machines", "/account", "/account/data.json"}
 ARTISTS = {"/order", "/order/flame", "/order/blender", "/order/screenshot"}

@@ -247,7 +247,10 @@ def test_a_protocol_without_a_worker_is_an_error_that_says_so() -> None:
         link_opener("gopher")
 
 
-def test_a_machine_without_a_renderer_is_told_what_to_install(tmp_path: Path) -> None:
+def test_a_machine_without_a_renderer_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHEEPFOLD_BPY_PYTHON", "/nowhere/python")
     with pytest.raises(NoRenderer, match="flam3 for flame"):
         run_worker(Options("http://127.0.0.1:9", "key", kind="blender", folder=tmp_path))
 

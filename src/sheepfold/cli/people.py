@@ -47,7 +47,7 @@ def role(name: _Name, role: Annotated[Role, typer.Argument(metavar="ROLE")], dat
     """Give NAME another role."""
     with farm_in(data) as farm:
         owner.change_role(farm, None, name, role)
-    typer.echo(f"{name} is a {role} now.")
+    typer.echo(f"The role of {name} is {role} now.")
 
 
 @app.command()

@@ -98,7 +98,7 @@ def invite(farm: Farm, by: Account, role: Role) -> str:
     if by.role is not Role.OWNER and not (by.role.covers(Role.ARTIST) and role is Role.VOLUNTEER):
         raise Forbidden(f"{by.name} is a {by.role} and may not invite a {role}.")
     code = _ticket(farm, INVITE, by.id, INVITATION_S, role)
-    farm.db.write(lambda tx: people_rows.note(tx, by.name, f"invited a {role}", "", farm.now()))
+    farm.db.write(lambda tx: people_rows.note(tx, by.name, f"invited: {role}", "", farm.now()))
     return code
 
 

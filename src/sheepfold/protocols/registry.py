@@ -31,7 +31,10 @@ PROTOCOLS: dict[str, Row] = {
         link="sheepfold.protocols.electricsheep.client:open_link",
         verifiers="sheepfold.protocols.electricsheep.credentials:key_verifiers",
     ),
-    "sheepit": Row(routes="sheepfold.protocols.sheepit.endpoints:routes"),
+    "sheepit": Row(
+        routes="sheepfold.protocols.sheepit.endpoints:routes",
+        link="sheepfold.protocols.sheepit.client:open_link",
+    ),
     "browsershots": Row(
         routes="sheepfold.protocols.browsershots.endpoints:routes",
         link="sheepfold.protocols.browsershots.client:open_link",

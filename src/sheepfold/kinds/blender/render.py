@@ -1,7 +1,6 @@
 """Rendering a Blender frame with bpy in a process of its own; the worker's alone."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,21 @@ from sheepfold.kinds.seam import RenderFailed, RenderOrder, Workbench
 from sheepfold.model.errors import InvalidSpec
 
 _PROJECT, _FRAMES = "project", "frames"
-_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "EXR": ".exr"}
 
 
 def render(order: RenderOrder, workbench: Workbench) -> Path:
     """Return the picture of one frame, in the workbench's folder, rendered by a process of its own.
 
-    `order.inputs` holds the project, by any name. Raises RenderFailed where there is no bpy, no project or no picture.
+    `order.inputs` holds the project, by any name. A spec is an order's, or has a wire's own `script` in its place.
+    Raises RenderFailed where there is no bpy, no project or no picture.
     """
     python = _python()
     words = _words(order, workbench.folder)
-    frame = workbench.folder / _FRAMES
-    picture = _expected(order.spec, frame, order.frame)
-    picture.unlink(missing_ok=True)
+    frames = workbench.folder / _FRAMES
+    _make_room(frames, order.frame)
     argv = home.command(python, *words, "-f", str(order.frame))
     workbench.run(argv, home.environment(workbench.folder), readable=_readable(python, order))
-    return _checked(picture, frame)
+    return _picture(frames, order.frame)
 
 
 def open_chain(order: RenderOrder, workbench: Workbench) -> "Chain":
@@ -55,10 +53,9 @@ class Chain:
 
     def render(self, order: RenderOrder) -> Path:
         """Return the picture of one frame; raises RenderFailed."""
-        picture = _expected(order.spec, self._frames, order.frame)
-        picture.unlink(missing_ok=True)
+        _make_room(self._frames, order.frame)
         _understood(self._blender.ask(json.dumps({"frame": order.frame}).encode() + b"\n"))
-        return _checked(picture, self._frames)
+        return _picture(self._frames, order.frame)
 
     @property
     def is_alive(self) -> bool:
@@ -90,7 +87,7 @@ def _words(order: RenderOrder, folder: Path) -> list[str]:
     spec = order.spec
     try:
         # an order's EITHER is the CPU: of a GPU's picture nothing is known that the machine's own abilities do not tell
-        text = script_of(spec, "GPU" if spec.get("compute") == "gpu" else "CPU")
+        text = spec.get("script") or script_of(spec, "GPU" if spec.get("compute") == "gpu" else "CPU")
     except (KeyError, TypeError, ValueError) as error:
         raise RenderFailed(f"the farm asks for what Blender cannot do: {error}") from error
     scene = _scene(order, folder)
@@ -130,15 +127,22 @@ def _readable(python: Path, order: RenderOrder) -> list[Path]:
     return [*home.readable(python), _input(order)]
 
 
-def _expected(spec: Mapping[str, Any], frames: Path, frame: int) -> Path:
-    return frames / f"{frame:04d}{_SUFFIXES[spec['format']]}"
+def _make_room(frames: Path, frame: int) -> None:
+    for picture in _pictures(frames, frame):
+        picture.unlink()
 
 
-def _checked(picture: Path, frames: Path) -> Path:
-    if not picture.is_file() or picture.is_symlink() or picture.stat().st_size == 0:
-        found = ", ".join(sorted(path.name for path in frames.iterdir())[:5]) or "nothing"
-        raise RenderFailed(f"Blender ended well but left no {picture.name}; there is {found}")
-    return picture
+def _pictures(frames: Path, frame: int) -> list[Path]:
+    """Return what there is of a frame; the script decides on the format, and Blender on the suffix."""
+    return sorted(frames.glob(f"{frame:04d}.*"))
+
+
+def _picture(frames: Path, frame: int) -> Path:
+    found = _pictures(frames, frame)
+    if len(found) != 1 or not found[0].is_file() or found[0].is_symlink() or found[0].stat().st_size == 0:
+        there = ", ".join(sorted(path.name for path in frames.iterdir())[:5]) or "nothing"
+        raise RenderFailed(f"Blender ended well but left no picture of frame {frame}; there is {there}")
+    return found[0]
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

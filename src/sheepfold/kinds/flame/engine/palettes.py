@@ -73,12 +73,15 @@ def filled(colors: Mapping[int, tuple[float, float, float, float]]) -> Palette:
     """
     if not colors:
         return frozen_palette(np.zeros((ENTRIES, 4)))
-    at = sorted(colors)
-    known = np.array([colors[index] for index in at], np.float64)
+    at = np.array(sorted(colors))
+    known = np.array([colors[int(index)] for index in at], np.float64)
+    circle = np.concatenate([[at[-1] - ENTRIES], at, [at[0] + ENTRIES]])
+    rows = np.concatenate([known[-1:], known, known[:1]])
     places = np.arange(ENTRIES)
-    rows = [np.interp(places, at, known[:, channel], period=ENTRIES) for channel in range(4)]
-    whole = np.stack(rows, axis=1)
-    whole[at] = known  # without the interpolation's rounding
+    left = np.searchsorted(circle, places, side="right") - 1
+    part = ((places - circle[left]) / (circle[left + 1] - circle[left]))[:, None]
+    whole = rows[left] * (1.0 - part) + rows[left + 1] * part  # in flam3's order, so that ties of hues fall alike
+    whole[at] = known
     return frozen_palette(whole)
 
 
