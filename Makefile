@@ -10,7 +10,8 @@ SOURCES := $(wildcard src bench scripts)
 help: ## List what one can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/.ready-run ## Run a farm with workers, render a small flock and show it; ONCE=1 ends when all is done
+demo: .venv/.ready-run ## Run a farm with a worker for each protocol and show what they make; ONCE=1 ends when all is done
+	@scripts/setup-bpy >/dev/null
 	$(BIN)/sheepfold demo $(if $(ONCE),--once)
 
 dev: .venv/.ready ## Serve a filled site that reloads, with pretend clients of every protocol

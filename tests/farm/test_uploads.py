@@ -3,9 +3,11 @@
 import hashlib
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 
+from sheepfold.farm.farm import open_farm
 from sheepfold.farm.uploads import (
     MOST_UPLOADS,
     appending,
@@ -44,6 +46,18 @@ def test_a_file_comes_in_pieces_and_is_proven_whole(world):
     send(world, upload, 300, BODY[300:])
     for _ in "12":  # an order whose answer got lost is sent again
         with uploaded_file(world.farm, world.account("ann"), upload.id) as path:
+            assert path.read_bytes() == BODY
+
+
+def test_an_upload_outlives_the_server(world):
+    upload = announced(world)
+    send(world, upload, 0, BODY[:300])
+    ann = world.account("ann")
+    with open_farm(world.farm.settings, lambda *_: [], world.clock, world.farm.inspector) as again:
+        assert create_upload(again, ann, upload.size_bytes, upload.sha256) == replace(upload, offset_bytes=300)
+        with appending(again, ann, upload.id, 300) as appender:
+            appender.write(BODY[300:])
+        with uploaded_file(again, ann, upload.id) as path:
             assert path.read_bytes() == BODY
 
 

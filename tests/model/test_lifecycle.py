@@ -18,6 +18,7 @@ from sheepfold.model.lifecycle import (
     openings,
     submit,
     transition,
+    withdraw,
 )
 from sheepfold.model.machines import MachineId
 from sheepfold.model.tasks import (
@@ -305,3 +306,21 @@ def test_one_lease_sends_a_few_bad_results_and_no_more():
     assert (spoilt.state, openings(spoilt)) == (TaskState.OPEN, 1)  # all of them are one attempt
     with pytest.raises(LeaseNotHeld, match="bad results"):
         sent(spoilt, 1, "one more", Soundness.UNDECODABLE)
+
+
+def test_a_withdrawn_lease_gives_its_opening_back_and_its_result_is_not_taken():
+    held = leased(leased(task(quorum=2), 1), 2)
+    withdrawn = withdraw(held, NOW + 1)
+    assert (states(withdrawn), openings(withdrawn)) == (["withdrawn", "withdrawn"], 2)
+    assert withdraw(withdrawn, NOW + 2) == withdrawn
+    with pytest.raises(LeaseNotHeld, match="replaced"):
+        sent(withdrawn, 1)
+    assert may_take(withdrawn, MachineId(1))
+
+
+def test_a_lease_that_ran_out_is_withdrawn_too_and_one_of_an_ended_task_is_not():
+    late = transition(leased(task(), 1), NOW + TERM_S)
+    assert (states(late), states(withdraw(late, FAR))) == (["expired"], ["withdrawn"])
+    assert lease_of(withdraw(late, FAR), LeaseId(1)).ended_at == NOW + TERM_S
+    done = sent(leased(task(), 1), 1)
+    assert withdraw(done, FAR) == done

@@ -5,15 +5,19 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from starlette.testclient import TestClient
 
 from sheepfold.app import make_app
+from sheepfold.config import Settings
 from sheepfold.farm import people, privacy
 from sheepfold.farm.accounts import add_account, add_key, holder_of
+from sheepfold.farm.farm import open_farm
 from sheepfold.farm.owner import PAUSE, RESUME, change_machine, change_role, close_account, read_audit
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import BadCredentials, Forbidden
+from sheepfold.protocols.registry import verifiers
 from sheepfold.store import accounts as account_rows
-from sheepfold.web import pages
+from sheepfold.web import pages, words
 
 PASSWORD = "a long enough one"
 OPEN = {"/sign-in", "/sign-up", "/forgotten", "/begin"}
@@ -152,3 +156,29 @@ def test_the_leaderboard_names_who_earned(site, rex, look, axe):
     page = look("/people")
     expect(page.locator("table")).to_contain_text("Nobody with a name")
     assert axe(page) == []
+
+
+def test_a_closed_farm_shows_visitors_nothing(tmp_path):
+    settings = Settings(data=tmp_path / "closed", visitors=False, sign_up="closed", inspection_processes=1)
+    with open_farm(settings, verifiers) as farm, TestClient(make_app(farm), follow_redirects=False) as client:
+        add_account(farm, "ann", Role.OWNER, "")
+        assert {client.get(path).status_code for path in SEEN | {"/events"}} == {303}
+        with pytest.raises(Forbidden):
+            people.sign_up(farm, "rex", PASSWORD)
+
+
+def test_an_address_is_proven_by_its_own_person_alone(site, rex):
+    people.set_email(site.farm, rex, "rex@example.org")
+    (letter,) = (site.farm.settings.data / "outbox").iterdir()
+    code = letter.read_text("utf-8").split()[-1]
+    assert site.post("/account/verify", site.cookie(), code=code).status_code == 422
+    assert people.view_person(site.farm, rex.id).is_verified is False
+
+
+@pytest.mark.parametrize(("user_agent", "name"), [
+    ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox on Linux"),
+    ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Safari/604.1", "Safari on an iPhone"),
+    ("curl/8.0", "curl/8.0"),
+], ids=["firefox", "safari", "curl"])
+def test_a_browser_is_named_in_few_words(user_agent, name):
+    assert words.browser(user_agent) == name

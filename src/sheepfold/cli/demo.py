@@ -1,8 +1,6 @@
 """`sheepfold demo`: everything on this machine, from an order to films, with real renderers and real protocols."""
 
 import time
-from collections.abc import Iterator
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from sheepfold.cli import programme
 from sheepfold.cli.office import download_all
 from sheepfold.cli.stage import Stage, staged
 from sheepfold.kinds.film import make_sheet
@@ -23,9 +22,6 @@ from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.client import FarmClient
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-FRAMES = 20
-SIZE = (400, 296)
-QUALITY = 30
 LIMIT_S = 600
 LOOK_S = 0.5
 SHEET_COLUMNS = 10
@@ -38,13 +34,11 @@ def demo(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     once: Annotated[bool, typer.Option("--once", help="End when all is rendered; exit 1 if anything failed.")] = False,
 ) -> None:
-    """Render a small flock with two workers, one of them speaking Electric Sheep, and serve it until Ctrl-C."""
+    """Render a flock, a film and a wall of screenshots, a worker for each protocol, and serve them until Ctrl-C."""
     console = Console()
-    with staged(data.absolute(), port) as stage:
+    with staged(data.absolute(), port) as stage, programme.pages_served() as pages_url:
         with FarmClient(stage.url, stage.keys["studio"]) as office:
-            ordered = list(_order_all(office))
-            _start_workers(stage)
-            jobs = _watch(console, stage, office, ordered)
+            jobs = _perform(console, stage, office, pages_url)
             _play(console, stage)
             _show(console, stage, office, jobs)
         if not once:
@@ -52,44 +46,38 @@ def demo(
     raise typer.Exit(0 if all(job.state is JobState.DONE for job in jobs) else 1)
 
 
-def _order_all(office: FarmClient) -> Iterator[int]:
-    """Order two loops, the edge between them, and a still that only REST can render."""
-    size = {"width": SIZE[0], "height": SIZE[1], "quality": QUALITY}
-    samples = files("sheepfold.kinds.flame") / "samples"
-    with as_file(samples / "coral.flam3") as coral, as_file(samples / "ember.flam3") as ember:
-        film = size | {"frames": FRAMES}
-        yield office.order("flame", film, {"genome": coral}, "Coral").id
-        yield office.order("flame", film, {"genome": ember}, "Ember").id
-        edge = film | {"shape": "edge"}
-        yield office.order("flame", edge, {"genome": coral, "genome2": ember}, "Coral to Ember").id
-    with as_file(samples / "anemone.flam3") as anemone:
-        still = {"shape": "still", "width": 800, "height": 592, "quality": QUALITY}
-        yield office.order("flame", still, {"genome": anemone}, "Anemone, a still over REST").id
+def _perform(console: Console, stage: Stage, office: FarmClient, pages_url: str) -> list[wire.JobDetail]:
+    """Have both acts made, and return all jobs as they ended.
 
-
-def _start_workers(stage: Stage) -> None:
-    for machine, words in {
-        "screensaver": ["--protocol", "electricsheep", "--account", "spot"],
-        "workshop": ["--protocol", "rest"],
-    }.items():
-        folder = str(stage.folder / "machines" / machine)
-        stage.start(machine, ["work", "--server", stage.url, "--key", stage.keys[machine], "--folder", folder, *words])
+    The second act is for REST alone, but a Blender frame is any machine's: those of the first act have left by then.
+    """
+    first = list(programme.first_act(stage, office, pages_url))
+    programme.enter(stage, programme.FIRST_MACHINES)
+    _watch(console, stage, office, first)
+    for machine in programme.FIRST_MACHINES:
+        stage.stop(machine)
+    second = list(programme.second_act(stage, office, pages_url))
+    programme.enter(stage, programme.LAST_MACHINES)
+    return _watch(console, stage, office, first + second)
 
 
 def _watch(console: Console, stage: Stage, office: FarmClient, ordered: list[int]) -> list[wire.JobDetail]:
     """Show how the jobs come along until all have ended and the house has made their films."""
     ends_at = time.monotonic() + LIMIT_S
-    with Live(console=console, refresh_per_second=4) as live:
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
         while time.monotonic() < ends_at:
             jobs = [office.job(job_id) for job_id in ordered]
             live.update(_board(stage, jobs))
             if all(job.is_finished for job in jobs):
-                return jobs
+                break
             if dead := stage.dead():
                 logs = stage.folder / "logs"
                 raise Unavailable(f"{', '.join(dead)} ended before all was rendered; see {logs}.")
             time.sleep(LOOK_S)
-    raise Unavailable(f"Not all was rendered within {LIMIT_S} s; see {stage.folder / 'logs'}.")
+        else:
+            raise Unavailable(f"Not all was rendered within {LIMIT_S} s; see {stage.folder / 'logs'}.")
+    console.print(_board(stage, jobs))
+    return jobs
 
 
 def _board(stage: Stage, jobs: list[wire.JobDetail]) -> Group:
@@ -101,7 +89,8 @@ def _board(stage: Stage, jobs: list[wire.JobDetail]) -> Group:
         products = ", ".join(product.name for product in job.products)
         bar = ProgressBar(total=job.tasks_total, completed=job.tasks_done, width=30)
         table.add_row(str(job.id), job.title, bar, f"{job.tasks_done}/{job.tasks_total}", str(busy or ""), products)
-    return Group(Text(f"Sheepfold at {stage.url}: two workers, one over Electric Sheep, one over REST"), table)
+    machines = ", ".join(name for name in stage.processes if name != "server")
+    return Group(Text(f"Sheepfold at {stage.url}; its machines: {machines}"), table)
 
 
 def _play(console: Console, stage: Stage) -> None:

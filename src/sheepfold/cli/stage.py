@@ -1,5 +1,6 @@
 """The stage of demo and dev: a farm with people and machines of its own, its server and workers as real processes."""
 
+import os
 import secrets
 import shutil
 import subprocess
@@ -45,7 +46,12 @@ class Stage:
         log.parent.mkdir(exist_ok=True)
         with log.open("ab") as file:
             command = wrap(list(words))
-            self.processes[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+            self.processes[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                                                    env=os.environ | LOOPBACK)
+
+    def stop(self, name: str) -> None:
+        """Ask a process to end, and wait until it has."""
+        _end([self.processes.pop(name)])
 
     def dead(self) -> list[str]:
         """Return the names of processes that ended by themselves."""
@@ -53,7 +59,10 @@ class Stage:
 
 
 PEOPLE = {"shepherd": Role.OWNER, "spot": Role.VOLUNTEER, "bella": Role.VOLUNTEER}
-MACHINES = {"studio": "shepherd", "screensaver": "spot", "workshop": "bella"}
+MACHINES = {"studio": "shepherd", "screensaver": "spot", "workshop": "bella", "tower": "bella", "factory": "spot",
+            "laptop": "bella"}
+LOOPBACK = {"SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES": "127.0.0.0/8"}
+"""What a stage's farm and workers are told besides: its pages to be photographed are on this machine."""
 
 
 @contextmanager
@@ -69,7 +78,7 @@ def staged(folder: Path, port: int, wrap: Wrap = _plainly) -> Iterator[Stage]:
         _await_server(stage)
         yield stage
     finally:
-        _end(stage)
+        _end(list(stage.processes.values()))
 
 
 def _clear(folder: Path) -> None:
@@ -104,12 +113,12 @@ def _await_server(stage: Stage) -> None:
     raise Unavailable(f"The server at {stage.url} did not come up. Its last words:\n{last_words}")
 
 
-def _end(stage: Stage) -> None:
-    """Ask every process to end, workers first, and end by force what does not."""
-    for process in reversed(stage.processes.values()):
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask processes to end, the last first, and end by force what does not."""
+    for process in reversed(processes):
         if process.poll() is None:
             process.terminate()
-    for process in reversed(stage.processes.values()):
+    for process in reversed(processes):
         try:
             process.wait(END_LIMIT_S)
         except subprocess.TimeoutExpired:

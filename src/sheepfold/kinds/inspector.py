@@ -78,7 +78,8 @@ class Inspector:
         _check_kind(kind)
         path.stat()
         try:
-            return _inspection(self._ask({"do": "inspect", "kind": kind, "path": str(path.absolute()), **_plain(facts)}))
+            question = {"do": "inspect", "kind": kind, "path": str(path.absolute()), **_plain(facts)}
+            return _inspection(self._ask(question))
         except _NoAnswer as error:
             log.warning("inspection_failed kind=%s path=%s reason=%s", kind, path, error)
             return Inspection(Soundness.UNDECODABLE, f"The picture could not be read: {error}.")

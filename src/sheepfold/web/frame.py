@@ -43,7 +43,8 @@ HEADERS = {
 }
 _templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
                          trim_blocks=True, lstrip_blocks=True)
-_templates.filters |= {"ago": words.ago, "span": words.span, "points": words.points, "day": words.day}
+_templates.filters |= {"ago": words.ago, "span": words.span, "points": words.points, "day": words.day,
+                       "browser": words.browser}
 ANYONE, VISITOR, MEMBER, ARTIST, OWNER = "anyone", "visitor", Role.VOLUNTEER, Role.ARTIST, Role.OWNER
 _STATUS: tuple[tuple[type[SheepfoldError], int, str], ...] = (
     (NotFound, 404, "Not here"),

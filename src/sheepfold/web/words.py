@@ -31,3 +31,15 @@ def day(at: int) -> str:
 def points(millipoints: int) -> str:
     """Return credit in points."""
     return f"{millipoints / 1000:,.1f}" if millipoints >= 10_000 else f"{millipoints / 1000:.3f}"
+
+
+_BROWSERS = (("Firefox/", "Firefox"), ("Edg/", "Edge"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (("Android", "Android"), ("iPhone", "an iPhone"), ("Windows", "Windows"), ("Mac OS", "a Mac"),
+            ("Linux", "Linux"))
+
+
+def browser(user_agent: str) -> str:
+    """Return what a browser calls itself in few words, such as `Firefox on Linux`; else its own words, cut."""
+    name = next((name for sign, name in _BROWSERS if sign in user_agent), user_agent[:60])
+    system = next((system for sign, system in _SYSTEMS if sign in user_agent), "")
+    return f"{name} on {system}" if system else name

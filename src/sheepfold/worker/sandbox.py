@@ -55,7 +55,7 @@ def _rlimits(limits: Limits) -> dict[str, int]:
         "RLIMIT_NPROC": _own_threads() + _SPARE_PROCESSES,
     }
     if limits.memory_mib:
-        wanted["RLIMIT_AS"] = limits.memory_mib * MIB
+        wanted["RLIMIT_DATA"] = limits.memory_mib * MIB
     return wanted
 
 
