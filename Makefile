@@ -3,6 +3,8 @@
 BIN := .venv/bin
 PYTHON := $(BIN)/python
 SOURCES := $(wildcard src bench scripts)
+# Without bench/fleet.py and bench/fuzz.py, which by their nature take hours.
+BENCHES := blender claim dispatch flame pages screenshot
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test test-all check bench docs setup pins clean
@@ -30,7 +32,7 @@ check: .venv/.ready ## Check style, types, the order of imports, and the ceiling
 	$(PYTHON) scripts/ceilings.py
 
 bench: .venv/.ready ## Run the benchmarks; they print their figures
-	@for program in bench/*.py; do echo "== $$program"; $(PYTHON) "$$program" || exit 1; done
+	@for name in $(BENCHES); do echo "== bench/$$name.py"; $(PYTHON) "bench/$$name.py" || exit 1; done
 
 docs: .venv/.ready ## Check that links, paths and commands named in the docs exist
 	$(PYTHON) scripts/check_docs.py

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from sheepfold.cli import programme
 from sheepfold.cli.office import download_all
-from sheepfold.cli.stage import Stage, staged
+from sheepfold.cli.stage import Stage, staged, welcome
 from sheepfold.kinds.film import make_sheet
 from sheepfold.model.errors import Unavailable
 from sheepfold.model.jobs import JobState
@@ -127,7 +127,7 @@ def _show(console: Console, stage: Stage, office: FarmClient, jobs: list[wire.Jo
 
 
 def _linger(console: Console, stage: Stage) -> None:
-    console.print(f"\nStill serving at {stage.url} until Ctrl-C.", highlight=False)
+    console.print(f"\nStill serving until Ctrl-C: {welcome(stage)}", highlight=False, soft_wrap=True)
     try:
         while not stage.dead():
             time.sleep(LOOK_S)

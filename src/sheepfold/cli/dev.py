@@ -6,15 +6,19 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import numpy as np
 import typer
 from PIL import Image
 
-from sheepfold.cli.stage import Stage, staged
+from sheepfold.cli.programme import add_renderer, register, scene_of
+from sheepfold.cli.stage import Stage, staged, welcome
+from sheepfold.kinds.blender import home
 from sheepfold.model.matching import Abilities, Program
 from sheepfold.protocols import registry
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable, Figures, Link, Work
@@ -22,8 +26,13 @@ from sheepfold.protocols.rest.client import FarmClient
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 SOURCE = Path(__file__).resolve().parents[1]
-JOBS_AT_LEAST = 2
-"""As long as fewer jobs than this are running, another one is ordered."""
+JOBS_AT_LEAST = 1
+"""As long as fewer jobs of a kind than this are running, another one is ordered."""
+CLIENTS = (("rest", "workshop", ""), ("electricsheep", "screensaver", "spot"), ("sheepit", "tower", "bella"),
+           ("browsershots", "factory", "factory"))
+"""Who pretends to render: by protocol, machine, and what `work` calls --account."""
+BROWSERS = {"Netscape": "4.8", "Mosaic": "3.0"}
+FRAME = {"width": 320, "height": 180}
 SHOWN_S = (0.4, 2.0)
 """How long a pretended render takes, from and to."""
 
@@ -36,11 +45,13 @@ def dev(
     """Serve a farm that restarts when a file of Sheepfold changes; its pictures are drawn, not rendered."""
     ended = threading.Event()
     with staged(data.absolute(), port, _reloading) as stage:
-        for protocol, machine, account in (("rest", "workshop", ""), ("electricsheep", "screensaver", "spot")):
+        register(stage, BROWSERS.items())
+        add_renderer(stage)
+        for protocol, machine, account in CLIENTS:
             link = registry.load(registry.row_of(protocol).link)(
                 stage.url, stage.keys[machine], stage.folder / "machines" / machine, "sheepfold-dev", account)
             threading.Thread(target=_pretend, args=(link, protocol, ended), daemon=True).start()
-        typer.echo(f"Open {stage.url}; Ctrl-C ends it. Logs: {stage.folder / 'logs'}")
+        typer.echo(f"Open {welcome(stage)}; Ctrl-C ends it. Logs: {stage.folder / 'logs'}")
         try:
             _keep_busy(stage)
         except KeyboardInterrupt:
@@ -56,27 +67,45 @@ def _reloading(words: list[str]) -> list[str]:
 
 
 def _keep_busy(stage: Stage) -> None:
-    samples = sorted(path.name for path in (files("sheepfold.kinds.flame") / "samples").iterdir())
     with FarmClient(stage.url, stage.keys["studio"]) as office:
         while not stage.dead():
             try:
-                if sum(job.state == "running" for job in office.jobs().jobs) < JOBS_AT_LEAST:
-                    _order(office, random.choice(samples))  # noqa: S311 -- nobody gains by guessing it
+                running = Counter(job.kind for job in office.jobs().jobs if job.state == "running")
+                for kind, order in _ORDERS.items():
+                    if running[kind] < JOBS_AT_LEAST:
+                        order(stage, office)
             except FarmUnreachable:
                 pass  # it is just restarting
             time.sleep(1)
 
 
-def _order(office: FarmClient, sample: str) -> None:
+def _order_flame(_: Stage, office: FarmClient) -> None:
+    samples = sorted(path.name for path in (files("sheepfold.kinds.flame") / "samples").iterdir())
     spec = {"frames": random.randint(8, 24), "width": 400, "height": 296, "quality": 5}  # noqa: S311
+    sample = random.choice(samples)  # noqa: S311 -- nobody gains by guessing it
     with as_file(files("sheepfold.kinds.flame") / "samples" / sample) as genome:
         office.order("flame", spec, {"genome": genome}, genome.stem.capitalize())
 
 
+def _order_frames(stage: Stage, office: FarmClient) -> None:
+    if home.find() is not None:
+        frames = f"1-{random.randint(4, 12)}"  # noqa: S311
+        office.order("blender", FRAME | {"frames": frames}, {"project": scene_of(stage)}, "The fold at dusk")
+
+
+def _order_shots(stage: Stage, office: FarmClient) -> None:
+    spec = {"url": f"{stage.url}/", "browsers": list(BROWSERS), "widths": [800, 1024], "height": 768}
+    office.order("screenshot", spec, {}, "This very farm, in browsers of old")
+
+
+_ORDERS = {"flame": _order_flame, "blender": _order_frames, "screenshot": _order_shots}
+
+
 def _pretend(link: Link, protocol: str, ended: threading.Event) -> None:
     """Do all that a worker does, but draw the picture."""
-    renderers = frozenset({Program("flam3", "3.1.1")})
-    abilities = Abilities(frozenset({"flame"}), renderers, protocol=protocol)
+    renderers = frozenset({Program("flam3", "3.1.1"), Program("blender", "4.5")})
+    abilities = Abilities(frozenset({"flame", "blender"}), renderers, platform="linux", protocol=protocol,
+                          memory_mib=8192)
     is_open = False
     while not ended.is_set():
         try:
@@ -93,16 +122,26 @@ def _pretend(link: Link, protocol: str, ended: threading.Event) -> None:
 
 def _draw_and_send(link: Link, work: Work) -> None:
     with tempfile.TemporaryDirectory(prefix="sheepfold-dev-") as folder:
-        genome = Path(folder) / "genome"
-        link.fetch_task_input(work, genome)
         picture = Path(folder) / "picture.png"
-        _draw(_size_of(genome.read_text()), work.frame).save(picture)
+        _draw(_size_of(link, work, Path(folder)), work.frame).save(picture)
         link.submit(work, picture, Figures(render_time_s=1))
 
 
-def _size_of(genome: str) -> tuple[int, int]:
-    found = re.search(r'size="(\d+) (\d+)"', genome)
-    return (int(found[1]), int(found[2])) if found else (400, 296)
+def _size_of(link: Link, work: Work, folder: Path) -> tuple[int, int]:
+    """Return the size in pixels that a task's picture must have."""
+    match work.kind:
+        case "flame":
+            genome = folder / "genome"
+            link.fetch_task_input(work, genome)
+            found = re.search(r'size="(\d+) (\d+)"', genome.read_text())
+            return (int(found[1]), int(found[2])) if found else (400, 296)
+        case "screenshot":
+            browser = work.spec["browsers"][0]
+            agent = f"{browser['name']}/{browser['version']} (X11; Linux)"
+            httpx.get(work.spec["url"], headers={"User-Agent": agent})  # an upload without a visit is refused
+            return int(work.spec["widths"][0]), int(work.spec["height"])
+        case _:
+            return FRAME["width"], FRAME["height"]
 
 
 def _draw(size: tuple[int, int], frame: int) -> Image.Image:

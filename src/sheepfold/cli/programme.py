@@ -2,7 +2,7 @@
 
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -25,14 +25,14 @@ PAGES = ("meadow", "ledger", "night")
 BROWSERS = ("chromium", "firefox")
 SCREEN = {"widths": [1024], "height": 768}
 
-FIRST_MACHINES = {
+FIRST_MACHINES: Mapping[str, Sequence[str]] = {
     "screensaver": ("--protocol", "electricsheep", "--account", "spot"),
     "workshop": ("--protocol", "rest", "--kind", "flame"),
     "tower": ("--protocol", "sheepit", "--kind", "blender", "--account", "bella"),
     "factory": ("--protocol", "browsershots", "--kind", "screenshot", "--account", "factory"),
 }
 """Who makes the first act: each machine speaks one protocol, with `work`'s words for it."""
-LAST_MACHINES = {"laptop": ("--protocol", "rest")}
+LAST_MACHINES: Mapping[str, Sequence[str]] = {"laptop": ("--protocol", "rest")}
 """Who makes the second act, which is for REST alone."""
 
 
@@ -47,9 +47,8 @@ def first_act(stage: Stage, office: FarmClient, pages_url: str) -> Iterator[int]
     """Order what goes over the old wires; yields the jobs' numbers."""
     yield from _flames(office)
     yield _frames(stage, office)
-    with farm_in(stage.folder / "farm") as farm:
-        renderers.add_local(farm, renderers.Target("4.5", "linux", 64))
-    _register_browsers(stage)
+    add_renderer(stage)
+    register(stage, ((found.name, found.version) for found in installed() if found.name in BROWSERS))
     for page in PAGES:
         spec = {"url": f"{pages_url}/{page}.html", "browsers": list(BROWSERS), "mode": "window", **SCREEN}
         yield office.order("screenshot", spec, {}, f"The {page}, whole screens").id
@@ -61,9 +60,22 @@ def second_act(stage: Stage, office: FarmClient, pages_url: str) -> Iterator[int
         still = {"shape": "still", "width": 800, "height": 592, "quality": SIZE["quality"]}
         yield office.order("flame", still, {"genome": anemone}, "Anemone, a still over REST").id
     leap = {"frames": "6", "width": 480, "height": 270}
-    yield office.order("blender", leap, {"project": _scene(stage)}, "The leap, larger, over REST").id
+    yield office.order("blender", leap, {"project": scene_of(stage)}, "The leap, larger, over REST").id
     dark = {"url": f"{pages_url}/night.html", "browsers": ["chromium"], "widths": [390], "mode": "page", "dark": True}
     yield office.order("screenshot", dark, {}, "The night on a phone, dark, over REST").id
+
+
+def scene_of(stage: Stage) -> Path:
+    """Return the demo's scene, made where it is not there yet."""
+    scene = stage.folder / "fold.blend"
+    if scene.exists():
+        return scene
+    python = home.find()
+    if python is None:
+        raise Unavailable("There is no bpy to render the demo's scene with; scripts/setup-bpy installs it.")
+    with as_file(files("sheepfold.kinds.blender") / "samples" / "make_scene.py") as program:
+        subprocess.run([python, "-I", program, scene], check=True, capture_output=True, timeout=120)
+    return scene
 
 
 @contextmanager
@@ -95,25 +107,17 @@ def _flames(office: FarmClient) -> Iterator[int]:
 
 def _frames(stage: Stage, office: FarmClient) -> int:
     """Order the fold at dusk, as its scene is: twelve frames."""
-    return office.order("blender", {}, {"project": _scene(stage)}, "The fold at dusk").id
+    return office.order("blender", {}, {"project": scene_of(stage)}, "The fold at dusk").id
 
 
-def _scene(stage: Stage) -> Path:
-    """Return the demo's scene, made where it is not there yet."""
-    scene = stage.folder / "fold.blend"
-    if scene.exists():
-        return scene
-    python = home.find()
-    if python is None:
-        raise Unavailable("There is no bpy to render the demo's scene with; scripts/setup-bpy installs it.")
-    with as_file(files("sheepfold.kinds.blender") / "samples" / "make_scene.py") as program:
-        subprocess.run([python, "-I", program, scene], check=True, capture_output=True, timeout=120)
-    return scene
-
-
-def _register_browsers(stage: Stage) -> None:
-    """Tell the farm which browsers the factory has: on Browsershots' wire that is its owner's to say."""
+def register(stage: Stage, browsers: Iterable[tuple[str, str]]) -> None:
+    """Tell the farm which browsers, of which versions, the factory has: on its wire that is for the owner to say."""
     with BrowserClient(stage.url, stage.keys["factory"]) as registry:
-        for browser in installed():
-            if browser.name in BROWSERS:
-                registry.add("self", BrowserAsked(name=browser.name, version=browser.version))
+        for name, version in browsers:
+            registry.add("self", BrowserAsked(name=name, version=version))
+
+
+def add_renderer(stage: Stage) -> None:
+    """Have the farm offer SheepIt's clients the Blender that their own machine has."""
+    with farm_in(stage.folder / "farm") as farm:
+        renderers.add_local(farm, renderers.Target("4.5", "linux", 64))

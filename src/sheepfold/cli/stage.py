@@ -33,11 +33,15 @@ def _plainly(words: list[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A running farm: its folder and address, the keys by machine name, and the processes that were started for it."""
+    """A running farm: its folder and address, the keys by machine name, and the processes that were started for it.
+
+    All its people have one password, made for this stage.
+    """
 
     folder: Path
     url: str
     keys: dict[str, str]
+    password: str = field(repr=False)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str, words: Sequence[str], wrap: Wrap = _plainly) -> None:
@@ -72,13 +76,20 @@ def staged(folder: Path, port: int, wrap: Wrap = _plainly) -> Iterator[Stage]:
     Raises Conflict where the folder holds something else, and Unavailable where the server does not come up.
     """
     _clear(folder)
-    stage = Stage(folder, f"http://127.0.0.1:{port}", _populate(folder / "farm"))
+    password = secrets.token_urlsafe(9)
+    stage = Stage(folder, f"http://127.0.0.1:{port}", _populate(folder / "farm", password), password)
     try:
         stage.start("server", ["serve", "--data", str(folder / "farm"), "--port", str(port)], wrap)
         _await_server(stage)
         yield stage
     finally:
         _end(list(stage.processes.values()))
+
+
+def welcome(stage: Stage) -> str:
+    """Say where the pages are, and as whom one may sign in to them."""
+    owner = next(name for name, role in PEOPLE.items() if role is Role.OWNER)
+    return f"{stage.url} (sign in as {owner}, password {stage.password})"
 
 
 def _clear(folder: Path) -> None:
@@ -91,10 +102,10 @@ def _clear(folder: Path) -> None:
     (folder / MARK).touch()
 
 
-def _populate(data: Path) -> dict[str, str]:
+def _populate(data: Path, password: str) -> dict[str, str]:
     with farm_in(data) as farm:
         for name, role in PEOPLE.items():
-            accounts.add_account(farm, name, role, secrets.token_urlsafe(12))
+            accounts.add_account(farm, name, role, password)
         return {machine: accounts.add_key(farm, owner, machine).key for machine, owner in MACHINES.items()}
 
 

@@ -32,7 +32,7 @@ def _limit(limits: dict[str, int]) -> None:
             continue
         _, most = resource.getrlimit(number)
         value = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
-        with contextlib.suppress(ValueError):  # macOS refuses RLIMIT_AS
+        with contextlib.suppress(ValueError):  # macOS refuses some
             resource.setrlimit(number, (value, value))
 
 

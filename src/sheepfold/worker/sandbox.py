@@ -17,7 +17,7 @@ _SPARE_PROCESSES = 512
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one program may use: seconds of wall time, MiB of address space (0: all), MiB of one file, bytes of log."""
+    """What one program may use: seconds of wall time, MiB of memory of its own (0: all), MiB of one file, bytes of log."""
 
     time_s: float = 6 * 3600
     memory_mib: int = 0
@@ -55,6 +55,7 @@ def _rlimits(limits: Limits) -> dict[str, int]:
         "RLIMIT_NPROC": _own_threads() + _SPARE_PROCESSES,
     }
     if limits.memory_mib:
+        # Not the address space: browsers reserve more of that than any machine has memory.
         wanted["RLIMIT_DATA"] = limits.memory_mib * MIB
     return wanted
 

@@ -58,7 +58,7 @@ def make_kernels(widest: float, narrowest: float, curve: float, supersample: int
     length = -(-(2 * half + 1) // LANES) * LANES
     rows = np.zeros((len(widths), half + 1, length), np.float32)
     for index, width in enumerate(widths):
-        _fill(rows[index], width, int(reach[index]))
+        _fill(rows[index], width, int(reach[index]), half)
     return Kernels(rows, reach, curve, float(most_hits))
 
 
@@ -70,13 +70,18 @@ def _extent(count: int, curve: float) -> tuple[int, int]:
     return last, int((last - THRESHOLD) ** (1.0 / curve)) + THRESHOLD
 
 
-def _fill(rows: NDArray[np.float32], width: float, reach: int) -> None:
-    offsets = np.arange(-reach, reach + 1)
+def _fill(rows: NDArray[np.float32], width: float, reach: int, half: int) -> None:
+    """Write a kernel. Of a whole width, flam3 counts the four farthest buckets in the sum, yet never adds to them.
+
+    So a kernel of width 1, that of dense places, keeps but 96 % of the light.
+    """
+    rim = min(half, math.floor(width))
+    offsets = np.arange(-rim, rim + 1)
     distance = np.hypot(offsets[:, None], offsets[None, :]) / width
     values = np.where(distance <= 1.0, np.exp(-2.0 * (1.5 * distance) ** 2) * gaussian(0.0), 0.0)
     values /= values.sum()
     for dy in range(reach + 1):
-        rows[dy, : 2 * reach + 1] = values[reach + dy]
+        rows[dy, : 2 * reach + 1] = values[rim + dy, rim - reach : rim + reach + 1]
 
 
 def spread(

@@ -112,6 +112,7 @@ def _tone(red, green, blue, total, numbers, is_transparent, colour):  # type: ig
         alpha = min(max(alpha, F(0)), F(1))
     colour[0], colour[1], colour[2] = red / F(255), green / F(255), blue / F(255)
     _highlight(colour, scale, highlights, red, green, blue, gamma, vibrancy)
+    negative = (red < F(0), green < F(0), blue < F(0))
     for channel in range(3):
         value = colour[channel]
         if not is_transparent:
@@ -120,6 +121,8 @@ def _tone(red, green, blue, total, numbers, is_transparent, colour):  # type: ig
             value /= alpha
         else:
             value = F(0)
+        if negative[channel] and (alpha > F(0) or not is_transparent):
+            value = F(255)  # filters with negative lobes: a root of it is no number, which flam3's Debian build clips to
         colour[channel] = min(max(value, F(0)), F(255))
     colour[3] = alpha
 

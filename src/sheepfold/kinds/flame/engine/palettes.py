@@ -13,6 +13,8 @@ from sheepfold.kinds.flame.engine.genome import Palette, frozen_palette
 
 FLAM3_PALETTES = Path("/usr/share/flam3/flam3-palettes.xml")
 ENTRIES = 256
+PART = 1.0 / 255.0
+"""What a step of a colour of eight bits is multiplied by: Debian's flam3 does so, and a quotient is rounded else."""
 
 Colors = NDArray[np.float64]
 
@@ -100,8 +102,10 @@ def to_hsv(rgb: Colors) -> Colors:
     most, least = rows.max(axis=-1), rows.min(axis=-1)
     spread = most - least
     safe = np.where(spread == 0, 1.0, spread)
-    red, green, blue = ((most[..., None] - rows) / safe[..., None]).T
-    hue = np.where(rows[:, 0] == most, blue - green, np.where(rows[:, 1] == most, 2 + red - blue, 4 + green - red))
+    red, green, blue = rows.T
+    # Debian's flam3 is compiled with -ffast-math: one division a hue. Ties of hues 3 apart hang on such roundings.
+    hue = np.where(red == most, (green - blue) / safe, (red - green) / safe + 4.0)
+    hue = np.where((green == most) & (red != most), (blue - red) / safe + 2.0, hue)
     hue = np.where(hue < 0, hue + 6.0, hue)
     saturation = spread / np.where(most == 0, 1.0, most)
     return np.stack([np.where(spread == 0, 0.0, hue), saturation, most], axis=-1)
@@ -123,4 +127,4 @@ def to_rgb(hsv: Colors) -> Colors:
 def _unfolded(digits: str) -> Colors:
     """Return the colours of eight hexadecimal digits each, of which the first two say nothing."""
     rows = np.frombuffer(bytes.fromhex("".join(digits.split())), np.uint8).reshape(-1, 4)
-    return rows[:ENTRIES, 1:].astype(np.float64) / 255.0
+    return rows[:ENTRIES, 1:].astype(np.float64) * PART

@@ -14,6 +14,7 @@ from sheepfold.kinds.flame.engine.variations import TABLE
 
 WHITE = 255.0
 LINEAR_STEPS = 16  # shades between two palette entries where the palette is linear
+_FINER = 8  # places within such a step
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,11 @@ def params_of(genome: Genome, structure: Structure, window: Window, weight: floa
     if structure.final is not None and genome.final is not None:
         pairs.append((genome.final, structure.final))
     vector = [number for xform, shape in pairs for number in _numbers(xform, shape)]
-    shades = _shades(genome, weight)
-    if structure.has_opacity:
-        bases, shades = _veils(genome, shades)
-    else:
-        bases = np.zeros(len(genome.xforms), np.int64)
+    levels = _levels(genome)
+    shades = np.concatenate([_shades(genome, weight, level) for level in levels])
+    bases = np.array(
+        [levels.index(seen) * _shade_count(genome) if seen > 0 else -1 for seen in _visibilities(genome)], np.int64
+    )
     seen = genome.final.opacity if genome.final else 1.0
     channels = structure.channels
     camera = _camera(genome, window, _shade_count(genome))
@@ -118,15 +119,22 @@ def _shade_count(genome: Genome) -> int:
     return 256 * LINEAR_STEPS if genome.palette_mode == PaletteMode.LINEAR else 256
 
 
-def _shades(genome: Genome, weight: float) -> NDArray[np.float64]:
-    """Return what one hit adds to a bucket for each step of colour: red, green, blue, alpha, hits."""
+def _shades(genome: Genome, weight: float, level: float) -> NDArray[np.float64]:
+    """Return what one hit adds to a bucket for each step of colour: red, green, blue, alpha, hits.
+
+    flam3's buckets hold whole numbers and cut off what a hit has beyond, which shows where palettes are dark or
+    transforms half seen. Between two entries of a palette this is the mean over what a step stands for.
+    """
     palette = genome.palette
-    if genome.palette_mode == PaletteMode.LINEAR:
-        place = (np.arange(256 * LINEAR_STEPS) + 0.5) / LINEAR_STEPS
+    steps = LINEAR_STEPS * _FINER if genome.palette_mode == PaletteMode.LINEAR else 1
+    if steps > 1:
+        place = (np.arange(256 * steps) + 0.5) / steps
         low = np.minimum(place.astype(int), 254)
         share = np.minimum(place - low, 1.0)[:, None]
         palette = palette[low] * (1.0 - share) + palette[low + 1] * share
-    return np.concatenate([palette * WHITE * weight, np.full((len(palette), 1), WHITE)], axis=1)
+    hits = np.concatenate([palette * WHITE * weight, np.full((len(palette), 1), WHITE)], axis=1)
+    whole: NDArray[np.float64] = np.floor(hits * level)
+    return whole.reshape(_shade_count(genome), -1, 5).mean(axis=1)
 
 
 def visibility(opacity: float) -> float:
@@ -134,13 +142,16 @@ def visibility(opacity: float) -> float:
     return 10.0 ** math.log2(opacity) if opacity > 0 else 0.0
 
 
-def _veils(genome: Genome, shades: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return where each transform's shades begin among shades dimmed by opacity."""
-    visible = [visibility(xform.opacity) for xform in genome.xforms]
-    levels = sorted({value for value in visible if value > 0}) or [1.0]
-    dimmed = [shades * level for level in levels]  # hits too, as Debian's flam3 counts them
-    bases = [levels.index(value) * len(shades) if value > 0 else -1 for value in visible]
-    return np.array(bases, np.int64), np.concatenate(dimmed)
+def _visibilities(genome: Genome) -> list[float]:
+    return [visibility(xform.opacity) for xform in genome.xforms]
+
+
+def _levels(genome: Genome) -> list[float]:
+    """Return the visibilities of a genome's transforms, each once; every one has shades of its own, one after another.
+
+    Hits are dimmed too, as Debian's flam3 counts them.
+    """
+    return sorted({value for value in _visibilities(genome) if value > 0}) or [1.0]
 
 
 def _camera(genome: Genome, window: Window, shades: int) -> NDArray[np.float32]:

@@ -421,8 +421,8 @@ def _color(element: Element) -> dict[int, Color]:
     name = "rgba" if "rgba" in element.attrib else "rgb"
     values = _numbers(f"color {name}", str(element.get(name, "")), (len(name), len(name)))
     alpha = values[3] if len(values) == 4 else _number("color a", str(element.get("a", "255")))
-    part = alpha / 255.0
-    red, green, blue = (part * value / 255.0 for value in values[:3])
+    part = alpha * palettes.PART
+    red, green, blue = (part * (value * palettes.PART) for value in values[:3])
     return {index: (red, green, blue, part)}
 
 
@@ -431,8 +431,8 @@ def _hex_colors(text: str, width: int, *, has_alpha: bool = False) -> dict[int, 
     rows = [bytes.fromhex(digits[at : at + width]) for at in range(0, len(digits), width)]
     found = {}
     for index, row in enumerate(rows):
-        red, green, blue = (value / 255.0 for value in (row[:3] if has_alpha or width == 6 else row[1:]))
-        found[index] = (red, green, blue, row[3] / 255.0 if has_alpha else 1.0)
+        red, green, blue = (value * palettes.PART for value in (row[:3] if has_alpha or width == 6 else row[1:]))
+        found[index] = (red, green, blue, row[3] * palettes.PART if has_alpha else 1.0)
     return found
 
 
