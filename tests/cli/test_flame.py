@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,9 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from sheepfold.cli.flame import app
+from sheepfold.kinds.flame import flam3
 from sheepfold.kinds.flame.engine import xml
+from sheepfold.model.errors import InvalidSpec
 
 
 @pytest.fixture
@@ -62,3 +65,30 @@ def test_a_genome_is_rendered_and_animated(genomes: Path, tmp_path: Path) -> Non
     small = ("--size", "32x24", "--quality", "1", "--frames", "3", "--blur", "2")
     assert run("animate", genome, *small, "-o", tmp_path / "film.mp4").exit_code == 0
     assert (tmp_path / "film.mp4").stat().st_size > 500
+
+
+def test_what_the_engine_cannot_do_is_rendered_by_flam3_and_said(
+    genomes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if flam3.find("flam3-render") is None:
+        pytest.skip("flam3 is not installed")
+    passes = tmp_path / "passes.flam3"
+    one = xml.read_one((genomes / "s11.flam3").read_bytes())
+    passes.write_bytes(xml.write(replace(one, passes=2, temporal_samples=2)))
+    words = ("render", passes, "--size", "64x48", "--quality", "5", "-o", tmp_path / "a.png")
+    done = run(*words)
+    assert done.exit_code == 0
+    assert "2 passes: flam3 renders" in done.stderr
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (64, 48)
+        assert len(picture.convert("RGB").getcolors(10_000) or []) > 100
+    monkeypatch.setattr(flam3, "find", lambda _: None)
+    with pytest.raises(InvalidSpec, match=r"2 passes.*is not installed"):
+        run(*words)
+
+
+def test_sixteen_bits_of_what_the_engine_cannot_do_are_refused(genomes: Path, tmp_path: Path) -> None:
+    passes = tmp_path / "passes.flam3"
+    passes.write_bytes(xml.write(replace(xml.read_one((genomes / "s11.flam3").read_bytes()), passes=2)))
+    with pytest.raises(InvalidSpec, match="2 passes"):
+        run("render", passes, "--size", "64x48", "--bits", "16", "-o", tmp_path / "a.png")

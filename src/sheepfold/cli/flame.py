@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from sheepfold.cli.plain import plain
+from sheepfold.kinds.flame import flam3
 from sheepfold.kinds.flame import genome as files
 from sheepfold.kinds.flame.engine import breeding, chance, cross, mutate, sequence, xml
 from sheepfold.kinds.flame.engine.genome import Genome
@@ -22,7 +24,7 @@ from sheepfold.model.errors import InvalidSpec
 
 if TYPE_CHECKING:
     from sheepfold.kinds.flame.engine import render as engine
-    from sheepfold.kinds.flame.engine.develop import Pixels
+    from sheepfold.kinds.flame.engine.develop import Pixels, Tone
 
 T = TypeVar("T")
 
@@ -146,18 +148,16 @@ def render(  # noqa: PLR0913, PLR0917 -- these are the options of a command, eac
     count = threads or engine.core_count()
     with _bar() as bar:
         task = bar.add_task(output.name, total=1.0)
-        middle = frame.middle
-        exposure = _or_refused(
-            lambda: engine.accumulate(
-                frame, middle.quality, seed, threads=count, progress=lambda part: bar.update(task, completed=part)
+        tone = Tone(is_transparent=transparent, bits=bits)
+        told = lambda part: bar.update(task, completed=part)  # noqa: E731
+        if output.suffix == ".exr":
+            exposure = _or_refused(
+                lambda: engine.accumulate(frame, frame.middle.quality, seed, threads=count, progress=told)
             )
-        )
+            pictures.save_buckets(exposure.buckets, output)
+        else:
+            pictures.save(_by_either(frame, seed, tone, count, told), output)
         bar.update(task, completed=1.0)
-    if output.suffix == ".exr":
-        pictures.save_buckets(exposure.buckets, output)
-        return
-    tone = Tone(is_transparent=transparent, bits=bits)
-    pictures.save(engine.develop(exposure, frame, tone, threads=count), output)
 
 
 @app.command()
@@ -213,13 +213,35 @@ def _rendered(
     frame: "engine.Frame", seed: int, threads: int, bar: Progress, task: TaskID
 ) -> "Pixels":
     from sheepfold.kinds.flame.engine import render as engine  # noqa: PLC0415 - as above
+    from sheepfold.kinds.flame.engine.develop import Tone  # noqa: PLC0415 - as above
 
     start = bar.tasks[task].completed
-    return _or_refused(
-        lambda: engine.render(
-            frame, seed, threads=threads or None, progress=lambda part: bar.update(task, completed=start + part)
-        )
-    )
+    count = threads or engine.core_count()
+    return _by_either(frame, seed, Tone(), count, lambda part: bar.update(task, completed=start + part))
+
+
+def _by_either(
+    frame: "engine.Frame", seed: int, tone: "Tone", threads: int, progress: Callable[[float], None]
+) -> "Pixels":
+    """Return a frame's picture by our engine; if it cannot, by flam3 where that is installed, and say so."""
+    from sheepfold.kinds.flame import fallback  # noqa: PLC0415 - as above
+    from sheepfold.kinds.flame.engine import render as engine  # noqa: PLC0415 - as above
+
+    try:
+        return engine.render(frame, seed, tone, threads=threads, progress=progress)
+    except engine.Unsupported as error:
+        reason = str(error)
+    if flam3.find("flam3-render") is not None:
+        _say_once(f"Our engine cannot do {reason}: flam3 renders.")
+    try:
+        return fallback.render(frame, seed, tone, threads=threads)
+    except engine.Unsupported as error:
+        raise InvalidSpec(f"This genome asks for {reason}, which our engine cannot do, and {error}.") from error
+
+
+@cache
+def _say_once(line: str) -> None:
+    Console(stderr=True).print(line, markup=False, highlight=False)
 
 
 def _or_refused(work: Callable[[], T]) -> T:

@@ -63,7 +63,7 @@ class Needs:
     """What a machine must have for a task; empty text and zero mean "any".
 
     Sizes are in pixels, depth in bits a pixel, memory in MiB. `protocol` limits a task to one wire. A browser's
-    features are `enabled`, `disabled` or a version.
+    features are `enabled`, `disabled` or a version. `display` asks for a screen, or what draws without one.
     """
 
     kind: str
@@ -81,6 +81,7 @@ class Needs:
     javascript: str = ANY
     java: str = ANY
     flash: str = ANY
+    display: bool = False
 
     def canonical(self) -> str:
         """Return the one text of these needs: defaults left out, keys sorted."""
@@ -111,6 +112,7 @@ class Abilities:
     memory_mib: int = 0
     cpu: bool = True
     gpu: bool = False
+    display: bool = True
 
     def canonical(self) -> str:
         """Return the one text of these abilities, the key under which matches are cached."""
@@ -133,6 +135,7 @@ def satisfies(abilities: Abilities, needs: Needs) -> bool:
         and (needs.depth == 0 or not abilities.depths or needs.depth in abilities.depths)
         and (needs.memory_mib == 0 or abilities.memory_mib >= needs.memory_mib)
         and _has_compute(abilities, needs.compute)
+        and (abilities.display or not needs.display)
     )
 
 

@@ -17,7 +17,7 @@ _SPARE_PROCESSES = 512
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one program may use: seconds of wall time, MiB of memory of its own (0: all), MiB of one file, bytes of log."""
+    """What one program may use: seconds of wall time, MiB of own memory (0: all), MiB of one file, bytes of log."""
 
     time_s: float = 6 * 3600
     memory_mib: int = 0

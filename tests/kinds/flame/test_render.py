@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +6,7 @@ import pytest
 
 from sheepfold.kinds import pictures
 from sheepfold.kinds.flame import compare, flam3, render, spec, split
+from sheepfold.kinds.flame.engine import program
 from sheepfold.kinds.seam import Facts, RenderFailed, RenderOrder, TaskDraft
 
 SMALL = {"width": 96, "height": 72, "quality": 4}
@@ -73,6 +75,17 @@ def test_without_flam3_the_engine_makes_the_same_picture(
     ours = render.render(RenderOrder(ordered, 2, input=draft.input), bench)
     assert ours.read_bytes() != theirs.read_bytes()
     assert compare.same(ours, theirs, Facts(ordered, 2))
+
+
+def test_the_log_says_what_the_engine_cannot_render_and_that_flam3_would(
+    genomes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (genomes / "r2.flam3").read_text().replace("<flame ", '<flame passes="3" ', 1).replace(' passes="1"', "")
+    (tmp_path / "in.flam3").write_text(text)
+    words = {"genomes": str(tmp_path / "in.flam3"), "picture": str(tmp_path / "out.png"), "time": "0", "seed": "1",
+             "bits": "33", "jpeg_quality": "95", "threads": 1}  # fmt: skip
+    assert program.main([json.dumps(words)]) == 1
+    assert "flam3 would: a frame of 3 passes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -319,3 +319,15 @@ def test_logout_frees_everything_at_once(site):
     assert client.log_out().status_code == 200
     assert {lease.state for lease in site.leases(ordered.id)} == {LeaseState.RELEASED}
     assert other.ask().status == 0
+
+
+# screens -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("era", "engine", "has_job"), [
+    ("a", "BLENDER_EEVEE", True), ("b", "CYCLES", True), ("b", "BLENDER_EEVEE", False),
+    ("c", "BLENDER_WORKBENCH", False),
+])
+def test_a_client_without_a_screen_gets_no_frames_that_need_one(site, era, engine, has_job):
+    site.order(engine=engine)
+    assert (site.client(era).ask().job is not None) is has_job

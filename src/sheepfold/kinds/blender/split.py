@@ -26,6 +26,7 @@ def split(spec: Spec, inputs: Mapping[str, Path], folder: Path) -> list[TaskDraf
         renderer_version=spec["renderer_version"],
         memory_mib=spec["memory_mib"],
         compute=Compute(spec["compute"]),
+        display=spec["engine"] != CYCLES,  # the others draw with OpenGL
     )
     return [TaskDraft(frame, needs, cost_ms(spec)) for frame in frames_of(spec)]
 

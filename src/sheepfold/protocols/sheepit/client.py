@@ -61,8 +61,8 @@ class SheepItLink:
         asked = wire.ConfigRequest(
             login=self._account, password=self._key, version=VERSION, os=abilities.platform, bits="64bit",
             cpu_model_name=platform.processor()[:100] or platform.machine(), cpu_cores=psutil.cpu_count() or 1,
-            ram_kib=abilities.memory_mib * 1024, hostname=socket.gethostname(), ui="text", headless=wire.Headless.YES,
-        )  # fmt: skip
+            ram_kib=abilities.memory_mib * 1024, hostname=socket.gethostname(), ui="text", headless=wire.Headless.NO,
+        )  # fmt: skip -- our Blender draws without a screen
         answer = self._send("POST", wire.CONFIG_PATH, data=asked.to_pairs())
         config = _read(lambda: wire.ConfigAnswer.from_xml(answer.content))
         if config.status == ConfigStatus.WEB_SESSION_EXPIRED:

@@ -49,6 +49,7 @@ class Offer:
             memory_mib=memory_kib // 1024,
             cpu=self.asked.compute_method is not wire.ComputeMethod.GPU,
             gpu=self.has_gpu,
+            display=not told.is_headless,
         )
 
     def figures(self) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,20 @@ def test_an_alternation_takes_from_both_place_by_place(genomes: Path) -> None:
             if xform.coefs in [other.coefs for other in parent.xforms[place : place + 1]]
         }
         assert origins == {0, 1}
+
+
+@pytest.mark.parametrize("idle", [0, 1])
+def test_an_alternation_with_a_parent_that_never_plays_copies_the_other(
+    parents: tuple[Genome, Genome], idle: int
+) -> None:
+    def weighted(parent: Genome, *weights: float) -> Genome:
+        row = tuple(replace(xform, weight=weight) for xform, weight in zip(parent.xforms, weights, strict=False))
+        return replace(parent, xforms=row, final=None)
+
+    both = [weighted(parent, 0, 0) if at == idle else weighted(parent, 0, 0, 1) for at, parent in enumerate(parents)]
+    child, action = cross(both[0], both[1], np.random.default_rng(1), Crossing.ALTERNATE)
+    assert [xform.coefs for xform in child.xforms] == [xform.coefs for xform in both[1 - idle].xforms]
+    assert action.startswith(f"cross alternate {1 - idle}")
 
 
 def test_every_way_is_gone_as_often_as_in_flam3(parents: tuple[Genome, Genome]) -> None:

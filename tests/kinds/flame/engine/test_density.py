@@ -4,11 +4,18 @@ import pytest
 from sheepfold.kinds.flame.engine import density
 
 
-def test_each_kernel_spreads_exactly_what_it_takes():
-    kernels = density.make_kernels(9.0, 0.0, 0.4, 1)
-    for rows, reach in zip(kernels.rows, kernels.reach, strict=True):
-        whole = rows[0].sum() + 2 * rows[1 : reach + 1].sum()
-        assert whole == pytest.approx(1.0, abs=1e-5)
+def light_of(kernels):
+    pairs = zip(kernels.rows, kernels.reach, strict=True)
+    return [rows[0].sum() + 2 * rows[1 : reach + 1].sum() for rows, reach in pairs]
+
+
+def test_each_kernel_but_the_narrowest_spreads_exactly_what_it_takes():
+    assert np.array(light_of(density.make_kernels(9.0, 0.0, 0.4, 1))[:-1]) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_kernel_of_a_whole_width_loses_its_four_tips_as_flam3s():
+    rim = 4 * np.exp(-4.5)
+    assert light_of(density.make_kernels(9.0, 0.0, 0.4, 1))[-1] == pytest.approx(1 / (1 + rim), abs=1e-5)
 
 
 def test_kernels_narrow_with_hits():

@@ -16,8 +16,8 @@ def test_a_pixels_kernel_sums_to_one_and_is_even(shape, supersample):
         assert kernel == pytest.approx(kernel[::-1])
 
 
-@pytest.mark.parametrize(("number", "shape"), list(enumerate(filters.SHAPES)))
-def test_a_filter_is_flam3s(number, shape):
+@pytest.mark.parametrize(("shape", "number"), list(filters.NUMBERS.items()))
+def test_a_filter_is_flam3s(shape, number):
     try:
         library = ctypes.CDLL("libflam3.so.0")
     except OSError:

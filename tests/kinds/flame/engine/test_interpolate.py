@@ -35,6 +35,10 @@ def test_random_edges_are_those_of_flam3_genome(oracle: ModuleType, tmp_path: Pa
         assert_edge_is_flam3s(oracle, tmp_path, seed)
 
 
+def test_hues_just_three_apart_go_the_way_of_flam3_genome(oracle: ModuleType, tmp_path: Path) -> None:
+    assert_edge_is_flam3s(oracle, tmp_path, 1233)  # hues 2.79 and 5.79: which way is short hangs on the last bit
+
+
 @pytest.mark.slow
 def test_hundreds_of_random_edges_are_those_of_flam3_genome(oracle: ModuleType, tmp_path: Path) -> None:
     for seed in range(1000, 1400):

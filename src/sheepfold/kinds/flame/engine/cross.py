@@ -19,6 +19,7 @@ class Crossing(StrEnum):
 
 
 _SHARES = (0.1, 0.1, 0.8)  # in the order above
+_TRIES = 200  # of alternation; two parents of two transforms need fewer than 50 in all but one case of a million
 _PALETTE_CROSS, _PALETTE_SWITCH = 0.4, 0.01
 
 
@@ -52,9 +53,12 @@ def _union(first: Genome, second: Genome) -> Genome:
 
 
 def _alternate(first: Genome, second: Genome, chance: Chance) -> tuple[Genome, str]:
-    """Return a child whose transforms come from either parent, tried until both are in it."""
+    """Return a child whose transforms come from either parent, tried until both are in it, but not for ever.
+
+    Where the parents cannot both be in it, as one has no transform that is ever chosen, it is a copy of the other.
+    """
     parents = (first, second)
-    while True:
+    for _ in range(_TRIES):
         lead = int(chance.integers(2))
         base, other = parents[lead], parents[1 - lead]
         chosen = [
@@ -66,6 +70,8 @@ def _alternate(first: Genome, second: Genome, chance: Chance) -> tuple[Genome, s
             row = [_taken(parents[who].xforms[place], base.xforms[place]) for place, who in enumerate(chosen)]
             if any(xform.weight > 0 for xform in row):
                 return replace(base, xforms=tuple(row)), f"cross alternate {lead}: {' '.join(map(str, chosen))}"
+    lead = 0 if any(xform.weight > 0 for xform in first.xforms) else 1
+    return parents[lead], f"cross alternate {lead}: {' '.join(str(lead) for _ in parents[lead].xforms)}"
 
 
 def _taken(xform: Xform, base: Xform) -> Xform:

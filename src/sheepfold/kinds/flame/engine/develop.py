@@ -122,7 +122,7 @@ def _tone(red, green, blue, total, numbers, is_transparent, colour):  # type: ig
         else:
             value = F(0)
         if negative[channel] and (alpha > F(0) or not is_transparent):
-            value = F(255)  # filters with negative lobes: a root of it is no number, which flam3's Debian build clips to
+            value = F(255)  # a root of less than 0 is no number, and Debian's flam3 clips that to this
         colour[channel] = min(max(value, F(0)), F(255))
     colour[3] = alpha
 

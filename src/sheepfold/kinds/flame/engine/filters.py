@@ -72,22 +72,29 @@ def _lanczos(lobes: float) -> Callable[[float], float]:
     return lambda x: _sinc(x) * _sinc(x / lobes) ** 2 if abs(x) < lobes else 0.0
 
 
-SHAPES: dict[str, tuple[Callable[[float], float], float]] = {
-    "gaussian": (gaussian, 1.5),
-    "hermite": (_hermite, 1.0),
-    "box": (_box, 0.5),
-    "triangle": (_triangle, 1.0),
-    "bell": (_bell, 1.5),
-    "bspline": (_bspline, 2.0),
-    "mitchell": (_cubic(1.0 / 3.0, 1.0 / 3.0), 2.0),
-    "blackman": (_blackman, 1.0),
-    "catrom": (_cubic(0.0, 0.5), 2.0),
-    "hanning": (_raised_cosine(0.5), 1.0),
-    "hamming": (_raised_cosine(0.54), 1.0),
-    "lanczos3": (_lanczos(3.0), 3.0),
-    "lanczos2": (_lanczos(2.0), 2.0),
-    "quadratic": (_bell, 1.5),
-}
+_FORMULAS: tuple[tuple[Callable[[float], float], float], ...] = (
+    (gaussian, 1.5),
+    (_hermite, 1.0),
+    (_box, 0.5),
+    (_triangle, 1.0),
+    (_bell, 1.5),
+    (_bspline, 2.0),
+    (_cubic(1.0 / 3.0, 1.0 / 3.0), 2.0),  # Mitchell and Netravali's own
+    (_blackman, 1.0),
+    (_cubic(0.0, 0.5), 2.0),  # Catmull and Rom's
+    (_raised_cosine(0.5), 1.0),  # von Hann's
+    (_raised_cosine(0.54), 1.0),  # Hamming's
+    (_lanczos(3.0), 3.0),
+    (_lanczos(2.0), 2.0),
+    (_bell, 1.5),
+)
+NUMBERS = {
+    "gaussian": 0, "hermite": 1, "box": 2, "triangle": 3, "bell": 4, "bspline": 5, "lanczos3": 6, "lanczos2": 7,
+    "mitchell": 8, "blackman": 9, "catrom": 10, "hamming": 11, "hanning": 12, "quadratic": 13,
+}  # fmt: skip
+"""The numbers that flam3's words stand for. Its formulas stand in another order: `mitchell` means Catmull and Rom's."""
+
+SHAPES = {shape: _FORMULAS[number] for shape, number in NUMBERS.items()}
 """Each filter shape's function, and how far from its middle it reaches."""
 
 

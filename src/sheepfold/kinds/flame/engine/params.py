@@ -133,8 +133,8 @@ def _shades(genome: Genome, weight: float, level: float) -> NDArray[np.float64]:
         share = np.minimum(place - low, 1.0)[:, None]
         palette = palette[low] * (1.0 - share) + palette[low + 1] * share
     hits = np.concatenate([palette * WHITE * weight, np.full((len(palette), 1), WHITE)], axis=1)
-    whole: NDArray[np.float64] = np.floor(hits * level)
-    return whole.reshape(_shade_count(genome), -1, 5).mean(axis=1)
+    steps_of_colour: NDArray[np.float64] = np.floor(hits * level).reshape(_shade_count(genome), -1, 5).mean(axis=1)
+    return steps_of_colour
 
 
 def visibility(opacity: float) -> float:

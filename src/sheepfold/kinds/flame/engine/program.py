@@ -23,7 +23,7 @@ def main(words: list[str]) -> int:
         tone = Tone(has_estimation=int(order["bits"]) != 32)
         pixels = render.render(frame, seed, tone, threads=int(order["threads"]))
     except ValueError as error:
-        sys.stderr.write(f"the flame engine cannot render this: {error}\n")
+        sys.stderr.write(f"the flame engine cannot render this, flam3 would: {error}\n")
         return 1
     output.save(pixels, Path(order["picture"]), jpeg_quality=int(order["jpeg_quality"]))
     return 0
