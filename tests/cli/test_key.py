@@ -15,7 +15,7 @@ def test_a_key_comes_with_the_words_for_each_client(spot):
     told = spot.done("key", "add", "spot", "bedroom", "--server", "https://farm.example")
     key = told.splitlines()[0]
     assert len(key) == 32
-    assert told.count(key) == 4
+    assert told.count(key) == 5
     assert f"sheepfold work --server https://farm.example --key {key}" in told
     assert "nickname spot" in told
     assert "It opens rendering." in told

@@ -18,9 +18,9 @@ def test_the_help_names_every_promised_option() -> None:
 
 
 def test_a_protocol_that_no_worker_speaks_is_a_usage_error() -> None:
-    done = run("--server", "http://127.0.0.1:9", "--key", "k", "--protocol", "sheepit")
+    done = run("--server", "http://127.0.0.1:9", "--key", "k", "--protocol", "gopher")
     assert done.returncode == 2
-    assert "does not speak sheepit yet" in done.stderr
+    assert "no protocol 'gopher'" in done.stderr
 
 
 def test_an_address_without_a_scheme_and_a_kind_that_is_none_are_usage_errors() -> None:

@@ -4,7 +4,7 @@ import pytest
 from tests.faults.ground import KIND_OF, Crew, assert_check_is_content, furnish, reckon
 
 ENDPOINTS = {protocol: f"sheepfold.protocols.{protocol}.{module}"
-             for protocol, module in (("rest", "leases"), ("electricsheep", "endpoints"), ("sheepit", "endpoints"))}
+             for protocol, module in (("rest", "express"), ("electricsheep", "endpoints"), ("sheepit", "endpoints"))}
 CLAIM = (
     "before sheepfold.farm.dispatch:claim 3",
     "after sheepfold.farm.dispatch:claim 2",

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -85,8 +86,6 @@ class Cluster:
         self._data, self.port, self._process = folder / "cluster", free_port(), None
         if self._user:
             shutil.chown(folder, self._user)
-            for parent in [folder, *folder.parents][:3]:
-                parent.chmod(0o755)
         self._run("initdb", "-D", self._data, "-U", "sheepfold", "-A", "trust", "-E", "UTF8", "--no-sync")
 
     def _run(self, program, *words):
@@ -114,14 +113,15 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path_factory):
+def cluster():
     if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         pytest.skip("There is no PostgreSQL here; Debian has it in the package postgresql.")
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    made.start()
-    PostgresServer(made.port).execute("CREATE DATABASE farm")
-    yield made
-    made.stop()
+    with tempfile.TemporaryDirectory(prefix="sheepfold-cluster-") as folder:  # where PostgreSQL's own user can go
+        made = Cluster(Path(folder))
+        made.start()
+        PostgresServer(made.port).execute("CREATE DATABASE farm")
+        yield made
+        made.stop()
 
 
 def test_a_database_that_crashes_and_comes_back_has_lost_nothing(build, cluster):

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.conftest import ABLE, DATABASES, Clock, World, new_database
+from tests.conftest import ABLE, ANY_SITE, DATABASES, Clock, World, new_database
 
 from sheepfold.blobs.blobs import Blob
 from sheepfold.config import Settings
@@ -256,7 +256,7 @@ def reached(
 
 
 def _settings(folder: Path, url: str) -> Settings:
-    return Settings(data=folder, database_url=url)
+    return Settings(data=folder, database_url=url, **ANY_SITE)
 
 
 def _no_more(key: str, account: str) -> list[tuple[str, str]]:

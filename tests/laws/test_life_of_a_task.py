@@ -99,8 +99,10 @@ class Life(RuleBasedStateMachine):
 
     def _send(self, lease: Lease, picture: str) -> None:
         result = self._result(lease, picture)
-        if any(r.lease_id == lease.id and r.verdict is not Verdict.INVALID for r in self.task.results):
-            REACHED["second picture on a lease"] += 1
+        sent = [result for result in self.task.results if result.lease_id == lease.id]
+        has_more = any(result.verdict is not Verdict.INVALID for result in sent)
+        if has_more or len(sent) >= lifecycle.RESULTS_OF_A_LEASE:
+            REACHED["second picture on a lease" if has_more else "too many bad pictures"] += 1
             with pytest.raises(LeaseNotHeld):
                 lifecycle.submit(self.task, result, self.now)
             return

@@ -232,7 +232,7 @@ def test_files_and_memory_are_limited(tmp_path: Path, has_walls: bool) -> None:
     with pytest.raises(RenderFailed):
         shell(bench, "head -c 2000000 /dev/zero >big")
     assert (bench.folder / "big").stat().st_size == 2**20
-    assert shell(bench, "ulimit -v").splitlines()[-1] == str(512 * 1024)
+    assert shell(bench, "ulimit -d").splitlines()[-1] == str(512 * 1024)
 
 
 @both

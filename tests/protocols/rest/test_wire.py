@@ -106,7 +106,7 @@ def test_every_error_has_a_number_that_is_no_500(error):
     refusal = wire.refusal_of(error)
     assert 400 <= refusal.status < 500 or refusal.status == 503
     assert refusal.title
-    assert wire.problem_of(error("x")).detail == "x"
+    assert "x" in wire.problem_of(error("x")).detail
 
 
 def test_every_branch_of_the_tree_is_in_the_table():
