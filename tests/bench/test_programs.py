@@ -13,6 +13,8 @@ WORDS = {
     "blender": ["--frames", "2", "--width", "48", "--height", "27"],
     "claim": ["--tasks", "100", "--jobs", "1", "3", "--claims", "10"],
     "screenshot": ["--shots", "1"],
+    "flame": ["--names", "r1", "--size", "80x60", "--quality", "5", "--rounds", "1"],
+    "pages": ["--jobs", "300", "--frames", "200"],
     "dispatch": ["--tasks", "3000", "--connections", "2", "--seconds", "1", "--warm-up", "0.5"],
 }
 DATABASES = ("sqlite", "postgresql")
@@ -65,6 +67,15 @@ def test_single_shots_and_kept_browsers_are_measured_beside_a_bare_loop():
     lines = printed("screenshot")
     assert lines.count("shots a minute") == 3
     assert "single shots: " in lines
+
+
+def test_the_flame_engine_is_measured_beside_flam3():
+    assert "geometric mean " in printed("flame")
+
+
+def test_the_pages_of_a_large_farm_are_timed():
+    lines = printed("pages")
+    assert all(f"\n{path} " in lines for path in ("/", "/jobs", "/flock", "/shots", "/owner"))
 
 
 def test_every_program_of_the_bench_is_tried_here():

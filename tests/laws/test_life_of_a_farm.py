@@ -109,9 +109,10 @@ class FarmLife(RuleBasedStateMachine):
 
     def _send(self, held: Holding, picture: str) -> None:
         before = self.world.task(held.task_id)
-        has_one = any(r.lease_id == held.lease_id and r.verdict is not Verdict.INVALID for r in before.results)
+        sent = [result.verdict for result in before.results if result.lease_id == held.lease_id]
         body = f"{picture} {len(before.results)}".encode()
-        if has_one:
+        if sent != [Verdict.INVALID] * len(sent) or len(sent) >= lifecycle.RESULTS_OF_A_LEASE:
+            self.reached["one too many"] += 1
             with pytest.raises(LeaseNotHeld):
                 self._settle(held, picture, self.farm.blobs.keep_bytes(body))
             return
