@@ -70,8 +70,8 @@ def _ask(farm: Farm, job: int, frames: int) -> None:
     owner = add_account(farm, "reader", Role.OWNER, "")
     client.cookies.set(COOKIE, open_web_session(farm, owner, "bench"))
     for path in ("/", "/fragments/now", "/jobs", "/jobs?before=50000", f"/jobs/{job}", f"/jobs/{job}/head",
-                 f"/jobs/{job}/frames/{frames - 200}.0", f"/tasks/{frames // 2}", "/mine", "/flock", "/shots", "/people",
-                 "/account", "/machines", "/owner", "/owner/people", "/owner/audit"):
+                 f"/jobs/{job}/frames/{frames - 200}.0", f"/tasks/{frames // 2}", "/mine", "/flock", "/shots",
+                 "/people", "/account", "/machines", "/owner", "/owner/people", "/owner/audit"):
         took_ms = [_timed(client, path) for _ in range(TIMES)]
         verdict = "" if max(took_ms) < LIMIT_MS else "  TOO SLOW"
         print(f"{path:32} {statistics.median(took_ms):7.1f} {max(took_ms):7.1f}{verdict}")
