@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sheepfold.config import PLACES, BadSetting, Settings, settings_for
+from sheepfold.config import PLACES, BadSetting, Settings, settings_for, written
 
 FARM = Path("/farm")
 
@@ -37,13 +37,6 @@ def test_what_cannot_be_read_is_named(name: str, text: str):
 
 
 def test_every_default_can_be_given_back_as_text():
-    def written(value: object) -> str:
-        if isinstance(value, bool):
-            return str(int(value))
-        if isinstance(value, tuple):
-            return "x".join(map(str, value)) if value and isinstance(value[0], int) else ",".join(value)
-        return str(value)
-
     settings = Settings(FARM)
     names = [field.name for field in fields(Settings)]
     keys = [name.upper() if name in PLACES else f"SHEEPFOLD_{name.upper()}" for name in names]

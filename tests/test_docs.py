@@ -22,7 +22,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from sheepfold.cli.main import COMMANDS
-from sheepfold.config import Settings
+from sheepfold.config import Settings, written
 from sheepfold.farm.farm import open_farm
 from sheepfold.protocols.browsershots.faults import ERROR_FAULTS
 from sheepfold.protocols.browsershots.methods import METHODS
@@ -229,7 +229,7 @@ def test_the_table_of_settings_is_that_of_the_code():
     assert list(told) == list(fields)
     assert told.pop("data") == ""
     for name, text in told.items():
-        assert ast.literal_eval(text) == fields[name].default, name
+        assert text == written(fields[name].default), name
 
 
 def by_name(table: Mapping[type[Exception], object]) -> dict[str, object]:
@@ -358,7 +358,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from sheepfold.app import make_app
-from sheepfold.config import Settings
+from sheepfold.config import Settings, written
 from sheepfold.farm import accounts, browse, checkup
 from sheepfold.farm.chores import do_next_chore
 from sheepfold.farm.farm import open_farm

@@ -130,4 +130,17 @@ def _read(name: str, text: str, default: object) -> object:
             case _:
                 return text
     except (KeyError, ValueError) as error:
-        raise BadSetting(f"{name} cannot be {text!r}; by default it is {default!r}.") from error
+        raise BadSetting(f"{name} cannot be {text!r}; by default it is {written(default)!r}.") from error
+
+
+def written(value: object) -> str:
+    """Return a setting's value as one would write it into the environment."""
+    match value:
+        case bool():
+            return str(int(value))
+        case (int(), int()):
+            return "x".join(map(str, value))
+        case tuple():
+            return ",".join(value)
+        case _:
+            return str(value)
