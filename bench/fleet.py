@@ -1,13 +1,13 @@
-"""A fleet of pretend machines of REST and Electric Sheep at work; then the server is killed, and all return at once.
+"""A fleet of pretend machines of all four wires at work; then the server is killed, and all return at once.
 
-Machines ask, "render" for a time of their own and send a small picture, each over a connection opened for it, as old
-clients do. Printed are the claims' times in calm and in the storm after the restart, how long that storm lasts, and
-what the check-up says at the end: no lost or double lease, no double credit.
+Machines ask, "render" for a time of their own and send a small picture, each request over a connection opened for it,
+as old clients do. When the server is killed nobody renders on: all have their picture ready, and send it as soon as the
+server is there again. Printed are the claims' times in calm, in that storm and after it, how long it lasts, and what
+the check-up says at the end: no lost or double lease, no double credit.
 """
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import re
@@ -16,38 +16,56 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import uvloop
 from ground.databases import KINDS, NoPostgres, database
 from ground.figures import latencies, machine
-from ground.filling import ABILITIES, Filling, fill
-from ground.load import WIRES, Connection, Refused
-from ground.pictures import HEIGHT, WIDTH, marked, painted
+from ground.load import Connection, Refused
+from ground.machines import Machine
+from ground.outfit import ENVIRONMENT, fit_out
+from ground.pictures import marked, painted
 
-from sheepfold.config import Settings
-from sheepfold.farm.accounts import add_account, add_key, key_verifier
+from sheepfold.config import settings_for
 from sheepfold.farm.checkup import check
-from sheepfold.farm.dispatch import Maker, open_session
 from sheepfold.farm.farm import Farm, open_farm
-from sheepfold.kinds.flame.spec import parse
-from sheepfold.model.accounts import Role
-from sheepfold.protocols.rest import wire
+from sheepfold.protocols.registry import verifiers
 
 CALM_S = 0.1
 """A claim that is answered within this is calm."""
+WINDOW_S = 5.0
+"""The storm is over with the first stretch of this length in which 99 of 100 claims are calm."""
+TRY_AGAIN_S = 1.0
 
 
 @dataclass(slots=True)
 class Log:
-    """What the fleet lived through: when each claim began and how long it took, and what it was refused."""
+    """What the fleet lived through: when each claim began and how long it took, what was sent, and what was lost."""
 
     claims: list[tuple[float, float]] = field(default_factory=list)
     sent: int = 0
     lost: int = 0
+    killed_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What all machines share: where the server is, how long they render, its death, and when all ends."""
+
+    port: int
+    render_s: float
+    ends_at: float
+    picture: bytes
+    killed: asyncio.Event
+    log: Log
+
+
+class _TimeIsUp(Exception):
+    """The fleet's life has ended."""
 
 
 def main() -> None:
@@ -58,7 +76,8 @@ def main() -> None:
     parser.add_argument("--render-s", type=float, default=180.0, help="how long a machine renders, in the mean")
     parser.add_argument("--seconds", type=float, default=900.0, help="before the restart, and again after it")
     asked = parser.parse_args()
-    print(f"{asked.machines} machines that render for {asked.render_s:g} s; {machine()}")
+    print(f"{asked.machines} machines that render for {asked.render_s:g} s; {machine()}", flush=True)
+    os.environ.update(ENVIRONMENT)
     for kind in KINDS if asked.database == "both" else (asked.database,):
         try:
             _live(kind, asked)
@@ -69,52 +88,43 @@ def main() -> None:
 def _live(kind: str, asked: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="sheepfold-bench-") as name, database(kind, Path(name)) as url:
         folder = Path(name)
-        secrets = _furnish(folder, url, asked)
-        server, port = _start(folder, url, 0)
-        try:
-            log, killed_at = uvloop.run(_sail(folder, url, port, secrets, asked, server))
-        finally:
-            for pid in map(int, (folder / "pids").read_text().split()):
-                if pid == server.pid and server.poll() is not None:
-                    continue
-                os.kill(pid, signal.SIGTERM)
-        time.sleep(4)  # what is under way ends
-        with open_farm(Settings(data=folder, database_url=url), lambda key, account: ()) as farm:
+        with _opened(folder, url) as farm:
+            fleet = fit_out(farm, url, asked.machines, 3 + 3 * asked.seconds / asked.render_s, folder)
+        log = uvloop.run(_sail(folder, url, fleet, asked))
+        with _opened(folder, url) as farm:
             findings = list(check(farm))
-    _report(kind, log, killed_at, len(findings))
+    _report(kind, log, len(findings))
     if findings:
         sys.exit(f"The farm is broken: {findings[:5]}")
 
 
-def _report(kind: str, log: Log, killed_at: float, findings: int) -> None:
-    slow = [at for at, took in log.claims if at >= killed_at and took > CALM_S]
-    storm_ends = max(slow, default=killed_at) if len(slow) > len(log.claims) // 1000 else killed_at
-    calm = [took for at, took in log.claims if at < killed_at]
-    storm = [took for at, took in log.claims if at >= killed_at]
-    print(f"{kind}: {log.sent} pictures, {log.lost} requests to a dead server, {findings} findings\n"
-          f"    claim before the restart  {latencies(calm)}\n"
-          f"    claim after the restart   {latencies(storm)}\n"
-          f"    calm again after          {storm_ends - killed_at:.1f} s", flush=True)
+@contextmanager
+def _opened(folder: Path, url: str) -> Iterator[Farm]:
+    with open_farm(settings_for(folder, os.environ | {"DATABASE_URL": url}), verifiers) as farm:
+        yield farm
 
 
-def _furnish(folder: Path, url: str, asked: argparse.Namespace) -> list[tuple[str, str]]:
-    """Make a farm with work enough, and for each machine its wire and its secret."""
-    tasks = int(asked.machines * (3 + 3 * asked.seconds / asked.render_s))
-    with open_farm(Settings(data=folder, database_url=url), lambda key, account: ()) as farm:
-        add_account(farm, "volunteer", Role.VOLUNTEER, "")
-        spec = parse({"frames": 160, "width": WIDTH, "height": HEIGHT})
-        blob = farm.blobs.keep_bytes(b"<flame/>" * 3)
-        fill(url, Filling(tasks, 10, 10, json.dumps(spec), blob.digest, blob.size_bytes))
-        abilities = wire.Abilities.of(ABILITIES).model_dump_json()
-        with ThreadPoolExecutor(32) as pool:
-            half = list(pool.map(lambda number: ("rest", _session(farm, number, abilities)),
-                                 range(asked.machines // 2)))
-    return half + [("electricsheep", uuid.uuid4().hex) for _ in range(asked.machines - len(half))]
+def _report(kind: str, log: Log, findings: int) -> None:
+    calm_at = _calm_at(log)
+    stretches = {"before the restart": (0.0, log.killed_at), "in the storm": (log.killed_at, calm_at),
+                 "after the storm": (calm_at, float("inf"))}
+    print(f"{kind}: {log.sent} pictures, {log.lost} requests to a dead server, {findings} findings")
+    for name, (begin, end) in stretches.items():
+        times = [took for at, took in log.claims if begin <= at < end]
+        print(f"    claim {name:20} {latencies(times) if times else 'none'}   ({len(times)} claims)")
+    print(f"    calm again after           {calm_at - log.killed_at:.1f} s", flush=True)
 
 
-def _session(farm: Farm, number: int, abilities: str) -> str:
-    key = add_key(farm, "volunteer", f"box{number}")
-    return open_session(farm, Maker(key.machine.id, key.account.id, "rest"), abilities, key_verifier(key.key))
+def _calm_at(log: Log) -> float:
+    """Return when the storm after the restart was over."""
+    ended_at = max(at for at, _ in log.claims)
+    began_at = log.killed_at
+    while began_at < ended_at:
+        times = [took for at, took in log.claims if began_at <= at < began_at + WINDOW_S]
+        if times and sum(took > CALM_S for took in times) <= len(times) / 100:
+            return began_at
+        began_at += WINDOW_S
+    return ended_at
 
 
 def _start(folder: Path, url: str, port: int) -> tuple["subprocess.Popen[bytes]", int]:
@@ -122,7 +132,6 @@ def _start(folder: Path, url: str, port: int) -> tuple["subprocess.Popen[bytes]"
     argv = [sys.executable, "-m", "sheepfold", "serve", "--data", str(folder), "--port", str(port)]
     with log.open("wb") as errors:
         server = subprocess.Popen(argv, stderr=errors, env=os.environ | {"DATABASE_URL": url})
-    (folder / "pids").write_text(str(server.pid))
     while (found := re.search(r"listening=http://[\d.]+:(\d+)", log.read_text())) is None:
         if server.poll() is not None:
             raise SystemExit(f"The server ended:\n{log.read_text()}")
@@ -130,53 +139,70 @@ def _start(folder: Path, url: str, port: int) -> tuple["subprocess.Popen[bytes]"
     return server, int(found[1])
 
 
-async def _sail(folder: Path, url: str, port: int, secrets: list[tuple[str, str]], asked: argparse.Namespace,
-                server: "subprocess.Popen[bytes]") -> tuple[Log, float]:
-    log, picture, ends_at = Log(), painted(), time.monotonic() + 2 * asked.seconds
-    fleet = [asyncio.create_task(_machine(log, port, secret, asked.render_s, picture, ends_at)) for secret in secrets]
-    await asyncio.sleep(asked.seconds)
-    server.kill()
-    server.wait()
-    killed_at = time.monotonic()
-    await asyncio.get_running_loop().run_in_executor(None, _start, folder, url, port)
-    await asyncio.gather(*fleet)
-    return log, killed_at
+async def _sail(folder: Path, url: str, fleet: list[Machine], asked: argparse.Namespace) -> Log:
+    loop = asyncio.get_running_loop()
+    server, port = await loop.run_in_executor(None, _start, folder, url, 0)
+    try:
+        life = Life(port, asked.render_s, time.monotonic() + 2 * asked.seconds, painted(), asyncio.Event(), Log())
+        lives = [asyncio.create_task(_live_one(life, number, one)) for number, one in enumerate(fleet)]
+        await asyncio.wait(lives, timeout=asked.seconds, return_when=asyncio.FIRST_EXCEPTION)
+        server.kill()
+        server.wait()
+        life.log.killed_at = time.monotonic()
+        life.killed.set()
+        server, _ = await loop.run_in_executor(None, _start, folder, url, port)
+        await asyncio.gather(*lives)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        await loop.run_in_executor(None, server.wait)
+    return life.log
 
 
-async def _machine(log: Log, port: int, secret: tuple[str, str], render_s: float, picture: bytes, ends_at: float
-                   ) -> None:
-    (claim, expected), upload = WIRES[secret[0]](secret[1])
-    chance = random.Random(secret[1])
-    await asyncio.sleep(chance.uniform(0, render_s))
-    while time.monotonic() < ends_at:
-        began = time.monotonic()
-        answer = await _insisted(log, port, claim, b"", expected, ends_at)
-        if answer is None:
-            return
-        log.claims.append((began, time.monotonic() - began))
-        await asyncio.sleep(chance.uniform(0.5, 1.5) * render_s)
-        body = marked(picture, f"{secret[1]} {began}")
-        if await _insisted(log, port, upload(answer, len(body)), body, 200, ends_at) is None:
-            return
-        log.sent += 1
+async def _live_one(life: Life, number: int, one: Machine) -> None:
+    """Let a machine ask, render and send until the time is up."""
+    chance = random.Random(number)
+    ask = partial(_insisted, life)
+    with suppress(_TimeIsUp):
+        await _pause(life, chance.uniform(0, life.render_s))
+        while True:
+            await one.prepare(ask)
+            began_at = time.monotonic()
+            answer = await one.claim(ask)
+            life.log.claims.append((began_at, time.monotonic() - began_at))
+            if answer is None:
+                await _pause(life, TRY_AGAIN_S)
+                continue
+            await _pause(life, chance.uniform(0.5, 1.5) * life.render_s)
+            await one.deliver(ask, answer, marked(life.picture, f"{number} {began_at}"))
+            life.log.sent += 1
 
 
-async def _insisted(log: Log, port: int, head: str, body: bytes, expected: int, ends_at: float) -> bytes | None:
-    """Ask until there is an answer, on a new connection each time; None where the time is up."""
-    while time.monotonic() < ends_at:
+async def _pause(life: Life, pause_s: float) -> None:
+    """Wait, until the server is killed at most; afterwards in full."""
+    if life.killed.is_set():
+        await asyncio.sleep(pause_s)
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(pause_s):
+            await life.killed.wait()
+
+
+async def _insisted(life: Life, head: str, body: bytes, expected: int) -> bytes:
+    """Ask until there is an answer, on a new connection each time."""
+    while time.monotonic() < life.ends_at:
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", life.port)
             try:
                 return await Connection(reader, writer).ask(head, body, expected)
             finally:
                 writer.close()
         except (OSError, EOFError):
-            log.lost += 1
+            life.log.lost += 1
         except Refused as refusal:
             if " 503 " not in str(refusal):
                 raise
-        await asyncio.sleep(1.0)
-    return None
+        await asyncio.sleep(TRY_AGAIN_S)
+    raise _TimeIsUp
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ The bare loop starts a browser through Selenium in this very process, loads the 
 
 import argparse
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -39,14 +40,16 @@ def main() -> None:
     """Measure both ways in turns and at one priority, so that both meet the same load of the machine."""
     os.nice(19)  # as the worker runs its renderers
     asked = _asked()
-    found = browsers.find("chromium")
-    if found is None:
+    found, chromedriver = browsers.find("chromium"), shutil.which("chromedriver")
+    if found is None or chromedriver is None:
         print("not measured: there is no Chromium with its driver here")
         return
     print(f"shots of {WIDTH} x {HEIGHT} by {found.name} {found.version}, {asked.shots} each way; {machine()}")
     with _site() as site:
         os.environ[render.ALLOWED] = "127.0.0.0/8"
-        ways: dict[str, Callable[[str], None]] = {"bare": lambda url: _bare(found, url), "worker": _by_worker}
+        ways: dict[str, Callable[[str], None]] = {
+            "bare": lambda url: _bare(found, chromedriver, url), "worker": _by_worker,
+        }  # fmt: skip
         spent = dict.fromkeys(ways, 0.0)
         for number in range(asked.shots):
             for name, way in ways.items():
@@ -99,12 +102,12 @@ def _kept(site: str, shots: int, bare_s: float) -> None:
     print(f"kept: {60 / each:.1f} shots a minute, {each:.2f} s each, {bare_s / each:.2f} of the bare loop")
 
 
-def _bare(found: Found, url: str) -> None:
+def _bare(found: Found, chromedriver: str, url: str) -> None:
     options = Options()
     options.binary_location = found.program
     for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={WIDTH},{HEIGHT}"):
         options.add_argument(flag)
-    driver = WebDriver(options, Service(found.driver))
+    driver = WebDriver(options, Service(chromedriver))
     try:
         driver.get(url)
         driver.get_screenshot_as_png()

@@ -313,12 +313,12 @@ class World:
         """Return an upload whose spool file stays."""
         return self.spooled(body).release()
 
-    def make_all(self, maker: Maker) -> int:
-        """Have a machine make all that is open for it; returns how many pictures it sent."""
+    def make_all(self, maker: Maker, first: int = 0) -> int:
+        """Have a machine make all that is open for it; returns how many pictures it sent, from number `first` on."""
         sent = 0
         while (assignment := self.claim(maker)) is not None:
             size = (assignment.job.spec.get("width", WIDTH + assignment.frame), assignment.job.spec["height"] or HEIGHT)
-            self.send(held_lease(self.farm, maker, assignment.lease_id), picture(assignment.frame, size))
+            self.send(held_lease(self.farm, maker, assignment.lease_id), picture(first + assignment.frame, size))
             sent += 1
         return sent
 

@@ -101,7 +101,7 @@ def complaint_about(command: str) -> str:
     if first not in COMMANDS:
         return f"there is no command {first}"
     parser = parser_of(first)
-    if hasattr(parser, "commands") and words:
+    while hasattr(parser, "commands") and words:
         if words[0] not in parser.commands:
             return f"there is no command {first} {words[0]}"
         parser = parser.commands[words.pop(0)]

@@ -24,6 +24,8 @@ class Filling:
     genome: str
     """The digest of the kept blob that every task has for its input."""
     genome_bytes: int = 0
+    jobs: int = 0
+    """At least so many; by default one for each account, and more where a job cannot have so many frames."""
 
 
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :count - 1) "
@@ -36,7 +38,7 @@ _MACHINES = text(_NUMBERS + """
 """)
 _JOBS = text(_NUMBERS + """
     INSERT INTO jobs (account_id, kind, title, spec, priority, quorum, max_attempts, state, tasks_total, created_at)
-    SELECT a.id, 'flame', 'bench', :spec, 0, 1, 5, 'running', :frames, 0
+    SELECT a.id, 'flame', 'bench', :spec, 0, 1, 5, 'running', (:tasks + :count - 1 - n.i) / :count, 0
     FROM n JOIN accounts a ON a.name = 'artist' || (n.i % :accounts) ORDER BY n.i
 """)
 _SHEEP = text("INSERT INTO sheep (generation, number, job_id, first, last) SELECT 1, id - 999, id, id - 999, id - 999 "
@@ -64,8 +66,8 @@ def fill(url: str, filling: Filling) -> None:
 
 
 def jobs_of(filling: Filling) -> int:
-    """Return how many jobs a filling has: one for each account, or more where a job cannot have so many frames."""
-    return max(filling.accounts, -(-filling.tasks // FRAMES_AT_MOST))
+    """Return how many jobs a filling has."""
+    return max(filling.accounts, filling.jobs, -(-filling.tasks // FRAMES_AT_MOST))
 
 
 def _fill(connection: Connection, filling: Filling) -> None:
@@ -77,8 +79,8 @@ def _fill(connection: Connection, filling: Filling) -> None:
     connection.execute(text("INSERT INTO needs (canonical) VALUES (:needs)"), {"needs": NEEDS.canonical()})
     connection.execute(_ACCOUNTS, {"count": filling.accounts})
     connection.execute(_MACHINES, {"count": filling.machines})
-    frames = -(-filling.tasks // jobs)
-    connection.execute(_JOBS, {"count": jobs, "accounts": filling.accounts, "spec": filling.spec, "frames": frames})
+    connection.execute(_JOBS, {"count": jobs, "accounts": filling.accounts, "spec": filling.spec,
+                               "tasks": filling.tasks})
     connection.execute(_SHEEP)
     connection.execute(_INPUTS, genome)
     connection.execute(_LANES)

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.upkeep import House
-from sheepfold.kinds.orphans import end_with_parent
+from sheepfold.kinds.orphans import begin_humbly
 from sheepfold.model.errors import Unavailable
 from sheepfold.protocols import registry
 from sheepfold.web import pages
@@ -73,7 +73,7 @@ class AsciiQueries:
 def house_kept(farm: Farm) -> Iterator[None]:
     """Keep house while the block runs: upkeep, and chores in processes of their own."""
     children, context = farm.settings.chore_processes, get_context("spawn")
-    house = House(farm, lambda: ProcessPoolExecutor(children, mp_context=context, initializer=end_with_parent))
+    house = House(farm, lambda: ProcessPoolExecutor(children, mp_context=context, initializer=begin_humbly))
     house.start()
     try:
         yield

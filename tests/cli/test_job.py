@@ -90,3 +90,20 @@ def test_a_job_that_is_done_is_downloaded_whole(studio, run, number, way):
     assert "film.mp4" in shown
     again = run("job", "download", number, studio.folder / "fetched", *words)
     assert (again.status, again.lines) == (0, fetched.lines)
+
+
+def test_a_job_is_changed_hidden_and_shared(studio):
+    number = int(studio.done("order", "flame", studio.genome(), "--still", "--size", "32x32", "--quality", "1"))
+    assert studio.done("job", "priority", number, "7") == f"The priority of job {number} is 7 now.\n"
+    assert studio.done("job", "hide", number) == f"Job {number} is private.\n"
+    assert "/shared/" in studio.done("job", "share", number)
+    assert studio.done("job", "unshare", number) == f"Revoked 1 links to job {number}.\n"
+    assert studio.done("job", "unhide", number) == f"Everybody sees job {number}.\n"
+
+
+def test_what_cannot_be_rendered_again_or_extended_is_said_in_a_sentence(studio, number):
+    again = studio.do("job", "again", number, 0)
+    assert (again.status, again.err.splitlines()[-1]) == (
+        1, f"sheepfold: Frame 0 of job {number} is being made already.")
+    longer = studio.do("job", "extend", number, "4-9")
+    assert (longer.status, "all that it can have" in longer.err) == (1, True)

@@ -5,9 +5,11 @@ import pytest
 from sheepfold.farm import people, privacy, views
 from sheepfold.farm.accounts import add_account
 from sheepfold.farm.dispatch import maker_named
+from sheepfold.farm.sight import Viewer
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import BadInput, Forbidden, JobEnded
 
+VISITOR = Viewer(None)
 PASSWORD = "a long enough one"
 
 
@@ -15,7 +17,7 @@ def test_home_tells_what_waits_and_who_works(world):
     job = world.order(frames=3)
     maker = world.maker("argo")
     world.held(maker)
-    home = views.view_home(world.farm, 5)
+    home = views.view_home(world.farm, VISITOR, 5)
     assert [(one.machine, one.job_id) for one in home.at_work] == [("argo", job.id)]
     assert (home.queue.jobs, home.queue.tasks, home.queue.eta_s) == (1, 3, None)
     assert [card.job.id for card in home.cards] == [job.id]
@@ -25,7 +27,7 @@ def test_the_wall_shows_the_newest_pictures_first(world):
     job = world.order(frames=3)
     world.make_all(world.maker("argo"))
     world.do_chores()
-    wall = views.view_home(world.farm, 1).wall
+    wall = views.view_home(world.farm, VISITOR, 1).wall
     assert {one.frame for one in wall} == {0, 1, 2}
     assert views.view_card(world.farm, job.id).newest == tuple(one.task_id for one in wall)
 

@@ -73,7 +73,8 @@ class House:
         self.data.mkdir(exist_ok=True)
         self.environment = {
             "SHEEPFOLD_LEASE_TERM_S": str(TERM_S), "SHEEPFOLD_SILENT_LEASE_TERM_S": str(TERM_S),
-            "SHEEPFOLD_SHEEPIT_LEASE_TERM_S": str(TERM_S), "SHEEPFOLD_INSPECTION_PROCESSES": "1",
+            "SHEEPFOLD_SHEEPIT_LEASE_TERM_S": str(TERM_S), "SHEEPFOLD_SHEEPIT_MAX_PERIOD_S": str(TERM_S),
+            "SHEEPFOLD_INSPECTION_PROCESSES": "1",
             "SHEEPFOLD_RETRY_S": "1", "SHEEPFOLD_BPY_PYTHON": "/nonexistent/python",
         } | ({"DATABASE_URL": self.database_url} if self.database_url else {}) | self.environment
         self.blobs_url = self.environment.get("BLOBS_URL", "")

@@ -6,15 +6,17 @@ import subprocess
 import sys
 import time
 
+from sheepfold.kinds.orphans import HUMBLE_NICE
+
 PARENT = """
 import os, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from sheepfold.kinds.orphans import end_with_parent
+from sheepfold.kinds.orphans import begin_humbly
 
 if __name__ == "__main__":
-    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=end_with_parent)
-    print(pool.submit(os.getpid).result(), flush=True)
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=begin_humbly)
+    print(pool.submit(os.getpid).result(), pool.submit(os.nice, 0).result(), flush=True)
     time.sleep(600)
 """
 
@@ -31,7 +33,8 @@ def test_a_child_of_a_pool_ends_when_its_parent_is_killed(tmp_path):
     program = tmp_path / "parent.py"
     program.write_text(PARENT)
     parent = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True)
-    child = int(parent.stdout.readline())
+    child, nice = map(int, parent.stdout.readline().split())
+    assert nice >= min(19, os.nice(0) + HUMBLE_NICE)
     assert is_running(child)
     parent.send_signal(signal.SIGKILL)
     parent.wait(30)

@@ -38,7 +38,7 @@ TERM_S = 100
 MACHINES = st.integers(1, 5)
 PICTURES = {"a": Soundness.SOUND, "b": Soundness.SOUND, "k": Soundness.BLANK, "x": Soundness.UNDECODABLE}
 """Two pictures that are not alike, a blank one, and one that cannot be read."""
-MOODS = ["aaaabkx", "aab", "kkkka", "aabxxx"]
+MOODS = ["aaaabkx", "aab", "kkkka", "kkk", "aabxxx"]
 """What a life's machines are likely to send."""
 
 REACHED = Counter[str]()
@@ -101,6 +101,12 @@ class Life(RuleBasedStateMachine):
         result = self._result(lease, picture)
         sent = [result for result in self.task.results if result.lease_id == lease.id]
         has_more = any(result.verdict is not Verdict.INVALID for result in sent)
+        is_past = lease.state is LeaseState.WITHDRAWN or lease.id <= self.task.past_lease
+        if is_past:
+            REACHED["picture of a past round"] += 1
+            with pytest.raises(LeaseNotHeld):
+                lifecycle.submit(self.task, result, self.now)
+            return
         if has_more or len(sent) >= lifecycle.RESULTS_OF_A_LEASE:
             REACHED["second picture on a lease" if has_more else "too many bad pictures"] += 1
             with pytest.raises(LeaseNotHeld):
@@ -147,6 +153,24 @@ class Life(RuleBasedStateMachine):
         if before.state is not TaskState.OPEN:
             assert self.task == before
 
+    @precondition(lambda self: self.task.state in {TaskState.DONE, TaskState.FAILED})
+    @rule()
+    def render_again(self) -> None:
+        before = self.task
+        self.task = lifecycle.reopen(before, self.now)
+        self.ended = None
+        assert lifecycle.openings(self.task) == self.task.quorum
+        assert self.task.results == before.results
+        assert lifecycle.reopen(self.task, self.now) == self.task
+        assert lifecycle.picture_of(self.task) == next(
+            (result for result in reversed(before.results) if result.verdict is Verdict.VALID), None)
+        REACHED["rendered again"] += 1
+
+    def _valid(self) -> list[Result]:
+        """Return the valid results since the task was opened, or opened anew."""
+        present = [result for result in self.task.results if result.lease_id > self.task.past_lease]
+        return [result for result in present if result.verdict is Verdict.VALID]
+
     @rule(seconds=st.sampled_from([1, TERM_S - 1, TERM_S]), with_upkeep=st.booleans())
     def wait(self, seconds: int, with_upkeep: bool) -> None:
         self.now += seconds
@@ -189,7 +213,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def done_means_that_a_result_is_valid(self) -> None:
-        valid = [result for result in self.task.results if result.verdict is Verdict.VALID]
+        valid = self._valid()
         if self.task.state in {TaskState.OPEN, TaskState.DONE}:
             assert bool(valid) == (self.task.state is TaskState.DONE)
         if self.task.state is not TaskState.CANCELED and valid:
@@ -199,7 +223,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def all_valid_results_show_one_picture(self) -> None:
-        assert len({r.digest[0] for r in self.task.results if r.verdict is Verdict.VALID}) <= 1
+        assert len({result.digest[0] for result in self._valid()}) <= 1
 
     @invariant()
     def an_invalid_result_is_told_why(self) -> None:
@@ -214,7 +238,8 @@ class Life(RuleBasedStateMachine):
     def attempts_are_bounded(self) -> None:
         failed = {lease.id for lease in self.task.leases if lease.state is LeaseState.FAILED}
         invalid = {result.lease_id for result in self.task.results if result.verdict is Verdict.INVALID}
-        assert len((failed | invalid) - self.were_late) < self.task.max_attempts + self.task.quorum
+        present = {lease_id for lease_id in failed | invalid if lease_id > self.task.past_lease}
+        assert len(present - self.were_late) < self.task.max_attempts + self.task.quorum
 
 
 def _newest(lease: Lease) -> int:
@@ -228,7 +253,7 @@ def reached() -> Counter[str]:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=250, stateful_step_count=30, derandomize=True, deadline=None, database=None,
+            max_examples=350, stateful_step_count=30, derandomize=True, deadline=None, database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
@@ -252,6 +277,8 @@ def test_a_task_keeps_its_laws_whatever_happens():
         ("valid after failure", 2),
         ("same bytes again", 100),
         ("second picture on a lease", 100),
+        ("rendered again", 60),
+        ("picture of a past round", 60),
     ],
 )
 def test_the_lives_came_to_all_ends(what: str, at_least: int):

@@ -124,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(b"<!doctype html><title>Never</title><body style='margin:0'>")
-        self.wfile.write(b"<div style='height:100px;background:#008000'></div>")
+        self.wfile.write(b"<div style='height:100px;background:#008000'></div>" + b"<p>" + b"Words without end. " * 20)
         while not _END.wait(0.1):
             try:
                 self.wfile.write(b"<!-- more -->\n" * 10)

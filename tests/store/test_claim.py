@@ -155,6 +155,29 @@ def test_a_claim_charges_its_lane_by_cost_over_weight(rows: Rows):
     assert [virtual_time for _, _, virtual_time, _ in rows.lanes()] == [1500]
 
 
+def test_accounts_take_turns_also_between_two_folds(rows: Rows):
+    for number in range(10):
+        rows.job(tasks=20, account=f"account-{number}")
+    box = rows.machine("box")
+    served = Counter(rows.claim(box).job_id for _ in range(30))
+    assert sorted(served.values()) == [3] * 10
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_a_lane_that_another_claim_holds_is_charged_later(rows: Rows):
+    rows.job(cost_ms=3000)
+    box = rows.machine("box")
+
+    def claim_beside(tx: Tx) -> None:
+        tx.execute(text("SELECT id FROM lanes FOR NO KEY UPDATE"))
+        assert in_threads(1, lambda _: rows.claim(box)) != [None]
+
+    rows.db.write(claim_beside)
+    assert rows.run("SELECT virtual_time FROM lanes") == [(0,)]
+    rows.db.write(lane_rows.tidy)
+    assert rows.run("SELECT virtual_time FROM lanes") == [(3000,)]
+
+
 def test_many_machines_at_once_take_each_task_once(rows: Rows):
     for account in ("bob", "cid"):
         rows.job(tasks=100, account=account)

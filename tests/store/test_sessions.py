@@ -2,6 +2,7 @@
 
 from tests.store.conftest import NOW, Rows
 
+from sheepfold.model.accounts import Scope
 from sheepfold.model.machines import Session, SessionId
 from sheepfold.store import accounts, sessions
 
@@ -19,6 +20,17 @@ def test_a_session_is_found_by_its_tokens_hash(rows: Rows):
     assert (found.session, found.abilities, found.opened_by) == (session, "{}", "key 1")
     assert session.protocol == "sheepit"
     assert rows.db.read(lambda tx: sessions.find_session(tx, "other")) is None
+
+
+def test_a_session_knows_whose_key_opened_it_until_that_is_revoked(rows: Rows):
+    box = rows.machine("box")
+    rows.db.write(lambda tx: accounts.add_key(tx, box.id, Scope.WORK, [("md5", "key 1"), ("key", "key 1")], NOW))
+    opened(rows)
+    found = rows.db.read(lambda tx: sessions.find_session(tx, "hash"))
+    assert found.holder == rows.db.read(lambda tx: accounts.find_key_holder(tx, "key", "key 1"))
+    assert (found.holder.machine.name, found.holder.scope) == ("box", Scope.WORK)
+    rows.db.write(lambda tx: accounts.revoke_keys(tx, box.id, NOW))
+    assert rows.db.read(lambda tx: sessions.find_session(tx, "hash")).holder is None
 
 
 def test_an_ended_session_is_found_no_more_and_others_stay(rows: Rows):

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import socket
 import threading
 import time
@@ -24,6 +25,7 @@ from sheepfold.farm.chores import do_next_chore
 from sheepfold.farm.farm import Farm, open_farm
 from sheepfold.farm.orders import Order, cancel_job, order_job
 from sheepfold.farm.people import open_web_session
+from sheepfold.kinds.inspector import Inspector
 from sheepfold.model.accounts import Account, Role
 from sheepfold.model.jobs import Job
 from sheepfold.protocols.electricsheep import wire
@@ -97,8 +99,11 @@ def painted(sheep: int, frame: int, size: tuple[int, int]) -> bytes:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with open_farm(Settings(data=tmp_path / "farm", inspection_processes=1), verifiers) as farm:
+def site(tmp_path: Path, migrated_sqlite: Path, shared_inspector: Inspector) -> Iterator[Site]:
+    folder = tmp_path / "farm"
+    folder.mkdir()
+    shutil.copy(migrated_sqlite, folder / "farm.sqlite")
+    with open_farm(Settings(data=folder), verifiers, inspector=shared_inspector) as farm:
         server = uvicorn.Server(uvicorn.Config(make_app(farm), lifespan="off", log_config=None,
                                                timeout_graceful_shutdown=1))
         with socket.create_server(("127.0.0.1", 0)) as bound:

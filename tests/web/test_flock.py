@@ -1,9 +1,14 @@
 """The flock's pages, in a real browser with real films."""
 
+import io
+import itertools
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
+from tests.web.conftest import painted
 
 from sheepfold.farm.flock import list_flock
 
@@ -64,6 +69,31 @@ def test_the_player_joins_keyframes_that_match_and_never_shows_nothing(flock, lo
     page.get_by_role("button", name="Pause").click()
     assert page.evaluate("document.querySelector('.player .shown').paused") is True
     assert axe(page) == []
+
+
+def test_at_a_joint_the_last_picture_is_followed_by_the_first_of_what_comes(flock, look, until):
+    page = look("/flock/player")
+    page.evaluate("""() => {
+        window.joints = [];
+        const drawn = (video) => {
+            const canvas = Object.assign(document.createElement('canvas'), {width: 24, height: 18});
+            canvas.getContext('2d').drawImage(video, 0, 0, 24, 18);
+            return [...canvas.getContext('2d').getImageData(0, 0, 24, 18).data];
+        };
+        document.getElementById('player').addEventListener('ended', ({target}) => {
+            const next = [...document.querySelectorAll('.player video')].find((one) => one !== target);
+            window.joints.push([[target, 5], [next, 0]].map(([one, frame]) => [one.dataset.number, frame, drawn(one)]));
+        }, true);
+    }""")
+    until(page, "window.joints.length >= 4", 60)
+    for number, frame, shown in itertools.chain.from_iterable(page.evaluate("window.joints")):
+        seen = np.array(shown, np.float64).reshape(18, 24, 4)[:, :, :3]
+        unlike = [np.abs(seen - small(painted(int(number), one, (96, 72)))).mean() for one in range(6)]
+        assert (int(np.argmin(unlike)), min(unlike) < 25) == (frame, True), unlike
+
+
+def small(picture):
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB").resize((24, 18), Image.Resampling.BOX), np.float64)
 
 
 def test_a_vote_is_an_account_s(flock):

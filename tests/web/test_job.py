@@ -68,7 +68,40 @@ def test_a_job_of_higher_priority_goes_first(site):
     assert site.claim().sheep == 2
 
 
-@pytest.mark.parametrize("path", ["cancel", "priority"])
+def test_a_frame_is_rendered_once_more_from_its_page(site, look, axe):
+    job = site.order("Coral", frames=1)
+    site.paint_all()
+    site.keep_house()
+    task = view_job(site.farm, job.id).tasks[0]
+    page = look(f"/tasks/{task.id}", account=site.artist)
+    assert axe(page) == []
+    page.get_by_role("button", name="Render this frame again").click()
+    expect(page.get_by_role("status")).to_contain_text("rendered anew")
+    expect(page.get_by_role("button", name="Render this frame again")).to_have_count(0)
+    assert view_job(site.farm, job.id).job.state is JobState.RUNNING
+    assert site.http.get(f"/pictures/{task.id}").status_code == 200
+    assert site.claim() is not None
+
+
+def test_a_private_job_is_shared_by_a_link_from_its_page(site, look, axe):
+    site.order("Coral", shape="still", frames=1)
+    page = look("/jobs/1000", account=site.artist)
+    page.get_by_role("button", name="Make it private").click()
+    expect(page.locator(".facts")).to_contain_text("private")
+    page.get_by_role("button", name="Make a link to share").click()
+    link = page.locator("#link").inner_text()
+    assert axe(page) == []
+    friend = look("/jobs/1000")
+    expect(friend.locator("h1")).to_have_text("Not here")
+    friend.goto(link)
+    expect(friend.locator("h1")).to_have_text("Coral")
+    page.get_by_role("button", name="Revoke 1 link").click()
+    expect(page.get_by_role("button", name="Revoke")).to_have_count(0)
+    friend.reload()
+    expect(friend.locator("h1")).to_have_text("Not here")
+
+
+@pytest.mark.parametrize("path", ["cancel", "priority", "more", "private", "share", "unshare"])
 def test_others_change_nothing_of_a_job(site, path):
     job = site.order("Coral")
     stranger = add_account(site.farm, "rex", Role.ARTIST, "")

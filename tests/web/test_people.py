@@ -20,7 +20,7 @@ from sheepfold.store import accounts as account_rows
 from sheepfold.web import pages, words
 
 PASSWORD = "a long enough one"
-OPEN = {"/sign-in", "/sign-up", "/forgotten", "/begin"}
+OPEN = {"/shared/token", "/sign-in", "/sign-up", "/forgotten", "/begin"}
 SEEN = {"/", "/jobs", "/jobs/1000", "/jobs/1000/head", "/jobs/1000/frames/0.0", "/jobs/1000/tiles", "/tasks/1",
         "/flock", "/flock/player", "/flock/1/1", "/shots", "/people", "/fragments/now", "/fragments/jobs/1000",
         "/previews/1.jpg", "/pictures/1", "/jobs/1000/frames.zip", "/products/1000/film.mp4"}
@@ -43,7 +43,7 @@ def test_every_role_reaches_its_pages_and_no_others(site, rex):
     site.paint_all()
     site.keep_house()
     artist = add_account(site.farm, "art", Role.ARTIST, "")
-    assert statuses(site, SEEN | OPEN - {"/begin"}) == {200}
+    assert statuses(site, SEEN | OPEN - {"/begin", "/shared/token"}) == {200}
     assert statuses(site, MINE | ARTISTS | OWNERS) == {303}
     assert statuses(site, SEEN | MINE, site.cookie(rex)) == {200}
     assert statuses(site, ARTISTS | OWNERS, site.cookie(rex)) == {403}
@@ -54,7 +54,7 @@ def test_every_role_reaches_its_pages_and_no_others(site, rex):
 
 def test_the_lists_above_hold_every_page(site):
     shown = {path for route in pages.routes(site.farm) if "GET" in (getattr(route, "methods", None) or ())
-             for path in [route.path]} - {"/events", "/shots/{job_id}"}
+             for path in [route.path]} - {"/events", "/shots/{job_id}", "/shots/{job_id}/changes"}
     asked = OPEN | SEEN | MINE | ARTISTS | OWNERS
     patterns = {path: re.compile(re.sub(r"\\\{\w+\\\}", r"[^/]+", re.escape(path))) for path in shown}
     assert [path for path, pattern in patterns.items() if not any(map(pattern.fullmatch, asked))] == []

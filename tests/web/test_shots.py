@@ -4,6 +4,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from sheepfold.app import make_app
+from sheepfold.farm import people
+from sheepfold.model.accounts import Role
 
 
 @pytest.fixture
@@ -34,3 +36,40 @@ def test_frames_come_as_one_zip(world, client):
     world.make_all(world.maker("argo"))
     answer = client.get(f"/jobs/{job.id}/frames.zip")
     assert (answer.status_code, answer.content[:2]) == (200, b"PK")
+
+
+def test_all_pictures_are_offered_as_a_zip_as_soon_as_there_is_one(world, client):
+    job = world.order(frames=2)
+    link = f'href="/jobs/{job.id}/frames.zip"'
+    assert link not in client.get(f"/shots/{job.id}").text
+    world.make_all(world.maker("argo"))
+    world.do_chores()
+    assert link in client.get(f"/shots/{job.id}").text
+
+
+def test_an_order_that_expires_is_extended_by_its_account_alone(world, client, clock):
+    job = world.order(expire_s=600)
+    path, button = f"/shots/{job.id}", f'action="/shots/{job.id}/extend"'
+
+    def signed_in(name):
+        token = people.open_web_session(world.farm, world.account(name, Role.ARTIST), "a test")
+        return {"Origin": "http://testserver", "Cookie": f"sheepfold_web={token}"}
+
+    ann, eve = signed_in("ann"), signed_in("eve")
+    clock.advance(300)
+    for other in ({}, eve):
+        seen = client.get(path, headers=other).text
+        assert "within 5 min" in seen
+        assert button not in seen
+    assert client.post(f"{path}/extend", headers=eve).status_code == 403
+    assert button in client.get(path, headers=ann).text
+    assert "within 5 min" in client.get(path).text
+    assert client.post(f"{path}/extend", headers=ann).headers["location"] == path
+    assert "within 30 min" in client.get(path).text
+    assert client.post(f"{path}/extend", headers=ann | {"Origin": "http://evil.example"}).status_code == 403
+    clock.advance(1801)
+    assert client.post(f"{path}/extend", headers=ann).status_code == 409
+
+
+def test_an_order_that_never_expires_has_nothing_to_extend(world, client):
+    assert "/extend" not in client.get(f"/shots/{world.order().id}").text

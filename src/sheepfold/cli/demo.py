@@ -64,10 +64,14 @@ def _perform(console: Console, stage: Stage, office: FarmClient, pages_url: str)
 def _watch(console: Console, stage: Stage, office: FarmClient, ordered: list[int]) -> list[wire.JobDetail]:
     """Show how the jobs come along until all have ended and the house has made their films."""
     ends_at = time.monotonic() + LIMIT_S
+    told: set[int] = set()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while time.monotonic() < ends_at:
             jobs = [office.job(job_id) for job_id in ordered]
-            live.update(_board(stage, jobs))
+            if console.is_terminal:
+                live.update(_board(stage, jobs))
+            else:
+                _tell_ended(console, jobs, told)
             if all(job.is_finished for job in jobs):
                 break
             if dead := stage.dead():
@@ -78,6 +82,14 @@ def _watch(console: Console, stage: Stage, office: FarmClient, ordered: list[int
             raise Unavailable(f"Not all was rendered within {LIMIT_S} s; see {stage.folder / 'logs'}.")
     console.print(_board(stage, jobs))
     return jobs
+
+
+def _tell_ended(console: Console, jobs: list[wire.JobDetail], told: set[int]) -> None:
+    """Print a line for each job that has ended since the last time, where nobody watches a board."""
+    for job in jobs:
+        if job.is_finished and job.id not in told:
+            told.add(job.id)
+            console.print(f"Job {job.id}, {job.title}: {job.state}, {job.tasks_done} of {job.tasks_total}")
 
 
 def _board(stage: Stage, jobs: list[wire.JobDetail]) -> Group:

@@ -7,17 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from sheepfold.cli.options import farm_in
-from sheepfold.farm import browse
+from sheepfold.farm import baselines, browse, sight
 from sheepfold.farm.accounts import find_customer
 from sheepfold.farm.dispatch import Input
+from sheepfold.farm.extending import extend_job
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.frames import list_frames, zipped
 from sheepfold.farm.orders import Order, cancel_job, order_job
+from sheepfold.farm.repeating import render_again
 from sheepfold.farm.replacing import replace_input
+from sheepfold.farm.views import prioritise
 from sheepfold.model.accounts import Account
 from sheepfold.model.jobs import JobId, Terms
 from sheepfold.model.tasks import TaskId
 from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.change_wire import ChangesOut
+from sheepfold.protocols.rest.changes import changes_out
 from sheepfold.protocols.rest.jobs import job_detail
 from sheepfold.protocols.rest.watching import watch
 
@@ -54,10 +59,45 @@ class FolderOffice:
         """Cancel a job of this account."""
         return wire.JobSummary.of(cancel_job(self._farm, self._account, JobId(job_id)))
 
+    def change(self, job_id: int, *, priority: int | None = None, private: bool | None = None) -> wire.JobSummary:
+        """Change the priority of a job of this account, or whether others see it."""
+        job = browse.view_job(self._farm, JobId(job_id)).job
+        if private is not None:
+            job = sight.set_private(self._farm, self._account, job.id, is_private=private)
+        if priority is not None:
+            job = prioritise(self._farm, self._account, job.id, priority)
+        return wire.JobSummary.of(job)
+
+    def extend(self, job_id: int, frames: str) -> wire.JobSummary:
+        """Add frames to a job of this account."""
+        return wire.JobSummary.of(extend_job(self._farm, self._account, JobId(job_id), frames))
+
+    def render_again(self, job_id: int, frame: int, part: int | None = None) -> wire.JobSummary:
+        """Have a frame of a job of this account rendered once more."""
+        return wire.JobSummary.of(render_again(self._farm, self._account, JobId(job_id), frame, part))
+
+    def share(self, job_id: int) -> str:
+        """Make a link to a job of this account; where the farm's address is not set, its path."""
+        token = sight.share_job(self._farm, self._account, JobId(job_id))
+        return f"{self._farm.settings.public_url.rstrip('/')}/shared/{token}"
+
+    def unshare(self, job_id: int) -> int:
+        """Revoke all links to a job of this account."""
+        return sight.revoke_shares(self._farm, self._account, JobId(job_id))
+
     def replace_input(self, job_id: int, name: str, path: Path) -> wire.JobOrdered:
         """Replace an input of a running job of this account."""
         job = replace_input(self._farm, self._account, JobId(job_id), name, path)
         return wire.JobOrdered.with_remarks(job, browse.remarks_on(self._farm, job))
+
+    def changes(self, job_id: int) -> ChangesOut:
+        """See how a job's pictures differ from the accepted ones."""
+        return changes_out(baselines.changes_of(self._farm, JobId(job_id)))
+
+    def accept(self, job_id: int) -> ChangesOut:
+        """Accept the pictures of a job of this account."""
+        baselines.accept(self._farm, self._account, JobId(job_id))
+        return self.changes(job_id)
 
     def download_frames(self, job_id: int, target: Path) -> None:
         """Write all frames as one zip."""

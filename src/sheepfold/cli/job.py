@@ -18,6 +18,7 @@ from sheepfold.cli.office import (
     open_office,
 )
 from sheepfold.cli.plain import plain, plain_console
+from sheepfold.cli.review import print_changes
 from sheepfold.model.jobs import JobState
 from sheepfold.protocols.rest import wire
 
@@ -26,7 +27,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_
 
 @app.callback()
 def job() -> None:
-    """List, watch, download and cancel jobs."""
+    """List, watch, download, change, share and cancel jobs."""
 
 
 @app.command("list")
@@ -121,6 +122,27 @@ def _only_input(job: wire.JobDetail) -> str:
 
 
 @app.command()
+def changes(job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None) -> None:
+    """Say what the screenshots of the job ID show changed since those that were accepted."""
+    with open_office(server, key, data) as office:
+        print_changes(office.changes(job_id), server)
+
+
+@app.command()
+def accept(
+    job_id: IdArgument,
+    server: ServerOption = "",
+    key: KeyOption = "",
+    data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Accept the screenshots of the job ID: from now on those of its page are held against them."""
+    with open_office(server, key, data, account) as office:
+        office.accept(job_id)
+    typer.echo(f"The pictures of job {job_id} are accepted.")
+
+
+@app.command()
 def cancel(
     job_id: IdArgument,
     server: ServerOption = "",
@@ -131,6 +153,92 @@ def cancel(
     """Cancel the job ID; pictures that are being rendered may still come in, and are paid."""
     with open_office(server, key, data, account) as office:
         typer.echo(f"Job {job_id} is {office.cancel(job_id).state}.")
+
+
+@app.command()
+def again(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
+    job_id: IdArgument,
+    frame: Annotated[int, typer.Argument(metavar="FRAME", min=0)],
+    part: Annotated[int | None, typer.Option(min=0, help="Only this part of the frame.")] = None,
+    server: ServerOption = "",
+    key: KeyOption = "",
+    data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Render FRAME of the job ID once more; the picture that it has stays until there is a new one."""
+    with open_office(server, key, data, account) as office:
+        now = office.render_again(job_id, frame, part)
+    typer.echo(f"Frame {frame} of job {job_id} is open again; the job is {now.state}.")
+
+
+@app.command()
+def extend(
+    job_id: IdArgument,
+    frames: Annotated[str, typer.Argument(metavar="FRAMES", help="Such as 251-300.")],
+    server: ServerOption = "",
+    key: KeyOption = "",
+    data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Add FRAMES to the job ID; those that it has already stay as they are."""
+    with open_office(server, key, data, account) as office:
+        typer.echo(f"Job {job_id} has {office.extend(job_id, frames).tasks_total} frames now.")
+
+
+@app.command()
+def priority(
+    job_id: IdArgument,
+    value: Annotated[int, typer.Argument(metavar="PRIORITY", min=-100, max=100)],
+    server: ServerOption = "",
+    key: KeyOption = "",
+    data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Change the priority of the job ID, from -100 to 100; `--` goes before a negative one."""
+    with open_office(server, key, data, account) as office:
+        typer.echo(f"The priority of job {job_id} is {office.change(job_id, priority=value).priority} now.")
+
+
+@app.command()
+def hide(
+    job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Make the job ID private: seen by its account, the owner, and whoever holds a link that `share` made."""
+    with open_office(server, key, data, account) as office:
+        office.change(job_id, private=True)
+    typer.echo(f"Job {job_id} is private.")
+
+
+@app.command()
+def unhide(
+    job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Show the job ID, which was private, to everybody."""
+    with open_office(server, key, data, account) as office:
+        office.change(job_id, private=False)
+    typer.echo(f"Everybody sees job {job_id}.")
+
+
+@app.command()
+def share(
+    job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Print a link by which whoever has it sees the job ID; it is shown only now."""
+    with open_office(server, key, data, account) as office:
+        typer.echo(office.share(job_id))
+
+
+@app.command()
+def unshare(
+    job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Revoke all links to the job ID."""
+    with open_office(server, key, data, account) as office:
+        typer.echo(f"Revoked {office.unshare(job_id)} links to job {job_id}.")
 
 
 def _print_job(console: Console, one: wire.JobDetail) -> None:

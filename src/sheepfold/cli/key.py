@@ -18,6 +18,8 @@ _WORDS = """\
 This is the key of {machine}. It is shown only now; keep it like a password. It opens {opens}.
 
   our worker         sheepfold work --server {server} --key {key}
+                     (for trying the old protocols: --protocol sheepit or electricsheep --account {account},
+                     or --protocol browsershots --account {machine})
   SheepIt            java -jar sheepit-client.jar -server {server} -login {account} -password {key} -ui text
   Electric Sheep     nickname {account}, password {key}, and the farm's host as `redirectserver`
                      (2.7b29 to 2.7b36; for 3.0 and later lead community.sheepserver.net to this farm, port 443)

@@ -10,6 +10,7 @@ import typer
 from sheepfold.model.jobs import Terms
 from sheepfold.model.tasks import TaskState
 from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.change_wire import ChangesOut
 from sheepfold.protocols.rest.client import FarmClient
 
 ServerOption = Annotated[
@@ -48,8 +49,36 @@ class Office(Protocol):
         """Cancel a job."""
         ...
 
+    def change(self, job_id: int, *, priority: int | None = None, private: bool | None = None) -> wire.JobSummary:
+        """Change a job's priority, or whether others see it."""
+        ...
+
+    def extend(self, job_id: int, frames: str) -> wire.JobSummary:
+        """Add frames to a job."""
+        ...
+
+    def render_again(self, job_id: int, frame: int, part: int | None = None) -> wire.JobSummary:
+        """Have a frame rendered once more."""
+        ...
+
+    def share(self, job_id: int) -> str:
+        """Make a link to a job."""
+        ...
+
+    def unshare(self, job_id: int) -> int:
+        """Revoke all links to a job."""
+        ...
+
     def replace_input(self, job_id: int, name: str, path: Path) -> wire.JobOrdered:
         """Replace an input of a running job."""
+        ...
+
+    def changes(self, job_id: int) -> ChangesOut:
+        """See how a job's pictures differ from the accepted ones."""
+        ...
+
+    def accept(self, job_id: int) -> ChangesOut:
+        """Accept a job's pictures."""
         ...
 
     def download_frames(self, job_id: int, target: Path) -> None:

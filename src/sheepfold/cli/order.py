@@ -119,8 +119,8 @@ def screenshot(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
             "reduced_motion": reduced_motion or None, "locale": locale or None, "time_zone": time_zone or None,
             "wait_s": wait_s, "platform": platform or None, "javascript": javascript or None, "java": java or None,
             "flash": flash or None}
-    spec = _without_none({"url": url, "browsers": [_browser(name) for name in browser.split(",")],
-                          "widths": _numbers(width), "bpp": bpp, **told})
+    spec = _without_none({"url": url, "browsers": browsers_in(browser),
+                          "widths": numbers_in(width), "bpp": bpp, **told})
     with open_office(server, key, data, account) as office:
         _say(office.order("screenshot", spec, {}, title or url, Terms(priority)))
 
@@ -132,14 +132,13 @@ def _size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _browser(text: str) -> dict[str, str]:
-    """Read a browser such as chromium, or firefox 115 with the version that it must have."""
-    found = re.fullmatch(r"(.*?)(?:\s+([0-9][0-9.]*))?", text.strip())
-    assert found  # it matches anything
-    return {"name": found[1], "version": found[2] or ""}
+def browsers_in(text: str) -> list[dict[str, str]]:
+    """Read browsers with commas between, such as chromium,firefox 115: a version is one that it must have."""
+    return [_browser(name) for name in text.split(",")]
 
 
-def _numbers(text: str) -> list[int]:
+def numbers_in(text: str) -> list[int]:
+    """Read widths with commas between; raises InvalidSpec."""
     if not re.fullmatch(r"[0-9]{1,5}(,[0-9]{1,5})*", text):
         raise InvalidSpec(f"Widths are numbers of pixels with commas between, such as 390,1024; found {text!r}.")
     return [int(number) for number in text.split(",")]
@@ -154,3 +153,10 @@ def _say(ordered: wire.JobOrdered) -> None:
     for remark in ordered.remarks:
         typer.echo(remark, err=True)
     typer.echo(ordered.id)
+
+
+def _browser(text: str) -> dict[str, str]:
+    """Read a browser such as chromium, or firefox 115 with the version that it must have."""
+    found = re.fullmatch(r"(.*?)(?:\s+([0-9][0-9.]*))?", text.strip())
+    assert found  # it matches anything
+    return {"name": found[1], "version": found[2] or ""}

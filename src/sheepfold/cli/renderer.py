@@ -10,6 +10,8 @@ from rich.table import Table
 from sheepfold.cli.options import DataOption, farm_in
 from sheepfold.farm import renderers
 from sheepfold.farm.renderers import Target
+from sheepfold.kinds.blender import home
+from sheepfold.model.errors import InvalidSpec
 from sheepfold.store.renderers import RendererRow
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
@@ -49,6 +51,20 @@ def official(
     """Add the Blender download FILE, laid out anew as the system's clients expect it."""
     with farm_in(data) as farm:
         _say(renderers.add_official(farm, Target(version, system, bits), file))
+
+
+@add.command()
+def bpy(
+    data: DataOption,
+    python: Annotated[Path | None, typer.Option(exists=True, help="Whose bpy; that of scripts/setup-bpy.")] = None,
+    version: Annotated[str, typer.Option("--version", help="Which Blender it is; what it says itself.")] = "",
+) -> None:
+    """Add Blender as a Python module with a Python of its own, for Linux machines that have nothing (400 MB)."""
+    found = home.find() if python is None else python.absolute()
+    if found is None:
+        raise InvalidSpec("There is no bpy here: scripts/setup-bpy installs it, or name a Python that has it.")
+    with farm_in(data) as farm:
+        _say(renderers.add_bundled(farm, version or home.version(found), found))
 
 
 @app.command(name="list")

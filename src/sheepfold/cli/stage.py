@@ -51,7 +51,7 @@ class Stage:
         with log.open("ab") as file:
             command = wrap(list(words))
             self.processes[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                                                    env=os.environ | LOOPBACK)
+                                                    env=os.environ | ALL_HERE)
 
     def stop(self, name: str) -> None:
         """Ask a process to end, and wait until it has."""
@@ -65,8 +65,8 @@ class Stage:
 PEOPLE = {"shepherd": Role.OWNER, "spot": Role.VOLUNTEER, "bella": Role.VOLUNTEER}
 MACHINES = {"studio": "shepherd", "screensaver": "spot", "workshop": "bella", "tower": "bella", "factory": "spot",
             "laptop": "bella"}
-LOOPBACK = {"SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES": "127.0.0.0/8"}
-"""What a stage's farm and workers are told besides: its pages to be photographed are on this machine."""
+ALL_HERE = {"SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES": "127.0.0.0/8", "SHEEPFOLD_BROWSERSHOTS_LOAD_LIMIT": "0"}
+"""What a stage's farm and workers are told besides: pages to be photographed, and all the load, are on this machine."""
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import datetime
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from sheepfold.cli.ids import IdArgument
 from sheepfold.cli.options import DataOption, farm_in
@@ -40,18 +40,22 @@ def _print_story(console: Console, told: Story) -> None:
     place = f"frame {told.task.frame}" + (f", part {told.task.part}" if told.task.part else "")
     heading = f"Task {told.task.id}: {place} of job {told.job.id} ({plain(told.job.title)}), {told.task.state}\n"
     console.print(heading)
-    events = Table("when", "what", "detail", box=None, padding=(0, 2, 0, 0))
+    events = _table("when", "what", "detail")
     for event in told.events:
         detail = ", ".join(f"{name} {value}" for name, value in event.detail.items())
         events.add_row(_clock(event.at), event.what, plain(detail))
     console.print(events)
-    heads = ("lease", "machine", "account", "protocol", "state", "granted", "told")
-    leases = Table(*heads, box=None, padding=(0, 2, 0, 0))
+    leases = _table("lease", "machine", "account", "protocol", "state", "granted", "told")
     for lease in told.leases:
         figures = ", ".join(f"{name} {value}" for name, value in lease.figures.items())
         leases.add_row(str(lease.lease_id), lease.machine, lease.account, lease.protocol,
                        plain(f"{lease.state} {lease.reason}".strip()), _clock(lease.granted_at), plain(figures))
     console.print(leases)
+
+
+def _table(*heads: str) -> Table:
+    """Make a table that breaks long words rather than cut them: digests are there to be compared."""
+    return Table(*(Column(head, overflow="fold") for head in heads), box=None, padding=(0, 2, 0, 0))
 
 
 def _clock(at: int) -> str:

@@ -49,7 +49,9 @@ def work(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each 
     load_limit: Annotated[float | None, typer.Option(min=0.0, metavar="X",
                                                      help="Begin no task while the load average of the last minute is "
                                                      "above X; what this worker renders counts too.")] = None,
-    account: Annotated[str, typer.Option(metavar="NAME", help="Your nick, for electricsheep.")] = "",
+    account: Annotated[str, typer.Option(metavar="NAME",
+                                         help="Who you are: your nick for electricsheep, your login for sheepit, this "
+                                         "machine's name for browsershots; on rest the key alone says it.")] = "",
     folder: Annotated[Path | None, typer.Option(file_okay=False, metavar="DIR",
                                                 help="Where to work; each worker needs its own.")] = None,
     name: Annotated[str, typer.Option(metavar="NAME", help="Tells workers of this machine apart.")] = "",

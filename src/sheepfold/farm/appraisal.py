@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.orders import Order, complete_order
-from sheepfold.farm.visits import check_visit
+from sheepfold.farm.orders import Order, checked_order
 from sheepfold.kinds import confine
 from sheepfold.kinds.registry import module_of
 from sheepfold.kinds.seam import RenderFailed, RenderOrder, Spec
@@ -44,10 +43,7 @@ class Appraisal:
 def appraise(farm: Farm, account: Account, order: Order) -> Appraisal:
     """Check an order as if it were made, and tell what it would be; nothing is kept of it. Raises InvalidSpec."""
     with _folder(farm) as folder:
-        completed = complete_order(order.kind, order.spec, order.inputs, folder)
-        spec = module_of(order.kind, "spec").parse(completed.spec)
-        if order.kind == "screenshot":
-            check_visit(farm, account, spec)
+        completed, spec = checked_order(farm, account, order, folder)
         drafts = module_of(order.kind, "split").split(spec, order.inputs, folder)
     at_work = farm.db.read(lambda tx: {one.machine_id for one in view_rows.at_work(tx, 1000)})
     times = order.terms.quorum

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
+from sheepfold.model.accounts import AccountId
 from sheepfold.model.credit import Millipoints
 from sheepfold.model.errors import UnknownBlob
 from sheepfold.model.events import Event
@@ -50,9 +51,9 @@ class Story:
     leases: tuple[LeaseStory, ...]
 
 
-def list_jobs(farm: Farm, limit: int = 50, before: JobId | None = None) -> list[Job]:
-    """Return the newest jobs, those before an id where one is given."""
-    return farm.db.read(lambda tx: job_rows.list_jobs(tx, limit, before))
+def list_jobs(farm: Farm, limit: int = 50, before: JobId | None = None, seen_by: AccountId | None = None) -> list[Job]:
+    """Return the newest jobs, those before an id where one is given; less what `seen_by` may not see."""
+    return farm.db.read(lambda tx: job_rows.list_jobs(tx, limit, before, seen_by=seen_by))
 
 
 def view_job(farm: Farm, job_id: JobId) -> JobView:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sheepfold.blobs.spool import Digest
+from sheepfold.farm import baselines
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
 from sheepfold.kinds import handwork
@@ -123,7 +124,9 @@ def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
         pictures = list(_local_pictures(farm, rows, Path(name)))
         target = Path(name) / "products"
         target.mkdir()
-        products = _awaited(farm, chore, executor.submit(handwork.assemble, job.kind, pictures, job.spec, target))
+        baseline = baselines.held_against(farm, job, Path(name))
+        made = executor.submit(handwork.assemble, job.kind, pictures, job.spec, baseline, target)
+        products = _awaited(farm, chore, made)
         kept = [(product, keep_file(farm, product.path)) for product in products]
 
     def save(tx: Tx) -> None:
@@ -131,6 +134,7 @@ def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
         for product, blob in kept:
             name_blob(tx, blob, now)
             blob_rows.set_product(tx, job.id, product.name, blob.digest, product.media_type, now)
+        baselines.accept_first(tx, job, now)
         chore_rows.end(tx, chore.id, failed=False)
         event_rows.add(tx, (Event(What.PRODUCT_MADE, job.id, None, {"name": p.name}) for p in products), now)
 

@@ -37,6 +37,12 @@ def extend_order(farm: Farm, account: Account, job_id: JobId) -> int | None:
     return farm.db.write(extend)
 
 
+def expiry_of(farm: Farm, job_id: JobId) -> int | None:
+    """Return until when an order of screenshots is worth making, None where it never expires."""
+    visit = farm.db.look(lambda tx: visit_rows.find_visit(tx, job_id))
+    return visit.expires_at if visit else None
+
+
 def _is_over(visit: Visit, now: int) -> bool:
     return visit.expires_at is not None and visit.expires_at <= now
 

@@ -17,7 +17,7 @@ from sheepfold.farm.keeping import keep_file, name_blob
 from sheepfold.farm.settlement import end_job, settle
 from sheepfold.farm.visits import check_visit, note_visit
 from sheepfold.kinds.registry import module_of, optional_module_of
-from sheepfold.kinds.seam import Completed, TaskDraft
+from sheepfold.kinds.seam import Completed, Spec, TaskDraft
 from sheepfold.model import lifecycle
 from sheepfold.model.accounts import Account, AccountId, Role
 from sheepfold.model.errors import Forbidden, InvalidSpec, JobEnded, UnknownSheep
@@ -47,6 +47,7 @@ class Order:
     terms: Terms = field(default_factory=Terms)
     key: str = ""
     """A name that the customer gave this order: the same one again is the same job, made once."""
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,19 @@ def cancel_order(tx: Tx, job_id: JobId, now: int) -> None:
     event_rows.add(tx, events, now)
 
 
-def _prepare(farm: Farm, account: Account, order: Order, folder: Path) -> _Prepared:
+def checked_order(farm: Farm, account: Account, order: Order, folder: Path) -> tuple[Completed, Spec]:
+    """Complete and read an order, and check that its page may be visited if it is of one; raises InvalidSpec."""
     completed = complete_order(order.kind, order.spec, order.inputs, folder)
-    spec = module_of(order.kind, "spec").parse(completed.spec)
+    spec: Spec = module_of(order.kind, "spec").parse(completed.spec)
     if order.kind == "screenshot":
         check_visit(farm, account, spec)
+    return completed, spec
+
+
+def _prepare(farm: Farm, account: Account, order: Order, folder: Path) -> _Prepared:
+    completed, spec = checked_order(farm, account, order, folder)
+    if order.is_private and order.kind == "flame" and spec["shape"] != "still":
+        raise InvalidSpec("A loop or an edge lives in the flock, which everybody sees; only a still can be private.")
     drafts: tuple[TaskDraft, ...] = tuple(module_of(order.kind, "split").split(spec, order.inputs, folder))
     if not drafts:
         raise InvalidSpec("There is nothing to render in this order.")
@@ -131,6 +140,7 @@ def _prepare(farm: Farm, account: Account, order: Order, folder: Path) -> _Prepa
         terms=_checked_terms(order.terms),
         state=JobState.RUNNING,
         created_at=farm.now(),
+        private_at=farm.now() if order.is_private else None,
         progress=Progress(total=len(drafts)),
         inputs={name: blob.digest for name, blob in inputs.items()},
     )
@@ -153,6 +163,7 @@ def _fingerprint(order: Order) -> str:
     """Return a digest of all that an order says; what is unlike it under the same key is a mistake."""
     files = {name: spooled_already(path).sha256 for name, path in order.inputs.items()}
     said = [order.kind, dict(order.spec), order.title, asdict(order.terms), files]
+    said += ["private"] if order.is_private else []
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 

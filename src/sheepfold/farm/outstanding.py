@@ -13,6 +13,7 @@ from sheepfold.model.errors import LeaseNotHeld
 from sheepfold.model.machines import Session
 from sheepfold.model.tasks import LeaseState, TaskState
 from sheepfold.store import leases as lease_rows
+from sheepfold.store import refusals as refusal_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.leases import Holding
@@ -40,6 +41,12 @@ def note_next_asked(farm: Farm, session: Session, awaiting: int) -> None:
         return
     for lost in farm.db.write(note):
         give_up(farm, lost, "The client asked for other tasks instead of sending it.", failed=False)
+
+
+def keep_off(farm: Farm, held: Holding, seconds: int) -> None:
+    """Offer a machine nothing of a lease's job for a time: it cannot render it, or its owner does not want it to."""
+    now = farm.now()
+    farm.db.write(lambda tx: refusal_rows.add(tx, held.machine_id, held.job_id, now + seconds, now))
 
 
 def rendering(farm: Farm, session: Session) -> list[Holding]:

@@ -6,20 +6,23 @@ from sheepfold.model.accounts import ANONYMOUS, Account, Role
 from sheepfold.model.errors import BadInput, Forbidden
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import people as people_rows
+from sheepfold.store import rules as rule_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.people import AuditLine
 
-PAUSE, RESUME, REVOKE = "pause", "resume", "revoke"
+PAUSE, RESUME, STOP, REVOKE = "pause", "resume", "stop", "revoke"
 
 
 def change_machine(farm: Farm, by: Account | None, name: str, deed: str) -> None:
-    """Pause a machine, let it work again, or revoke its keys; `by` is its account, the owner, or None for the console.
+    """Pause a machine, let it work again, end our worker on it, or revoke its keys.
+
+    `by` is its account, the owner, or None for the console.
 
     A machine that the farm put into quarantine is let out by the owner alone. Raises UnknownMachine, Forbidden,
     BadInput.
     """
-    if deed not in {PAUSE, RESUME, REVOKE}:
-        raise BadInput(f"A machine can be told pause, resume or revoke; found {deed[:20]!r}.")
+    if deed not in {PAUSE, RESUME, STOP, REVOKE}:
+        raise BadInput(f"A machine can be told pause, resume, stop or revoke; found {deed[:20]!r}.")
 
     def change(tx: Tx) -> None:
         machine = account_rows.machine_named(tx, name)
@@ -27,7 +30,9 @@ def change_machine(farm: Farm, by: Account | None, name: str, deed: str) -> None
             raise Forbidden(f"The machine {name} belongs to another account.")
         if by is not None and by.role is not Role.OWNER and deed == RESUME:
             _own_pause(tx, by, name)
-        if deed != REVOKE:
+        if deed == STOP:
+            rule_rows.stop_machine(tx, machine.id, farm.now())
+        if deed in {PAUSE, RESUME}:
             account_rows.suspend_machine(tx, machine.id, farm.now() if deed == PAUSE else None)
         people_rows.note(tx, _who(by), f"{deed} machine", name, farm.now())
 

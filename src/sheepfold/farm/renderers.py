@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sheepfold.farm.bundling import write_bundle
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
@@ -20,7 +21,7 @@ from sheepfold.store.renderers import RendererRow
 BLENDER = "blender"
 SYSTEMS = tuple(EXECUTABLES)
 BITS = (32, 64)
-LOCAL, OFFICIAL = "local", "official"
+LOCAL, OFFICIAL, BUNDLED = "local", "official", "bpy"
 _VERSION = re.compile(r"\d{1,3}\.\d{1,3}(\.\d{1,3})?", re.ASCII)
 
 
@@ -44,6 +45,14 @@ def add_official(farm: Farm, target: Target, download: Path) -> RendererRow:
     The download itself may be gone afterwards. Raises InvalidSpec where it is not to be trusted.
     """
     return _add(farm, target, OFFICIAL, lambda path: repack(download, path, target.system))
+
+
+def add_bundled(farm: Farm, version: str, python: Path) -> RendererRow:
+    """Add bpy with a Python of its own, taken from an environment of this machine, for Linux machines like it.
+
+    Takes about a minute. Raises InvalidSpec where the environment has no bpy.
+    """
+    return _add(farm, Target(version), BUNDLED, lambda path: write_bundle(path, python))
 
 
 def list_renderers(farm: Farm) -> list[RendererRow]:

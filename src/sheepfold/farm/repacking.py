@@ -36,7 +36,9 @@ EXECUTABLES = {
 }
 """Where the clients of each system look for the program in the archive."""
 _HERE = Path(__file__).parents[1] / "kinds" / "blender"
-_SCRIPT, _RUNNER = _HERE / "rend.sh", _HERE / "runner.py"
+RUNNER = _HERE / "runner.py"
+SCRIPTS = {"local": _HERE / "rend.sh", "bundle": _HERE / "bundle.sh"}
+"""What stands in the place of Blender's program: both run RUNNER, with the machine's own bpy or with a bundled one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,9 @@ def write_local(target: Path, system: str) -> None:
         raise InvalidSpec("The local renderer is a shell script: it is for linux, mac and freebsd.")
     program = PurePosixPath(EXECUTABLES[system])
     with zipfile.ZipFile(target, "w") as archive:
-        for path, name, mode in ((_SCRIPT, program.name, 0o755), (_RUNNER, _RUNNER.name, 0o644)):
+        for path, name, mode in ((SCRIPTS["local"], program.name, 0o755), (RUNNER, RUNNER.name, 0o644)):
             with path.open("rb") as file:
-                _write(archive, str(program.parent / name), mode, file, path.stat().st_size)
+                write_file(archive, str(program.parent / name), mode, file, path.stat().st_size)
 
 
 def repack(source: Path, target: Path, system: str) -> None:
@@ -90,14 +92,15 @@ def repack(source: Path, target: Path, system: str) -> None:
             if file is None:
                 links[name] = entry
                 continue
-            _write(archive, name, entry.mode, file, entry.size_bytes)
+            write_file(archive, name, entry.mode, file, entry.size_bytes)
             written.add(name)
     _follow(target, links, written, system)
     if EXECUTABLES[system] not in written | set(links):
         raise InvalidSpec(f"There is no Blender for {system} in the download.")
 
 
-def _write(archive: zipfile.ZipFile, name: str, mode: int, file: IO[bytes], size_bytes: int) -> None:
+def write_file(archive: zipfile.ZipFile, name: str, mode: int, file: IO[bytes], size_bytes: int) -> None:
+    """Write a file of an archive, so that the same file is the same bytes; raises InvalidSpec where it breaks off."""
     info = zipfile.ZipInfo(name, EPOCH)
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = (stat.S_IFREG | (0o755 if mode & 0o100 else 0o644)) << 16
@@ -124,7 +127,7 @@ def _follow(target: Path, links: dict[str, _Entry], written: set[str], system: s
                 shutil.copyfileobj(file, copy, PIECE_BYTES)
             size_bytes = copy.tell()
             copy.seek(0)
-            _write(archive, name, archive.getinfo(original).external_attr >> 16, copy, size_bytes)
+            write_file(archive, name, archive.getinfo(original).external_attr >> 16, copy, size_bytes)
 
 
 def _end_of(name: str, links: dict[str, _Entry], written: set[str], system: str) -> str:

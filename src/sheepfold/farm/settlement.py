@@ -51,7 +51,9 @@ def settle(tx: Tx, before: Task, after: Task, now: int, detail: dict[str, object
     events += _paid(tx, saved, judged, now)
     if openings(saved) > openings(before):
         lane_rows.wake_lane_of(tx, saved.id)
-    if saved.state is not before.state:
+    if saved.state is TaskState.OPEN and before.state is not TaskState.OPEN:
+        events += _reopened(tx, before)
+    elif saved.state is not before.state:
         events.append(Event(_TASK_EVENTS[saved.state], saved.job_id, saved.id))
         events += _ended(tx, saved, now)
     event_rows.add(tx, events, now)
@@ -111,6 +113,15 @@ def _ended(tx: Tx, task: Task, now: int) -> Iterator[Event]:
     progress = job_rows.count_ended(tx, task.job_id, done=int(is_done), failed=int(not is_done))
     if progress.outcome() is not JobState.RUNNING:
         yield from end_job(tx, task.job_id, progress.outcome(), now)
+
+
+def _reopened(tx: Tx, before: Task) -> Iterator[Event]:
+    """Take a task that is open again out of its job's counts, and have the job run again."""
+    is_done = before.state is TaskState.DONE
+    job_rows.count_ended(tx, before.job_id, done=-int(is_done), failed=-int(not is_done))
+    if job_rows.reopen_job(tx, before.job_id):
+        yield Event(What.JOB_REOPENED, before.job_id)
+    yield Event(What.TASK_REOPENED, before.job_id, before.id)
 
 
 def _suspended(tx: Tx, judged: list[Result], now: int) -> None:

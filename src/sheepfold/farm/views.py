@@ -1,9 +1,10 @@
 """Views: what the pages for people show, read in one transaction each; and the priority of a job, which they change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.flock import Flock, living_of
+from sheepfold.farm.sight import Viewer, eyes_of, hidden
 from sheepfold.model.accounts import Account, AccountId, Role
 from sheepfold.model.errors import BadInput, Forbidden, JobEnded
 from sheepfold.model.flock import Sheep, SheepId
@@ -69,21 +70,23 @@ class JobPage:
     newest_event: int
 
 
-def view_home(farm: Farm, jobs: int) -> Home:
+def view_home(farm: Farm, viewer: Viewer, jobs: int) -> Home:
     """Return what the home page shows."""
 
     def read(tx: Tx) -> Home:
         newest = event_rows.newest_id(tx)
-        cards = tuple(_card(tx, job) for job in job_rows.list_jobs(tx, jobs))
-        return Home(tuple(view_rows.newest_pictures(tx, WALL)), tuple(view_rows.at_work(tx, MOST_MACHINES)),
+        cards = tuple(_card(tx, job) for job in job_rows.list_jobs(tx, jobs, seen_by=eyes_of(viewer)))
+        return Home(tuple(view_rows.newest_pictures(tx, WALL)), _at_work(tx, viewer, MOST_MACHINES),
                     view_rows.queue(tx, farm.now()), cards, newest)
 
     return farm.db.read(read)
 
 
-def list_cards(farm: Farm, limit: int, before: JobId | None = None, of: AccountId | None = None) -> list[Card]:
-    """Return the newest jobs, of one account or of all, those before an id where one is given."""
-    return farm.db.read(lambda tx: [_card(tx, job) for job in job_rows.list_jobs(tx, limit, before, of)])
+def list_cards(farm: Farm, viewer: Viewer, limit: int, before: JobId | None = None, of: AccountId | None = None
+               ) -> list[Card]:
+    """Return the newest jobs that a viewer sees, of one account or of all, those before an id where one is given."""
+    return farm.db.read(lambda tx: [_card(tx, job)
+                                    for job in job_rows.list_jobs(tx, limit, before, of, eyes_of(viewer))])
 
 
 def view_card(farm: Farm, job_id: JobId) -> Card:
@@ -193,9 +196,16 @@ def machines_of(farm: Farm, account: Account | None) -> list[MachineRow]:
     return farm.db.read(lambda tx: view_rows.machines_of(tx, account.id if account else None))
 
 
-def at_work(farm: Farm) -> list[AtWork]:
-    """Return which machine makes what."""
-    return farm.db.read(lambda tx: view_rows.at_work(tx, 10 * MOST_MACHINES))
+def at_work(farm: Farm, viewer: Viewer) -> list[AtWork]:
+    """Return which machine makes what; of private jobs of others only that something is made."""
+    return list(farm.db.read(lambda tx: _at_work(tx, viewer, 10 * MOST_MACHINES)))
+
+
+def _at_work(tx: Tx, viewer: Viewer, limit: int) -> tuple[AtWork, ...]:
+    found = view_rows.at_work(tx, limit)
+    secret = hidden(tx, viewer, (one.job_id for one in found))
+    return tuple(replace(one, task_id=TaskId(0), job_id=JobId(0), title="", kind="", frame=0)
+                 if one.job_id in secret else one for one in found)
 
 
 def prioritise(farm: Farm, account: Account, job_id: JobId, priority: int) -> Job:

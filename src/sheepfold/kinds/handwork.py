@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sheepfold.kinds.registry import module_of
-from sheepfold.kinds.seam import Picture, Product, Spec
+from sheepfold.kinds.seam import Baseline, Picture, Product, Spec
 
 
 def make_preview(kind: str, path: Path, target: Path, width: int) -> Path:
@@ -13,9 +13,13 @@ def make_preview(kind: str, path: Path, target: Path, width: int) -> Path:
     return target
 
 
-def assemble(kind: str, pictures: Sequence[Picture], spec: Spec, folder: Path) -> list[Product]:
-    """Make a finished job's products in a folder."""
+def assemble(
+    kind: str, pictures: Sequence[Picture], spec: Spec, baseline: Baseline | None, folder: Path
+) -> list[Product]:
+    """Make a finished job's products in a folder; where its order names a baseline, also what changed since."""
     products: list[Product] = module_of(kind, "assemble").assemble(pictures, spec, folder)
+    if baseline is not None:
+        products += module_of(kind, "changes").changes(pictures, spec, baseline, folder)
     return products
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import resource
 import sys
 import warnings
@@ -12,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sheepfold.kinds.seam import Facts
 
+NICE = 5
+"""How much this gives way to the server, which answers claims meanwhile; the chores give way to both."""
+
 
 def main(line: Connection, memory_bytes: int) -> None:
     """Answer one question after another; the first message says that the child is ready."""
+    os.nice(NICE)
     _limit(memory_bytes)
     from sheepfold.kinds import registry  # noqa: PLC0415 - nothing large is imported before the limits hold
 

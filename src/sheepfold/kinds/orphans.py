@@ -1,9 +1,18 @@
-"""A pool's children that end with their parent, however that ended."""
+"""A pool's children: they end with their parent, however that ended, and may give way to it."""
 
 import os
 import threading
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
+
+HUMBLE_NICE = 10
+"""How much children that nobody waits for give way, in the system's own measure of 0 to 19."""
+
+
+def begin_humbly() -> None:
+    """Have this process end with its parent, and take the processor only when its parent and others leave it."""
+    os.nice(HUMBLE_NICE)
+    end_with_parent()
 
 
 def end_with_parent() -> None:

@@ -17,7 +17,9 @@ What a kind may answer besides; where it has no such module or function, nobody 
 | module     | function                                            | who calls it, where                             |
 |------------|-----------------------------------------------------|-------------------------------------------------|
 | `complete` | `complete(raw, inputs, folder) -> Completed`        | the farm, before `parse`                        |
+| `extend`   | `extend(spec, frames) -> spec`                      | the farm, when a job gets more frames           |
 | `archive`  | `pack(inputs, spec, folder) -> Archive`             | the farm, for each revision of a job's inputs   |
+| `changes`  | `changes(pictures, spec, baseline, folder)`         | after `assemble`, where orders name a baseline  |
 | `render`   | `open_chain(order, workbench) -> Chain`             | the worker, for tasks of one job after each other |
 
 A spec is plain JSON (`dict` of text, numbers, booleans, lists and dicts) that `parse` has checked and completed.
@@ -98,6 +100,18 @@ class Picture:
     part: int
     path: Path
     media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The accepted pictures that an order's are held against: of which job, with its spec; of none at the first time.
+
+    `job_id` is None then, `spec` and `pictures` are empty.
+    """
+
+    job_id: int | None = None
+    spec: Spec = field(default_factory=dict)
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ class What(StrEnum):
     JOB_DONE = "job done"
     JOB_FAILED = "job failed"
     JOB_CANCELED = "job canceled"
+    JOB_REOPENED = "job reopened"
+    JOB_EXTENDED = "job extended"
+    JOB_ACCEPTED = "job accepted"
     PRODUCT_MADE = "product made"
     PREVIEW_MADE = "preview made"
     CHORE_FAILED = "chore failed"
@@ -32,6 +35,7 @@ class What(StrEnum):
     TASK_DONE = "task done"
     TASK_FAILED = "task failed"
     TASK_CANCELED = "task canceled"
+    TASK_REOPENED = "task reopened"
     VOTE_CAST = "vote cast"
     SHEEP_RETIRED = "sheep retired"
 

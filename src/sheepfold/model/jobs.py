@@ -57,7 +57,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An order: its kind's checked spec, and the digests of its inputs by name. The id is 0 until it is stored."""
+    """An order: its kind's checked spec, and the digests of its inputs by name. The id is 0 until it is stored.
+
+    Since `private_at` others see nothing of it.
+    """
 
     id: JobId
     account_id: AccountId
@@ -69,5 +72,6 @@ class Job:
     created_at: int
     ended_at: int | None = None
     revision: int = 0
+    private_at: int | None = None
     progress: Progress = Progress()
     inputs: Mapping[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 ```
 lease   active ──► submitted        task   open ──► done       enough results agree
           ├──► failed                        ├──► failed     attempts used up, nobody working
-          ├──► expired ──► submitted         └──► canceled
+          ├──► expired ──► submitted         └──► canceled      (done, failed ──► open: again)
           ├──► released                    result  pending ──► valid | invalid
           └──► withdrawn
 ```
@@ -102,10 +102,29 @@ def withdraw(task: Task, now: int) -> Task:
     return transition(replace(task, leases=tuple(withdrawn(lease) for lease in task.leases)), now)
 
 
+def reopen(task: Task, now: int) -> Task:
+    """Open a done or failed task anew, to be rendered once more; an open or canceled one stays as it is.
+
+    What it has stays valid and paid, and uses no attempt of the new round up; who still renders for the old one is
+    not taken any more.
+    """
+    if task.state not in {TaskState.DONE, TaskState.FAILED}:
+        return task
+    past = max((lease.id for lease in task.leases), default=task.past_lease)
+    return withdraw(replace(task, state=TaskState.OPEN, past_lease=past), now)
+
+
+def picture_of(task: Task) -> Result | None:
+    """Return the result that shows the task's picture, of the newest round that has one; the oldest stands for it."""
+    valid = [result for result in task.results if result.verdict is Verdict.VALID]
+    return next((result for result in valid if result.lease_id > task.past_lease), valid[-1] if valid else None)
+
+
 def check_may_submit(task: Task, lease_id: LeaseId) -> None:
     """Raise LeaseNotHeld where a lease was withdrawn, has its result already, or has sent too many bad ones."""
-    if any(lease.id == lease_id and lease.state is LeaseState.WITHDRAWN for lease in task.leases):
-        raise LeaseNotHeld(f"Lease {lease_id} on task {task.id} was withdrawn: the job's input was replaced.")
+    is_withdrawn = any(lease.id == lease_id and lease.state is LeaseState.WITHDRAWN for lease in task.leases)
+    if is_withdrawn or lease_id <= task.past_lease:
+        raise LeaseNotHeld(f"Lease {lease_id} on task {task.id} was withdrawn: replaced by a new input or round.")
     sent = [result for result in task.results if result.lease_id == lease_id]
     if any(result.verdict is not Verdict.INVALID for result in sent):
         raise LeaseNotHeld(f"Lease {lease_id} on task {task.id} has its result already.")
@@ -161,7 +180,7 @@ def _verdict_against(result: Result, winner: ResultId) -> tuple[Verdict, str]:
 
 def _winner(task: Task) -> ResultId | None:
     """Return the party that holds the task's picture: one that was valid before, else the first with a quorum."""
-    sound = [result for result in task.results if result.verdict is not Verdict.INVALID]
+    sound = [result for result in _present(task) if result.verdict is not Verdict.INVALID]
     for result in sound:
         if result.verdict is Verdict.VALID:
             return result.party
@@ -181,7 +200,7 @@ def _has_quorum(alike: list[Result], quorum: int) -> bool:
 def _settled(task: Task) -> Task:
     if task.state is not TaskState.OPEN:
         return task
-    if any(result.verdict is Verdict.VALID for result in task.results):
+    if any(result.verdict is Verdict.VALID for result in _present(task)):
         return replace(task, state=TaskState.DONE)
     return replace(task, state=TaskState.FAILED) if _is_spent(task) else task
 
@@ -199,9 +218,9 @@ def _attempts_used(task: Task) -> int:
 
     The invalid results of one lease count once: whoever knows a client's name may send them on some wires.
     """
-    failed = sum(lease.state is LeaseState.FAILED for lease in task.leases)
-    invalid = len({result.lease_id for result in task.results if result.verdict is Verdict.INVALID})
-    doubtful = sum(result.is_doubtful for result in task.results if result.verdict is Verdict.PENDING)
+    failed = sum(lease.state is LeaseState.FAILED for lease in task.leases if lease.id > task.past_lease)
+    invalid = len({result.lease_id for result in _present(task) if result.verdict is Verdict.INVALID})
+    doubtful = sum(result.is_doubtful for result in _present(task) if result.verdict is Verdict.PENDING)
     voices = _voices(task)
     dissent = sum(voices) - max(voices, default=0)
     return failed + invalid + doubtful + dissent
@@ -218,7 +237,12 @@ def _voices(task: Task) -> list[int]:
 
 def _countable(task: Task) -> list[Result]:
     """Return the results that wait for others to agree; a blank one waits too, but holds no place."""
-    return [result for result in task.results if result.verdict is Verdict.PENDING and not result.is_doubtful]
+    return [result for result in _present(task) if result.verdict is Verdict.PENDING and not result.is_doubtful]
+
+
+def _present(task: Task) -> list[Result]:
+    """Return the results since the task was opened, or opened anew."""
+    return [result for result in task.results if result.lease_id > task.past_lease]
 
 
 def _parties(results: Iterable[Result]) -> dict[ResultId, list[Result]]:

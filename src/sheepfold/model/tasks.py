@@ -101,7 +101,8 @@ class Result:
 class Task:
     """One render of a job, (job, frame, part), whole: with every lease and result that it ever had.
 
-    `cost_ms` is what a reference core is expected to need for it.
+    `cost_ms` is what a reference core is expected to need for it. Leases up to `past_lease`, with their results, are of
+    a time before the task was opened anew: their verdicts and credit stand, but the picture is no more theirs to give.
     """
 
     id: TaskId
@@ -114,3 +115,4 @@ class Task:
     cost_ms: int = 0
     leases: tuple[Lease, ...] = ()
     results: tuple[Result, ...] = ()
+    past_lease: LeaseId = LeaseId(0)

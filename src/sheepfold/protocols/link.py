@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from sheepfold.model.machines import Wish
 from sheepfold.model.matching import Abilities
 
 
@@ -56,6 +57,19 @@ class FarmUnreachable(Exception):
 
 class FarmRefused(Exception):
     """The farm will not have this machine: wrong key, suspended, or no work for its system ever."""
+
+
+class FarmPaused(FarmRefused):
+    """The farm gives this machine no work until somebody lets it work again."""
+
+
+@runtime_checkable
+class Overseen(Protocol):
+    """A line over which the owner's wishes come, where the wire can carry them."""
+
+    def wish(self) -> Wish:
+        """Ask what the owner wishes of this machine now; raises FarmUnreachable, FarmRefused."""
+        ...
 
 
 class Link(Protocol):

@@ -61,10 +61,13 @@ def find(tx: Tx, digest: str) -> BlobRow | None:
     return None if row is None else BlobRow(row.digest, row.md5, row.size_bytes)
 
 
-# by ix_results_task_id; results of one party are alike, and the oldest stands for it
+# by ix_results_task_id; results of one party are alike, and the oldest stands for it; a task that was opened anew shows
+# its last picture until it has another one
 _PICTURE = """
     SELECT t.id AS task_id, t.frame, t.part, r.digest, r.media_type FROM tasks t
-    JOIN results r ON r.id = (SELECT min(v.id) FROM results v WHERE v.task_id = t.id AND v.verdict = 'valid')
+    JOIN results r ON r.id = (
+        SELECT coalesce(min(CASE WHEN v.lease_id > t.past_lease THEN v.id END), max(v.id))
+        FROM results v WHERE v.task_id = t.id AND v.verdict = 'valid')
 """
 _OF_JOB = text(_PICTURE + " WHERE t.job_id = :job_id ORDER BY t.frame, t.part")
 _OF_TASK = text(_PICTURE + " WHERE t.id = :task_id")

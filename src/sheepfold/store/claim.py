@@ -3,9 +3,9 @@
 Tasks hang in lanes (needs, account, priority). A claim takes the best lane, the claimant's own first, then by
 priority, then by the least virtual time, and that lane's first task with an opening; both are walks of a partial
 index. A lane where nothing is found is marked as drained and left out until a task of it opens again. Each claim
-moves its lane's virtual time on by the task's cost over the account's weight, which is fair sharing: at once on
-SQLite, where one writer works; on PostgreSQL by appending a charge that the house folds in once a second, so that no
-row is hot.
+moves its lane's virtual time on by the task's cost over the account's weight, which is fair sharing. On PostgreSQL a
+lane that another claim just holds is not waited for: the charge is appended instead, and the house folds it in once a
+second.
 """
 
 from collections.abc import Mapping
@@ -119,7 +119,8 @@ def _lanes_query(needs_count: int, seen_count: int) -> TextClause:
 def plans(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...]) -> dict[str, list[str]]:
     """Return the database's own plans of both searches of a claim, of the lane and of its task; grants nothing."""
     explain = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN (ANALYZE, COSTS OFF, SUMMARY OFF)"}
-    values = {"account_id": claimant.account_id, "machine_id": claimant.machine_id, "seen_0": 0, "lane_id": 0}
+    values = {"account_id": claimant.account_id, "machine_id": claimant.machine_id, "seen_0": 0, "lane_id": 0,
+              "now": 0}
     values |= {f"needs_{n}": needs_id for n, needs_id in enumerate(needs_ids)}
     values["lane_id"] = next((lane.id for lane in _best_lanes(tx, claimant.account_id, needs_ids, [0])), 0)
     queries = {"the best lanes": _lanes_query(len(needs_ids), 1), "a lane's first task": text(_FIRST)}
@@ -129,7 +130,8 @@ def plans(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...]) -> dict[str, l
     }
 
 
-# by ix_tasks_open; a machine takes no task that it holds already, or that waits for others to confirm what it sent
+# by ix_tasks_open; a machine takes no task that it holds already, that waits for others to confirm what it sent, or
+# whose job it refused
 _FIRST = """
     SELECT t.id, t.job_id, t.cost_ms, t.frame, t.part, t.input FROM tasks t
     WHERE t.lane_id = :lane_id AND t.openings > 0
@@ -138,6 +140,8 @@ _FIRST = """
       AND NOT EXISTS (SELECT 1 FROM results r
                       WHERE r.task_id = t.id AND r.machine_id = :machine_id
                         AND r.verdict = 'pending' AND r.soundness <> 'blank')
+      AND NOT EXISTS (SELECT 1 FROM refusals f
+                      WHERE f.machine_id = :machine_id AND f.job_id = t.job_id AND f.until_at > :now)
     ORDER BY t.id LIMIT 1
 """
 _TAKE = text("UPDATE tasks SET openings = openings - 1 WHERE id = :task_id")
@@ -155,9 +159,13 @@ _FIRST_GRANTED = f"""
         INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at)
         SELECT id, :machine_id, :account_id, :session_id, :protocol, 'active', :now, :deadline_at FROM first
         RETURNING id AS lease_id),
+    charge AS (SELECT greatest(1, cost_ms * {VIRTUAL_SCALE} / :weight) AS charge FROM first),
     charged AS (
+        UPDATE lanes SET virtual_time = virtual_time + charge.charge FROM charge
+        WHERE lanes.id = (SELECT id FROM lanes WHERE id = :lane_id FOR NO KEY UPDATE SKIP LOCKED) RETURNING lanes.id),
+    owed AS (
         INSERT INTO lane_charges (lane_id, charge)
-        SELECT :lane_id, greatest(1, cost_ms * {VIRTUAL_SCALE} / :weight) FROM first)
+        SELECT :lane_id, charge FROM charge WHERE NOT EXISTS (SELECT 1 FROM charged))
     SELECT first.*, granted.lease_id FROM first, granted
 """  # noqa: S608 -- made of constants
 _FIRST_TASK = {"sqlite": text(_FIRST), "postgresql": text(_FIRST_GRANTED)}

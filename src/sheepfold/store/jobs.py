@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Row, insert, or_, select, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownJob
@@ -36,6 +36,7 @@ def add_job(tx: Tx, job: Job) -> JobId:
         "quorum": job.terms.quorum,
         "max_attempts": job.terms.max_attempts,
         "state": job.state,
+        "private_at": job.private_at,
         "tasks_total": job.progress.total,
         "created_at": job.created_at,
     }
@@ -58,7 +59,7 @@ def add_tasks(tx: Tx, job_id: JobId, openings: int, tasks: Iterable[NewTask]) ->
 
 # with its inputs in one statement, since both a claim and a result read it
 _JOB = """
-    SELECT id, account_id, kind, title, spec, revision, priority, quorum, max_attempts, state,
+    SELECT id, account_id, kind, title, spec, revision, priority, quorum, max_attempts, state, private_at,
            tasks_total, tasks_done, tasks_failed, created_at, ended_at, ({inputs}) AS inputs
     FROM jobs WHERE id = :job_id
 """
@@ -83,13 +84,19 @@ def inputs_of(tx: Tx, job_id: JobId) -> dict[str, str]:
     return {row.name: row.digest for row in tx.execute(_INPUTS, {"job_id": job_id})}
 
 
-def list_jobs(tx: Tx, limit: int, before: JobId | None = None, account_id: AccountId | None = None) -> list[Job]:
-    """Return the newest jobs without their inputs, those before an id where one is given, of one account or of all."""
+def list_jobs(tx: Tx, limit: int, before: JobId | None = None, account_id: AccountId | None = None,
+              seen_by: AccountId | None = None) -> list[Job]:
+    """Return the newest jobs without their inputs, those before an id where one is given, of one account or of all.
+
+    `seen_by` leaves out the private jobs of others; 0 is a visitor, to whom all are others.
+    """
     query = select(schema.jobs).order_by(schema.jobs.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(schema.jobs.c.id < before)
     if account_id is not None:
         query = query.where(schema.jobs.c.account_id == account_id)
+    if seen_by is not None:
+        query = query.where(or_(schema.jobs.c.private_at.is_(None), schema.jobs.c.account_id == seen_by))
     return [_job(row, {}) for row in tx.execute(query)]
 
 
@@ -109,6 +116,7 @@ _COUNT = text("""
     UPDATE jobs SET tasks_done = tasks_done + :done, tasks_failed = tasks_failed + :failed WHERE id = :job_id
     RETURNING tasks_total, tasks_done, tasks_failed
 """)
+_REOPEN = text("UPDATE jobs SET state = 'running', ended_at = NULL WHERE id = :job_id AND state IN ('done', 'failed')")
 _END = text("UPDATE jobs SET state = :state, ended_at = :now WHERE id = :job_id AND state = 'running'")
 
 
@@ -123,6 +131,25 @@ def end_job(tx: Tx, job_id: JobId, state: JobState, now: int) -> bool:
     return tx.execute(_END, {"job_id": job_id, "state": state, "now": now}).rowcount > 0
 
 
+# where the job is still as it was when the new frames were found
+_EXTEND = text("""
+    UPDATE jobs SET spec = :spec, tasks_total = tasks_total + :count
+    WHERE id = :job_id AND tasks_total = :known AND revision = :revision
+""")
+
+
+def extend_job(tx: Tx, job: Job, count: int, known: int) -> bool:
+    """Write the spec of a job that gets more tasks; False where it has not the tasks, or the revision, it had."""
+    values = {"job_id": job.id, "spec": json.dumps(job.spec, sort_keys=True), "count": count, "known": known,
+              "revision": job.revision}
+    return tx.execute(_EXTEND, values).rowcount > 0
+
+
+def reopen_job(tx: Tx, job_id: JobId) -> bool:
+    """Have an ended job run again, since a task of it is open again; False where it runs already, or was canceled."""
+    return tx.execute(_REOPEN, {"job_id": job_id}).rowcount > 0
+
+
 def _job(row: Row[Any], inputs: Mapping[str, str]) -> Job:
     return Job(
         id=JobId(row.id),
@@ -135,6 +162,7 @@ def _job(row: Row[Any], inputs: Mapping[str, str]) -> Job:
         created_at=row.created_at,
         ended_at=row.ended_at,
         revision=row.revision,
+        private_at=row.private_at,
         progress=Progress(row.tasks_total, row.tasks_done, row.tasks_failed),
         inputs=inputs,
     )

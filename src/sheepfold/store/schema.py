@@ -74,6 +74,8 @@ machines = Table(
     _at("created_at"),
     _at("last_seen_at"),
     _at("suspended_at", nullable=True),
+    Column("rules", Text, nullable=False, server_default="{}"),
+    _at("stopped_at", nullable=True),
     Index(None, "account_id"),
 )
 
@@ -145,12 +147,16 @@ jobs = Table(
     Column("quorum", Integer, nullable=False),
     Column("max_attempts", Integer, nullable=False),
     Column("state", Text, nullable=False),
+    _at("private_at", nullable=True),
     Column("tasks_total", Integer, nullable=False),
     Column("tasks_done", Integer, nullable=False, server_default="0"),
     Column("tasks_failed", Integer, nullable=False, server_default="0"),
     _at("created_at"),
     _at("ended_at", nullable=True),
     Index(None, "account_id", "id"),
+    # what walls and lists leave out
+    Index("ix_jobs_private", "id",
+          sqlite_where=text("private_at IS NOT NULL"), postgresql_where=text("private_at IS NOT NULL")),
     sqlite_autoincrement=True,
     postgresql_with=CHURN,
 )
@@ -164,6 +170,18 @@ order_keys = Table(
     Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
     Column("fingerprint", Text, nullable=False),
     _at("ordered_at"),
+)
+
+# links that show a private job to whoever has one
+shares = Table(
+    "shares",
+    metadata,
+    _id(),
+    _ref("job_id", "jobs"),
+    Column("token_hash", Text, nullable=False, unique=True),
+    _at("made_at"),
+    _at("revoked_at", nullable=True),
+    Index(None, "job_id"),
 )
 
 job_inputs = Table(
@@ -212,6 +230,7 @@ tasks = Table(
     Column("cost_ms", BigInteger, nullable=False),
     _digest("input", nullable=True),
     _at("ended_at", nullable=True),
+    Column("past_lease", Id, nullable=False, server_default="0"),
     UniqueConstraint("job_id", "frame", "part"),
     CheckConstraint("openings >= 0", name="openings"),
     # the claim's second step: the first task of a lane that has an opening
@@ -271,6 +290,15 @@ results = Table(
     Index(None, "digest"),
 )
 
+# jobs that a machine cannot render, or whose owner does not want to; a claim passes over them until then
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("machine_id", Id, ForeignKey("machines.id"), primary_key=True),
+    Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
+    _at("until_at"),
+)
+
 ledger = Table(
     "ledger",
     metadata,
@@ -322,6 +350,16 @@ products = Table(
     _digest("digest"),
     Column("media_type", Text, nullable=False),
     _at("made_at"),
+)
+
+# of each page that an account watches, the order whose pictures were accepted last
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    _ref("job_id", "jobs"),
+    _at("accepted_at"),
 )
 
 previews = Table(

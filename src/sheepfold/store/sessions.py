@@ -7,6 +7,7 @@ from sqlalchemy import insert, text, update
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.machines import MachineId, Session, SessionId
 from sheepfold.store import schema
+from sheepfold.store.accounts import HOLDER_COLUMNS, KeyHolder, holder_in
 from sheepfold.store.database import Tx
 
 SEEN_GRAIN_S = 60
@@ -20,6 +21,8 @@ class OpenSession:
     session: Session
     abilities: str
     opened_by: str
+    holder: KeyHolder | None
+    """Whom the key belongs to that opened it; None where that was revoked, or was none."""
 
 
 def add_session(tx: Tx, token_hash: str, session: Session, abilities: str, opened_by: str) -> SessionId:
@@ -37,11 +40,17 @@ def add_session(tx: Tx, token_hash: str, session: Session, abilities: str, opene
     return SessionId(tx.execute(insert(schema.sessions).values(values).returning(schema.sessions.c.id)).scalar_one())
 
 
-# by uq_sessions_token_hash
-_BY_TOKEN = text("""
-    SELECT id, machine_id, account_id, protocol, abilities, opened_by, opened_at, last_seen_at
-    FROM sessions WHERE token_hash = :token_hash AND ended_at IS NULL
-""")
+# by uq_sessions_token_hash, then uq_key_verifiers_scheme_value; one statement, since every request asks it
+_BY_TOKEN = text(f"""
+    SELECT s.id, s.machine_id AS of_machine_id, s.account_id AS of_account_id, s.protocol, s.abilities, s.opened_by,
+           s.opened_at, s.last_seen_at AS seen_at, {HOLDER_COLUMNS}
+    FROM sessions s
+    LEFT JOIN (key_verifiers v
+               JOIN machine_keys k ON k.id = v.key_id AND k.revoked_at IS NULL
+               JOIN machines m ON m.id = k.machine_id
+               JOIN accounts a ON a.id = m.account_id) ON v.scheme = 'key' AND v.value = s.opened_by
+    WHERE s.token_hash = :token_hash AND s.ended_at IS NULL
+""")  # noqa: S608 -- made of constants
 
 
 def find_session(tx: Tx, token_hash: str) -> OpenSession | None:
@@ -49,9 +58,9 @@ def find_session(tx: Tx, token_hash: str) -> OpenSession | None:
     row = tx.execute(_BY_TOKEN, {"token_hash": token_hash}).one_or_none()
     if row is None:
         return None
-    session = Session(SessionId(row.id), MachineId(row.machine_id), AccountId(row.account_id), row.protocol,
-                      row.opened_at, row.last_seen_at)
-    return OpenSession(session, row.abilities, row.opened_by)
+    session = Session(SessionId(row.id), MachineId(row.of_machine_id), AccountId(row.of_account_id), row.protocol,
+                      row.opened_at, row.seen_at)
+    return OpenSession(session, row.abilities, row.opened_by, None if row.scope is None else holder_in(row))
 
 
 def touch(tx: Tx, session: Session, now: int) -> None:

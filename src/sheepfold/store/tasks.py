@@ -26,7 +26,7 @@ from sheepfold.store.database import Tx
 
 # all by primary key, or by the indexes on task_id
 _TASK = """
-    SELECT t.id, t.job_id, t.frame, t.part, t.state, t.cost_ms, j.quorum, j.max_attempts
+    SELECT t.id, t.job_id, t.frame, t.part, t.state, t.cost_ms, t.past_lease, j.quorum, j.max_attempts
     FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = :task_id
 """
 _TASK_SHARED = text(_TASK)
@@ -62,6 +62,7 @@ def load(tx: Tx, task_id: TaskId, *, lock: bool) -> Task:
         cost_ms=row.cost_ms,
         leases=tuple(_lease(lease) for lease in tx.execute(_LEASES, {"task_id": task_id})),
         results=tuple(_result(result) for result in tx.execute(_RESULTS, {"task_id": task_id})),
+        past_lease=LeaseId(row.past_lease),
     )
 
 
@@ -76,7 +77,9 @@ _ADD_RESULT = text("""
             :like_id, :verdict, :soundness, :reason, :media_type, :width, :height)
     RETURNING id
 """)
-_SAVE_TASK = text("UPDATE tasks SET state = :state, openings = :openings, ended_at = :ended_at WHERE id = :id")
+_SAVE_TASK = text("""
+    UPDATE tasks SET state = :state, openings = :openings, ended_at = :ended_at, past_lease = :past_lease WHERE id = :id
+""")
 
 
 def save(tx: Tx, before: Task, after: Task, now: int) -> Task:
@@ -88,7 +91,8 @@ def save(tx: Tx, before: Task, after: Task, now: int) -> Task:
     saved = replace(after, results=_saved_results(tx, before, after))
     if saved.state is not before.state or openings(saved) != openings(before):
         ended_at = None if saved.state is TaskState.OPEN else now
-        values = {"state": saved.state, "openings": openings(saved), "ended_at": ended_at}
+        values = {"state": saved.state, "openings": openings(saved), "ended_at": ended_at,
+                  "past_lease": saved.past_lease}
         tx.execute(_SAVE_TASK, values | {"id": saved.id})
     return saved
 
@@ -145,6 +149,7 @@ def _result(row: Row[Any]) -> Result:
 
 # by uq_tasks_job_id_frame_part
 _BY_PLACE = text("SELECT id FROM tasks WHERE job_id = :job_id AND frame = :frame AND part = :part")
+_OF_FRAME = text("SELECT id FROM tasks WHERE job_id = :job_id AND frame = :frame ORDER BY part")
 _OPEN_OF_JOB = text("SELECT id FROM tasks WHERE job_id = :job_id AND state = 'open' ORDER BY id")
 # by ix_leases_deadline
 _OVERDUE = text("""
@@ -158,6 +163,11 @@ def find_task(tx: Tx, job_id: JobId, frame: int, part: int = 0) -> TaskId:
     if found is None:
         raise UnknownTask(f"Job {job_id} has no frame {frame}, part {part}.")
     return TaskId(found)
+
+
+def tasks_of_frame(tx: Tx, job_id: JobId, frame: int) -> list[TaskId]:
+    """Return the tasks of all parts of a frame."""
+    return [TaskId(row.id) for row in tx.execute(_OF_FRAME, {"job_id": job_id, "frame": frame})]
 
 
 def open_tasks_of(tx: Tx, job_id: JobId) -> list[TaskId]:

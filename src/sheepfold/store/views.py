@@ -77,6 +77,7 @@ class MachineRow:
     last_seen_at: int
     suspended_at: int | None
     keys: int
+    rules: str
 
 
 # by primary key, from its end
@@ -84,6 +85,7 @@ _NEWEST = text("""
     SELECT e.task_id, e.job_id, t.frame, j.title, j.kind FROM (
         SELECT task_id, job_id, max(id) AS id FROM events
         WHERE id > (SELECT coalesce(max(id), 0) FROM events) - :recent AND what = 'preview made' AND task_id IS NOT NULL
+          AND job_id NOT IN (SELECT id FROM jobs WHERE private_at IS NOT NULL)
         GROUP BY task_id, job_id ORDER BY max(id) DESC LIMIT :limit
     ) e JOIN tasks t ON t.id = e.task_id JOIN jobs j ON j.id = e.job_id ORDER BY e.id DESC
 """)
@@ -114,7 +116,7 @@ _QUEUE = text("""
     ORDER BY j.priority DESC, j.id LIMIT :limit
 """)
 _MACHINES = text("""
-    SELECT m.id, m.name, m.account_id, a.name AS account, m.last_seen_at, m.suspended_at,
+    SELECT m.id, m.name, m.account_id, a.name AS account, m.last_seen_at, m.suspended_at, m.rules,
            (SELECT count(*) FROM machine_keys k WHERE k.machine_id = m.id AND k.revoked_at IS NULL) AS keys
     FROM machines m JOIN accounts a ON a.id = m.account_id
     WHERE (:account_id = 0 OR m.account_id = :account_id) ORDER BY m.last_seen_at DESC, m.id LIMIT :limit
@@ -122,7 +124,7 @@ _MACHINES = text("""
 
 
 def newest_pictures(tx: Tx, limit: int) -> list[WallPicture]:
-    """Return the pictures that were finished last, of all kinds."""
+    """Return the pictures that were finished last, of all kinds; of private jobs none, whoever looks."""
     rows = tx.execute(_NEWEST, {"limit": limit, "recent": RECENT_EVENTS})
     return [WallPicture(TaskId(row.task_id), JobId(row.job_id), row.frame, row.title, row.kind) for row in rows]
 
@@ -161,7 +163,7 @@ def machines_of(tx: Tx, account_id: AccountId | None, limit: int = 500) -> list[
     """Return the machines of an account, or all; those heard of last first."""
     rows = tx.execute(_MACHINES, {"account_id": account_id or 0, "limit": limit})
     return [MachineRow(row.id, row.name, AccountId(row.account_id), row.account, row.last_seen_at, row.suspended_at,
-                       row.keys) for row in rows]
+                       row.keys, row.rules) for row in rows]
 
 
 Place = tuple[int, int]
@@ -218,7 +220,8 @@ def _row(row: Row[Any]) -> TaskRow:
                    bool(row.has_preview))
 
 
-_OF_KIND = text("SELECT id FROM jobs WHERE kind = :kind AND id < :before ORDER BY id DESC LIMIT :limit")
+_OF_KIND = text("SELECT id FROM jobs WHERE kind = :kind AND id < :before AND private_at IS NULL"
+                " ORDER BY id DESC LIMIT :limit")
 _EDGES = text("""
     SELECT generation, number, job_id, first, last FROM sheep
     WHERE generation = :generation AND first <> last AND (first = :number OR last = :number) AND retired_at IS NULL
@@ -227,7 +230,7 @@ _EDGES = text("""
 
 
 def jobs_of_kind(tx: Tx, kind: str, limit: int, before: JobId | None) -> list[JobId]:
-    """Return the newest jobs of a kind, those before an id where one is given."""
+    """Return the newest jobs of a kind that are not private, those before an id where one is given."""
     values = {"kind": kind, "limit": limit, "before": 2**62 if before is None else before}
     return [JobId(row.id) for row in tx.execute(_OF_KIND, values)]
 

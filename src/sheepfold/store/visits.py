@@ -121,7 +121,11 @@ _SCREENSHOT = """
 # by pk_screenshots
 _BY_KEY = text(_SCREENSHOT + " WHERE s.hashkey = :hashkey")
 # by ix_screenshots_uploaded_at
-_RECENT = text(_SCREENSHOT + " WHERE r.verdict = 'valid' ORDER BY s.uploaded_at DESC, s.hashkey LIMIT :limit")
+_LATELY = """
+    WHERE r.verdict = 'valid' AND t.job_id NOT IN (SELECT id FROM jobs WHERE private_at IS NOT NULL)
+    ORDER BY s.uploaded_at DESC, s.hashkey LIMIT :limit
+"""
+_RECENT = text(_SCREENSHOT + _LATELY)
 # by uq_tasks_job_id_frame_part, ix_results_task_id, uq_screenshots_result_id
 _OF_JOB = text(_SCREENSHOT + " WHERE t.job_id = :job_id ORDER BY t.frame, s.uploaded_at")
 

@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from sheepfold.farm import people
+from sheepfold.farm import people, sight
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.people import Visitor
+from sheepfold.farm.sight import Viewer
 from sheepfold.model.accounts import Account, Role
 from sheepfold.model.errors import (
     BadCredentials,
@@ -28,11 +29,14 @@ from sheepfold.model.errors import (
     TooLarge,
     Unavailable,
 )
+from sheepfold.model.jobs import JobId
+from sheepfold.model.tasks import TaskId
 from sheepfold.protocols.uploads import base_url
 from sheepfold.web import words
 
 T = TypeVar("T")
 COOKIE = "sheepfold_web"
+SHARES_COOKIE, MOST_SHARES = "sheepfold_shares", 8
 FORM_LIMIT_BYTES = 64 * 1024
 HERE = Path(__file__).parent
 HEADERS = {
@@ -65,6 +69,11 @@ class Visit:
     farm: Farm
     request: Request
     visitor: Visitor | None
+
+    @property
+    def viewer(self) -> Viewer:
+        """Return who looks, with the links that they followed."""
+        return Viewer(None if self.visitor is None else self.visitor.account, shares_of(self.request))
 
     @property
     def account(self) -> Account:
@@ -118,11 +127,42 @@ def page_route(farm: Farm, path: str, answer: Answer, who: str, *methods: str) -
         visit = Visit(farm, request, await run_in_threadpool(_visitor, farm, request))
         try:
             check_origin(visit)
-            return refusal(visit, who) or await answer(visit)
+            return await _closed(visit, who) or await answer(visit)
         except SheepfoldError as error:
             return _told(visit, error)
 
     return Route(path, guarded, methods=list(methods) or ["GET"])
+
+
+async def _closed(visit: Visit, who: str) -> Response | None:
+    """Return why a page is not shown, None where it is; raises NotFound where its job is hidden from who asks.
+
+    Whoever holds a link to a job sees what every visitor may see of it, even where the farm is closed to visitors.
+    """
+    job_id = await on_thread(_job_asked, visit)
+    is_guest = who == VISITOR and job_id is not None and bool(visit.viewer.shares)
+    if not (is_guest and await on_thread(sight.is_shared, visit.farm, visit.viewer, job_id)):
+        closed = refusal(visit, who)
+        if closed is not None:
+            return closed
+    if job_id is not None:
+        await on_thread(sight.check_job, visit.farm, visit.viewer, job_id)
+    return None
+
+
+def _job_asked(visit: Visit) -> JobId | None:
+    """Return the job that a path names, or that has the task which it names."""
+    if "job_id" in visit.request.path_params:
+        return JobId(visit.id("job_id"))
+    if "task_id" in visit.request.path_params:
+        return sight.job_of_task(visit.farm, TaskId(visit.id("task_id")))
+    return None
+
+
+def shares_of(request: Request) -> tuple[str, ...]:
+    """Return the tokens of the links that this browser followed."""
+    held = request.cookies.get(SHARES_COOKIE, "")[:1000].split(".")
+    return tuple(token for token in held if token)[:MOST_SHARES]
 
 
 def checked_id(text: str) -> int:
@@ -170,10 +210,20 @@ def check_origin(visit: Visit) -> None:
 
 def signed_in(visit: Visit, answer: Response, token: str) -> Response:
     """Hand a browser its session: in a cookie that no script reads and that no other site's forms carry."""
-    is_secure = visit.request.url.scheme == "https" or visit.farm.settings.public_url.startswith("https:")
     answer.set_cookie(COOKIE, token, max_age=visit.farm.settings.web_session_s, httponly=True, samesite="lax",
-                      secure=is_secure, path="/")
+                      secure=_is_secure(visit), path="/")
     return answer
+
+
+def remember_shares(visit: Visit, answer: Response, tokens: list[str]) -> Response:
+    """Have this browser hold links to jobs, for as long as a session lasts."""
+    answer.set_cookie(SHARES_COOKIE, ".".join(tokens[:MOST_SHARES]), max_age=visit.farm.settings.web_session_s,
+                      httponly=True, samesite="lax", secure=_is_secure(visit), path="/")
+    return answer
+
+
+def _is_secure(visit: Visit) -> bool:
+    return visit.request.url.scheme == "https" or visit.farm.settings.public_url.startswith("https:")
 
 
 def token_of(visit: Visit) -> str:

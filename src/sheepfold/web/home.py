@@ -25,7 +25,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
 
 
 async def _home(visit: Visit) -> Response:
-    home = await on_thread(views.view_home, visit.farm, JOBS_AT_HOME)
+    home = await on_thread(views.view_home, visit.farm, visit.viewer, JOBS_AT_HOME)
     is_orphan = await on_thread(people.needs_owner, visit.farm)
     if is_orphan and not home.cards:
         return begin_page(visit)
@@ -33,7 +33,7 @@ async def _home(visit: Visit) -> Response:
 
 
 async def _now(visit: Visit) -> Response:
-    home = await on_thread(views.view_home, visit.farm, 0)
+    home = await on_thread(views.view_home, visit.farm, visit.viewer, 0)
     return visit.page("now.html", home=home)
 
 
@@ -53,7 +53,7 @@ async def _mine(visit: Visit) -> Response:
 async def _list(visit: Visit, head: str, of: int | None) -> Response:
     asked = visit.request.query_params.get("before")
     before = None if asked is None else JobId(checked_id(asked))
-    cards = await on_thread(views.list_cards, visit.farm, JOBS_ON_A_PAGE + 1, before, of)
+    cards = await on_thread(views.list_cards, visit.farm, visit.viewer, JOBS_ON_A_PAGE + 1, before, of)
     shown = cards[:JOBS_ON_A_PAGE]
     older = shown[-1].job.id if len(cards) > JOBS_ON_A_PAGE else None
     return visit.page("jobs.html", head=head, cards=shown, older=older)

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from sheepfold.farm import browse
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.feed import Feed
+from sheepfold.farm.sight import Viewer
 from sheepfold.model.events import Event
 from sheepfold.protocols.bell import Bell
 from sheepfold.web.frame import VISITOR, Visit, page_route
@@ -26,7 +27,8 @@ def routes(farm: Farm) -> list[BaseRoute]:
     async def stream(visit: Visit) -> Response:
         start = await _start(farm, visit.request)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_lines(farm, bell, start), media_type="text/event-stream", headers=headers)
+        lines = _lines(farm, bell, start, visit.viewer)
+        return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 
     return [page_route(farm, "/events", stream, VISITOR)]
 
@@ -39,9 +41,9 @@ async def _start(farm: Farm, request: Request) -> int:
     return await run_in_threadpool(browse.newest_event_id, farm)
 
 
-async def _lines(farm: Farm, bell: Bell, after: int) -> AsyncIterator[str]:
+async def _lines(farm: Farm, bell: Bell, after: int, viewer: Viewer) -> AsyncIterator[str]:
     async with bell.ear(lambda _: True) as ear:
-        feed = await run_in_threadpool(Feed, farm, after)
+        feed = await run_in_threadpool(Feed, farm, after, None, viewer)
         while not farm.closing.is_set():
             events = await run_in_threadpool(feed.next)
             # Only the last line has the id: whoever loses the stream between two of them hears all of them again.

@@ -5,9 +5,11 @@ from starlette.routing import BaseRoute
 
 from sheepfold.farm import accounts, owner, views
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.rules import read_rules, set_rules
 from sheepfold.model.accounts import Role, Scope
-from sheepfold.model.errors import SheepfoldError
-from sheepfold.web.frame import MEMBER, Visit, on_thread, page_route
+from sheepfold.model.errors import MalformedMessage, SheepfoldError
+from sheepfold.model.machines import WorkRules
+from sheepfold.web.frame import MEMBER, Visit, on_thread, page_route, whole
 
 
 def routes(farm: Farm) -> list[BaseRoute]:
@@ -17,6 +19,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
         page_route(farm, "/fragments/machines", _list, MEMBER),
         page_route(farm, "/machines/add", _add_form, MEMBER),
         page_route(farm, "/machines/add", _add, MEMBER, "POST"),
+        page_route(farm, "/machines/{name}/rules", _rules, MEMBER, "POST"),
         page_route(farm, "/machines/{name}/{deed}", _change, MEMBER, "POST"),
     ]
 
@@ -31,8 +34,9 @@ async def _list(visit: Visit) -> Response:
 
 async def _show(visit: Visit, template: str) -> Response:
     machines = await on_thread(views.machines_of, visit.farm, visit.account)
-    at_work = {one.machine_id: one for one in await on_thread(views.at_work, visit.farm)}
-    return visit.page(template, machines=machines, at_work=at_work)
+    at_work = {one.machine_id: one for one in await on_thread(views.at_work, visit.farm, visit.viewer)}
+    rules = {one.id: read_rules(one.rules) for one in machines}
+    return visit.page(template, machines=machines, at_work=at_work, rules=rules)
 
 
 async def _add_form(visit: Visit) -> Response:
@@ -50,6 +54,19 @@ async def _add(visit: Visit) -> Response:
     except SheepfoldError as error:
         return visit.page("machine-add.html", 422, made=None, trouble=str(error), name=name, is_first=False)
     return visit.page("machine-add.html", made=made, trouble="", name=name, is_first=False)
+
+
+async def _rules(visit: Visit) -> Response:
+    form = await visit.form()
+    limit = form.get("load_limit", "").strip() or "0"
+    try:
+        load_limit = float(limit)
+    except ValueError as error:
+        raise MalformedMessage(f"A load limit is a number such as 1.5; found {limit[:20]!r}.") from error
+    rules = WorkRules(whole({"idle_min": "0"} | {k: v for k, v in form.items() if v}, "idle_min"),
+                      form.get("hours", "").replace(" ", ""), form.get("mains_only") == "yes", load_limit)
+    await on_thread(set_rules, visit.farm, visit.account, visit.request.path_params["name"], rules)
+    return visit.go("/machines")
 
 
 async def _change(visit: Visit) -> Response:

@@ -62,7 +62,7 @@ async def _sketch(visit: Visit) -> Response:
 
 def _asked(visit: Visit, form: OrderForm) -> Order:
     asked = form.order
-    return Order(_kind(visit), asked.spec, form.inputs, asked.title, asked.terms())
+    return Order(_kind(visit), asked.spec, form.inputs, asked.title, asked.terms(), is_private=asked.private)
 
 
 def _kind(visit: Visit) -> str:

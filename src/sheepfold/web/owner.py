@@ -68,7 +68,7 @@ async def _change(visit: Visit) -> Response:
 
 async def _machines(visit: Visit) -> Response:
     machines = await on_thread(views.machines_of, visit.farm, None)
-    at_work = {one.machine_id: one for one in await on_thread(views.at_work, visit.farm)}
+    at_work = {one.machine_id: one for one in await on_thread(views.at_work, visit.farm, visit.viewer)}
     shown = sorted(machines, key=lambda one: one.suspended_at is None)
     return visit.page("owner-machines.html", machines=shown, at_work=at_work)
 

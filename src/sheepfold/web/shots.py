@@ -4,11 +4,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from sheepfold.farm import browse, views
+from sheepfold.farm.expiry import expiry_of, extend_order
 from sheepfold.farm.farm import Farm
 from sheepfold.kinds.registry import module_of
+from sheepfold.model.accounts import Role
 from sheepfold.model.errors import NotFound
-from sheepfold.model.jobs import JobId
-from sheepfold.web.frame import VISITOR, Visit, checked_id, on_thread, page_route
+from sheepfold.model.jobs import Job, JobId, JobState
+from sheepfold.web.frame import MEMBER, VISITOR, Visit, checked_id, on_thread, page_route
 
 ON_A_PAGE = 24
 ZOOMS = ("far", "middle", "close")
@@ -16,7 +18,11 @@ ZOOMS = ("far", "middle", "close")
 
 def routes(farm: Farm) -> list[BaseRoute]:
     """Return the routes of screenshots."""
-    return [page_route(farm, "/shots", _list, VISITOR), page_route(farm, "/shots/{job_id}", _side_by_side, VISITOR)]
+    return [
+        page_route(farm, "/shots", _list, VISITOR),
+        page_route(farm, "/shots/{job_id}", _side_by_side, VISITOR),
+        page_route(farm, "/shots/{job_id}/extend", _extend, MEMBER, "POST"),
+    ]
 
 
 async def _list(visit: Visit) -> Response:
@@ -34,4 +40,19 @@ async def _side_by_side(visit: Visit) -> Response:
     seen = module_of("screenshot", "spec").views(view.job.spec)
     zoom = visit.request.query_params.get("zoom", "middle")
     shots = [(task, seen[task.frame]) for task in view.tasks if task.frame < len(seen)]
-    return visit.page("shots.html", view=view, shots=shots, zoom=zoom if zoom in ZOOMS else "middle", zooms=ZOOMS)
+    expires_at = await on_thread(expiry_of, visit.farm, view.job.id) if view.job.state is JobState.RUNNING else None
+    return visit.page("shots.html", view=view, shots=shots, zoom=zoom if zoom in ZOOMS else "middle", zooms=ZOOMS,
+                      expires_at=expires_at, may_extend=_may_extend(visit, view.job))
+
+
+async def _extend(visit: Visit) -> Response:
+    job_id = JobId(visit.id("job_id"))
+    await on_thread(extend_order, visit.farm, visit.account, job_id)
+    return visit.go(f"/shots/{job_id}")
+
+
+def _may_extend(visit: Visit, job: Job) -> bool:
+    """Say whether extend_order would let this visitor; it has the last word."""
+    if visit.visitor is None:
+        return False
+    return visit.account.id == job.account_id or visit.account.role is Role.OWNER

@@ -4,7 +4,7 @@ import logging
 import random
 from collections.abc import Callable
 
-from sheepfold.protocols.link import FarmRefused, FarmUnreachable
+from sheepfold.protocols.link import FarmPaused, FarmRefused, FarmUnreachable
 from sheepfold.worker import steps
 from sheepfold.worker.workshop import Workshop
 
@@ -38,6 +38,8 @@ class Loop:
         except FarmUnreachable as error:
             self._workshop.line.lost()
             return steps.Unreachable(str(error), error.retry_after_s)
+        except FarmPaused as error:
+            return steps.Hindered(str(error))
         except FarmRefused as error:
             return steps.Refused(str(error))
 
@@ -67,6 +69,8 @@ class Loop:
             return steps.Refused(shop.deliveries.refusal)
         if shop.stop.is_asked:
             return steps.StopAsked()
+        if why := shop.oversight.hindrance:
+            return steps.Hindered(why)
         if self._rules.load_limit is not None and (load := self._load()) > self._rules.load_limit:
             return steps.Busy(load)
         work = shop.line.link.claim(shop.line.abilities, may_wait=not self._rules.once)

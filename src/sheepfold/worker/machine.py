@@ -21,6 +21,7 @@ from sheepfold.worker.deliveries import Deliveries
 from sheepfold.worker.folder import WorkFolder
 from sheepfold.worker.line import Line
 from sheepfold.worker.loop import Loop
+from sheepfold.worker.oversight import Oversight
 from sheepfold.worker.pulse import Pulse
 from sheepfold.worker.sandbox import Limits, sandbox_warning
 from sheepfold.worker.steps import End, Rules
@@ -80,11 +81,13 @@ def work(link: Link, abilities: Abilities, folder: WorkFolder, stop: Stop, optio
     limits = Limits(time_s=options.time_limit_s, memory_mib=abilities.memory_mib)
     chains = Chains(folder.chain, limits)
     chains.close()  # what a crash left
-    shop = Workshop(line, folder, cache, pulse, deliveries, stop, limits, chains)
+    oversight = Oversight(link, stop)
+    shop = Workshop(line, folder, cache, pulse, deliveries, stop, oversight, limits, chains)
     _deliver_what_was_left(folder, pulse, deliveries)
     end = Loop(shop, options.rules, hardware.load_average).run()
     left = deliveries.finish()
     pulse.end()
+    oversight.end()
     if left:
         _log.warning("undelivered results=%d folder=%s", left, options.folder)
     else:

@@ -136,6 +136,13 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Hindered:
+    """The machine's owner does not want it to work now."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreachable:
     """The farm did not answer, or cannot now."""
 
@@ -156,7 +163,8 @@ class StopAsked:
 
 
 Event = (
-    Started | Opened | Granted | Nothing | Made | Failed | Drained | Paused | Busy | Unreachable | Refused | StopAsked
+    Started | Opened | Granted | Nothing | Made | Failed | Drained | Paused | Busy | Hindered | Unreachable | Refused
+    | StopAsked
 )
 
 
@@ -196,6 +204,11 @@ def _busy(state: State, event: Busy, _: Rules, chance: float) -> tuple[State, St
     return state, Pause(BUSY_PAUSE_S * (1 + chance / 4), f"load {event.load:.2f}")
 
 
+def _hindered(state: State, event: Hindered, rules: Rules, chance: float) -> tuple[State, Step]:
+    """Wait until the machine may work; one that runs once does not wait for other hours."""
+    return state, End(event.why) if rules.once else Pause(BUSY_PAUSE_S * (1 + chance / 4), event.why)
+
+
 def _unreachable(state: State, event: Unreachable, rules: Rules, chance: float) -> tuple[State, Step]:
     told = replace(state, is_open=False, unreached=state.unreached + 1)
     if rules.once and told.unreached >= TRIES_ONCE:
@@ -214,6 +227,7 @@ _ANSWERS: dict[type, Callable[[State, Any, Rules, float], tuple[State, Step]]] =
     Drained: _drained,
     Paused: _paused,
     Busy: _busy,
+    Hindered: _hindered,
     Unreachable: _unreachable,
     Refused: lambda state, event, *_: (state, End(event.message)),
     StopAsked: lambda state, *_: (state, End()),

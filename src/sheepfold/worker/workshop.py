@@ -15,6 +15,7 @@ from sheepfold.worker.chains import Chains
 from sheepfold.worker.deliveries import Deliveries
 from sheepfold.worker.folder import Desk, Outcome, WorkFolder
 from sheepfold.worker.line import Line
+from sheepfold.worker.oversight import Oversight
 from sheepfold.worker.pulse import Pulse
 from sheepfold.worker.sandbox import Limits
 from sheepfold.worker.stopping import Stop
@@ -33,6 +34,7 @@ class Workshop:
     pulse: Pulse
     deliveries: Deliveries
     stop: Stop
+    oversight: Oversight
     limits: Limits
     chains: Chains
 
@@ -67,6 +69,8 @@ class Workshop:
             return self._rendered(desk)
         except RenderStopped:
             self.rest()
+            if why := self.oversight.called_off:
+                return Outcome(reason=f"The machine may not work now: {why}.")
             return _STOPPED if self.stop.is_asked else None
         except RenderFailed as error:
             self.rest()
@@ -86,7 +90,7 @@ class Workshop:
         shared = self.chains.bench_for(work, desk.log)
         bench = shared or Bench(desk.room, desk.log, self.limits)
         self.pulse.watch(desk.name, work, bench.stop)
-        with self.stop.telling(_if_urgent(self.stop, bench.stop)):
+        with self.stop.telling(_if_urgent(self.stop, bench.stop)), self.oversight.telling(bench.stop):
             order = self._order(desk)
             started = time.monotonic()
             if shared is None:
@@ -94,9 +98,10 @@ class Workshop:
             else:
                 picture = self.chains.render(work, order)
             desk.take(picture, bench.folder)
-        figures = _figures(bench, time.monotonic() - started)
-        _log.info("rendered lease=%s kind=%s frame=%d part=%d wall_s=%d memory_kib=%d", work.handle, work.kind,
-                  work.frame, work.part, figures.render_time_s, figures.memory_kib)
+        wall_s = time.monotonic() - started
+        figures = _figures(bench, wall_s)
+        _log.info("rendered lease=%s kind=%s frame=%d part=%d wall_s=%.1f memory_kib=%d", work.handle, work.kind,
+                  work.frame, work.part, wall_s, figures.memory_kib)
         return Outcome(has_picture=True, figures=figures)
 
     def _order(self, desk: Desk) -> RenderOrder:

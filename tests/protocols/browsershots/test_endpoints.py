@@ -130,6 +130,16 @@ def test_the_newest_of_several_fitting_browsers_is_chosen(site):
     assert site.argo.poll()["version"] == "3.0"
 
 
+def test_a_request_that_no_browser_of_a_factory_fits_is_not_locked_by_its_poll(site):
+    job = site.order(browsers=[{"name": "firefox", "version": "2.0"}])
+    with pytest.raises(Fault) as idle:
+        site.argo.poll()
+    assert code_of(idle) == (204, "No matching request.")
+    old = site.factory("old")
+    site.browser("old", "Firefox", "2.0.0.20")
+    assert [old.poll()["request"]] == site.task_ids(job)
+
+
 def test_the_screen_is_a_usual_one_that_fits(site):
     for width, height in ((1280, 1024), (800, 600)):
         site.browser("argo", screen=Screen(width, height, 16))
@@ -264,6 +274,23 @@ def test_a_picture_of_another_shape_is_refused(site, picture, width, height, cod
     with pytest.raises(Fault) as refused:
         site.argo.upload(request, picture(0, width, height))
     assert code_of(refused) == (code, words)
+
+
+def test_of_all_that_is_wrong_with_an_upload_the_old_order_tells_the_first(site, picture):
+    def code_for(request, png):
+        with pytest.raises(Fault) as refused:
+            site.argo.upload(request, png)
+        return refused.value.faultCode
+
+    garbage = b"x" * 999
+    assert code_for(4711, garbage) == 404
+    for png, code in ((garbage, 415), (picture(0, 1280, 5200), 412), (picture(0, 1024, 4104), 413)):
+        site.order()
+        request = site.argo.poll()["request"]
+        assert code_for(request, png) == 406
+        assert site.argo.visit(request).status_code == 302
+        assert code_for(request, png) == code
+        site.clock.now += 601  # a refused picture blocks its browser
 
 
 @pytest.mark.parametrize("broken", ["garbage", "empty", "cut", "jpeg"])

@@ -324,11 +324,9 @@ def test_body_is_read_whatever_its_content_encoding_says(farm, line, label):
     assert farm.headers("/cgi/get")["Accept-Encoding"] == "identity"
 
 
-def test_no_work_is_none_and_tells_the_wished_pause(farm, line):
+def test_no_work_is_none(farm, line):
     farm.answer("/cgi/get", wire.encode_get_answer(wire.NoWork(244, 60, "no work")))
-    link = line()
-    assert link.claim(SEEN) is None
-    assert link.wished_pause_s == 60
+    assert line().claim(SEEN) is None
 
 
 def test_machine_without_flames_does_not_ask(farm, line):

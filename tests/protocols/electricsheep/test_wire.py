@@ -356,11 +356,6 @@ def test_listed_sheep_takes_the_generation_of_its_flock():
     assert wire.Flock(244, 8, 8, (sheep,)).sheep[0].file_name == "00244=27045=33259=27045.avi"
 
 
-@pytest.mark.parametrize(("state", "kind", "offered"), [("done", 0, True), ("done", 1, False), ("expunge", 0, False)])
-def test_only_sheep_that_are_done_and_of_type_zero_are_offered(state, kind, offered):
-    assert wire.ListedSheep(1, 1, 1, 1, "http://a/b", state=state, type=kind).is_offered is offered
-
-
 # --- the hostile
 
 

@@ -93,7 +93,7 @@ def test_odd_requests_find_no_mistake(site):
 
 @pytest.mark.slow
 def test_many_odd_requests_find_no_mistake(site):
-    pester(site, examples=60)
+    pester(site, examples=30)
 
 
 def pester(site, examples):

@@ -271,6 +271,54 @@ def test_only_faults_of_the_task_use_up_an_attempt(site, error, state):
     assert [lease.state for lease in site.leases(ordered.id)] == [state]
 
 
+@pytest.mark.parametrize("error", sorted(wire.KEPT_OFF_S))
+def test_a_machine_that_cannot_or_will_not_render_a_project_gets_others(site, clock, error):
+    blocked, open_ = site.order(frames=2), site.order()
+    client, other = site.client("b"), site.client("b22")
+    job = client.job()
+    client.report(f"type={error}&frame={job.frame}&job={job.id}")
+    assert client.job().id == open_.id
+    assert client.ask().status == 200
+    assert other.job().id == blocked.id, "for another machine it may be well"
+    clock.advance(wire.KEPT_OFF_S[error])
+    expire_leases(site.farm)
+    again = site.client("b", "box-b")
+    assert again.job().id == blocked.id
+
+
+@pytest.mark.parametrize("error", ["", "8", "9", "12", "14", "22"])
+def test_what_may_go_well_the_next_time_is_offered_again(site, error):
+    site.order()
+    client = site.client()
+    job = client.job()
+    client.report(f"type={error}&frame={job.frame}&job={job.id}")
+    assert client.job() == job
+
+
+def asked_with(limit_s):
+    return f"computemethod=1&cpu_cores=1&ram_max=24117248&rendertime_max={limit_s}"
+
+
+def test_a_project_that_is_guessed_to_take_longer_than_the_client_may_is_not_offered(site):
+    ordered = site.order(frames=3, samples=10_000)
+    guess_s = site.tasks(ordered.id)[0].cost_ms // 1000
+    client = site.client()
+    assert client.ask(asked_with(guess_s - 1)).status == 200
+    assert [lease.state for lease in site.leases(ordered.id)] == [LeaseState.RELEASED]
+    short = site.order(samples=1)
+    assert client.ask(asked_with(guess_s - 1)).job.id == short.id
+    for limit_s in (-1, 0, guess_s + 1):
+        assert site.client("b", f"box{limit_s}").ask(asked_with(limit_s)).job is not None
+
+
+def test_what_frames_of_a_project_took_tells_more_than_the_guess(site):
+    site.order(frames=4, samples=10_000)
+    quick = site.client("b", "quick")
+    assert quick.send(quick.job(), site.picture(), rendertime="7") == 0
+    assert site.client("b", "hurried").ask(asked_with(6)).status == 200
+    assert site.client("b", "patient").ask(asked_with(8)).job is not None
+
+
 def test_type_zero_is_no_error(site):
     ordered = site.order()
     client = site.client("b22")

@@ -56,6 +56,8 @@ def parse(raw: object) -> dict[str, Any]:
     `viewport` and `page` are shot through the browser's own remote control, `widths` being the viewport's width in CSS
     pixels, and the picture is `width * pixel_ratio` wide. `dark` and `reduced_motion` are what the page is told that
     its reader prefers; `locale` is like de-AT, `time_zone` like Europe/Vienna, both empty for the machine's own.
+    `baseline` is the name under which pictures of this page are accepted and later ones held against them, empty for
+    none; up to `tolerance` percent of a picture's pixels may differ before it counts as changed.
     `expire_s` is how long the order is worth making, in seconds, 0 for ever.
     `wait_s` is the longest that a page is waited for, in seconds, 0 for the renderer's usual limit; it is loaded
     earlier when it has come to rest. None of these can be asked of old factories: see `is_for_remote_control`.
@@ -83,6 +85,8 @@ def parse(raw: object) -> dict[str, Any]:
         "expire_s": fields.whole("expire_s", 0, LONGEST_LIFE_S, 0),
         "platform": fields.text("platform", 40, "").casefold(),
         "allow_blank": fields.flag("allow_blank", default=False),
+        "baseline": fields.text("baseline", 200, ""),
+        "tolerance": fields.number("tolerance", 0, 100, 0.01),
     }
     spec["mode"] = str(Mode(spec["mode"]).value)
     fields.end()

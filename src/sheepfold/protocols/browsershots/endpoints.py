@@ -14,7 +14,7 @@ from sheepfold.model.errors import BadInput, MalformedMessage, SheepfoldError, T
 from sheepfold.protocols.browsershots import pages, redirects, wire
 from sheepfold.protocols.browsershots.answering import PROTOCOL, Caller, answer
 from sheepfold.protocols.browsershots.wire import Fault, KnownFault, Limits, MessageReader
-from sheepfold.protocols.uploads import announced_length
+from sheepfold.protocols.uploads import announced_length, judged
 
 RETRY_S = 60
 FRAMING_BYTES = 2**20
@@ -44,7 +44,8 @@ async def _call(farm: Farm, request: Request) -> Response:
             return pages.method_list()
         host = request.client.host if request.client else ""
         caller = Caller(farm, host, file.whole)
-        return _answered(wire.write_response(await run_in_threadpool(answer, caller, reader.close_call())))
+        run = judged if file.has_begun else run_in_threadpool
+        return _answered(wire.write_response(await run(answer, caller, reader.close_call())))
     except ClientDisconnect:
         return Response(status_code=400)
     except Unavailable as error:
@@ -114,6 +115,11 @@ class _File:
     def write(self, piece: bytes) -> None:
         """Append decoded bytes."""
         self._opened().write(piece)
+
+    @property
+    def has_begun(self) -> bool:
+        """Say whether the call brings a file at all."""
+        return self._spool is not None
 
     def whole(self) -> Spooled:
         """Return the file, which is empty where nothing came."""

@@ -85,7 +85,6 @@ class ElectricSheepLink:
         self._uid = _own_uid(state_folder / "uid")
         self._version = _version_of(user_agent)
         self._genomes: dict[str, bytes] = {}
-        self._wished_pause_s: int | None = None
         # Bodies are taken as they are: both a film's size and the bound on inflated bytes depend on it.
         headers = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
         self._http = httpx.Client(headers=headers, timeout=httpx.Timeout(60, connect=20), max_redirects=MAX_REDIRECTS)
@@ -102,11 +101,6 @@ class ElectricSheepLink:
         """Return the machine's UID: 16 hex digits, made once."""
         return self._uid
 
-    @property
-    def wished_pause_s(self) -> int | None:
-        """Return for how long the farm wished to be left alone when it last had no work."""
-        return self._wished_pause_s
-
     # -- the worker's side
 
     def open(self, abilities: Abilities) -> None:
@@ -122,7 +116,6 @@ class ElectricSheepLink:
         with _as_farm_faults():
             answer = wire.decode_get_answer(self._fetch(self._welcome().render_base + wire.encode_get_request(request)))
         if isinstance(answer, wire.NoWork):
-            self._wished_pause_s = answer.retry_s
             return None
         handle = f"{answer.generation}-{answer.sheep}-{answer.put_job}"
         self._genomes[handle] = answer.genome

@@ -51,6 +51,7 @@ ABILITIES = Abilities(
 """What every client of this wire can do: it tells nothing of itself, and renders on one thread of its processor."""
 
 _log = logging.getLogger(__name__)
+_ID = re.compile(r"[0-9A-Za-z]{1,32}", re.ASCII)
 _Answer = Callable[[Farm, Request], Awaitable[Response]]
 
 
@@ -82,10 +83,17 @@ async def _guarded(farm: Farm, kind: RequestKind, answer: _Answer, request: Requ
         return await answer(farm, request)
     except SheepfoldError as error:
         refusal = wire.answer_for(error, kind)
-        _log.info("wire=%s request=%s refused=%s status=%d reason=%s", PROTOCOL, kind, type(error).__name__,
-                  refusal.status, error)
+        _log.info("wire=%s request=%s%s refused=%s status=%d reason=%s", PROTOCOL, kind,
+                  _ids(request), type(error).__name__, refusal.status, error)
         headers = {} if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
         return Response(refusal.body, refusal.status, headers, refusal.media_type)
+
+
+def _ids(request: Request) -> str:
+    """Return what a refused request says of machine, sheep and frame, for the log."""
+    named = {"uid": "u", "generation": "g", "sheep": "id", "job": "j"}
+    said = {word: request.query_params.get(name, "") for word, name in named.items()}
+    return "".join(f" {word}={value}" for word, value in said.items() if _ID.fullmatch(value))
 
 
 async def _redirect(farm: Farm, request: Request) -> Response:

@@ -205,11 +205,6 @@ class ListedSheep:
         return self.first == self.last
 
     @property
-    def is_offered(self) -> bool:
-        """Say whether clients shall fetch it: they pass over other states and types."""
-        return self.state == "done" and self.type == 0
-
-    @property
     def file_name(self) -> str:
         """Return the name under which every player stores it: GGGGG=IIIII=FFFFF=LLLLL.avi (seed 002)."""
         return f"{self.generation:05d}={self.id:05d}={self.first:05d}={self.last:05d}.avi"

@@ -12,6 +12,7 @@ from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JsonRoute
 from sheepfold.protocols.rest.browser_wire import BrowserAsked, BrowserOut, Extended, FactoryList, FactoryOut
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, FarmHere, KeyHolderHere
+from sheepfold.protocols.rest.sight import SEEN
 from sheepfold.store.accounts import KeyHolder
 
 SELF = "self"
@@ -52,7 +53,7 @@ def remove_browser(
     return BrowserOut.of(browsers.remove_browser(farm, holder.account, name, BrowserId(browser_id)))
 
 
-@router.post("/jobs/{job_id}/extension", tags=["jobs"], summary="Extend an order of screenshots")
+@router.post("/jobs/{job_id}/extension", tags=["jobs"], summary="Extend an order of screenshots", dependencies=SEEN)
 def extend(
     farm: FarmHere, account: CancelerHere,
     job_id: Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The job's id.")],

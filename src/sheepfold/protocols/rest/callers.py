@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from sheepfold.farm.accounts import KEY_SCHEME, holder_by, holder_of, may_order
+from sheepfold.farm.accounts import holder_of, may_order
 from sheepfold.farm.dispatch import Maker, session_of
 from sheepfold.farm.farm import Farm
 from sheepfold.model.accounts import Account, Role, Scope
@@ -62,11 +62,9 @@ def worker_of(farm: FarmHere, token: Token) -> Worker:
     known = session_of(farm, token)
     if known.session.protocol != wire.PROTOCOL:
         raise SessionEnded
-    try:
-        holder = holder_by(farm, KEY_SCHEME, [known.opened_by])
-    except BadCredentials as error:
-        raise SessionEnded("The key that opened this session was revoked.") from error
-    return Worker(holder, known.session, wire.Abilities.model_validate_json(known.abilities).to_model())
+    if known.holder is None:
+        raise SessionEnded("The key that opened this session was revoked.")
+    return Worker(known.holder, known.session, wire.Abilities.model_validate_json(known.abilities).to_model())
 
 
 def caller_of(farm: FarmHere, token: Token) -> KeyHolder:

@@ -14,10 +14,13 @@ import httpx
 from pydantic import ValidationError
 
 from sheepfold.model.jobs import Terms
+from sheepfold.model.machines import Wish
 from sheepfold.model.matching import Abilities
-from sheepfold.protocols.link import FarmRefused, FarmUnreachable, Figures, Receipt, Work
+from sheepfold.protocols.link import FarmPaused, FarmRefused, FarmUnreachable, Figures, Receipt, Work
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.calls import PATIENT, Calls, FarmProblem, Sent, Unwelcome, query_of, read_answer
+from sheepfold.protocols.rest.change_wire import ChangesOut
+from sheepfold.protocols.rest.machine_wire import MachineRules, WishOut
 from sheepfold.protocols.rest.watching import watch
 
 CLAIM_WAIT_S = 10
@@ -72,6 +75,16 @@ class RestLink:
             return None
         return Work(str(granted.lease), granted.kind, granted.spec, granted.frame, granted.part, granted.term_s,
                     dict(granted.inputs))
+
+    def wish(self) -> Wish:
+        """Ask what the machine's owner wishes of it; a farm that knows no wishes wishes that it works."""
+        if self._abilities is None:
+            return Wish()
+        try:
+            told = self._in_session(lambda: self._calls.ask("GET", "/sessions/current", WishOut))
+        except FarmProblem as error:
+            raise FarmUnreachable(f"The farm tells no wishes: {error}") from error
+        return Wish(told.command, told.rules.to_model())
 
     def fetch_task_input(self, work: Work, target: Path) -> bool:
         """Write the task's own input to `target`; False where it has none."""
@@ -148,6 +161,10 @@ class RestLink:
                 return None if response.status_code == 204 else read_answer(response, wire.LeaseGranted)
         except FarmProblem as error:
             raise FarmUnreachable(f"The farm cannot read our request for work: {error}") from error
+        except Unwelcome as error:
+            if error.problem.type.endswith("#machine-suspended"):
+                raise FarmPaused(str(error)) from error
+            raise
 
     def _sent(self, work: Work, picture: Path, figures: Figures) -> Receipt:
         told = query_of({"render_time_s": figures.render_time_s, "memory_kib": figures.memory_kib,
@@ -278,6 +295,37 @@ class FarmClient:
         """Cancel a job."""
         return self._calls.ask("DELETE", f"/jobs/{job_id}", wire.JobSummary)
 
+    def change(self, job_id: int, *, priority: int | None = None, private: bool | None = None) -> wire.JobSummary:
+        """Change a running job's priority, or hide a job from others and show it again."""
+        body = wire.JobChange(priority=priority, private=private).model_dump(exclude_none=True)
+        return self._calls.ask("PATCH", f"/jobs/{job_id}", wire.JobSummary, Sent(json=body))
+
+    def extend(self, job_id: int, frames: str) -> wire.JobSummary:
+        """Add frames, such as `251-300`, to a job."""
+        return self._calls.ask("POST", f"/jobs/{job_id}/frames", wire.JobSummary,
+                               Sent(json={"frames": frames}, timeout=PATIENT))
+
+    def render_again(self, job_id: int, frame: int, part: int | None = None) -> wire.JobSummary:
+        """Have a frame that is done or has failed rendered once more."""
+        body = wire.FrameAgain(frame=frame, part=part).model_dump(exclude_none=True)
+        return self._calls.ask("POST", f"/jobs/{job_id}/again", wire.JobSummary, Sent(json=body))
+
+    def share(self, job_id: int) -> str:
+        """Make a link by which whoever has it sees a job."""
+        return self._calls.ask("POST", f"/jobs/{job_id}/shares", wire.ShareMade).link
+
+    def unshare(self, job_id: int) -> int:
+        """Revoke all links to a job; returns how many."""
+        return self._calls.ask("DELETE", f"/jobs/{job_id}/shares", wire.SharesRevoked).revoked
+
+    def changes(self, job_id: int) -> ChangesOut:
+        """See how a job's pictures differ from the accepted ones."""
+        return self._calls.ask("GET", f"/jobs/{job_id}/changes", ChangesOut)
+
+    def accept(self, job_id: int) -> ChangesOut:
+        """Accept a job's pictures."""
+        return self._calls.ask("POST", f"/jobs/{job_id}/accept", ChangesOut)
+
     def download(self, job_id: int, folder: Path) -> list[Path]:
         """Fetch everything that a job was made into; files that are there already, whole, are not fetched again."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -303,6 +351,18 @@ class FarmClient:
     def machines(self) -> list[wire.MachineOut]:
         """Return all machines, those heard of last first."""
         return self._read("/machines", wire.MachineList).machines
+
+    def rules(self, machine: str) -> MachineRules:
+        """Return when a machine of this account may work."""
+        return self._calls.again(lambda: self._calls.ask("GET", f"/machines/{machine}/rules", MachineRules))
+
+    def set_rules(self, machine: str, rules: MachineRules) -> MachineRules:
+        """Write when a machine of this account may work."""
+        return self._calls.ask("PUT", f"/machines/{machine}/rules", MachineRules, Sent(json=rules.model_dump()))
+
+    def command(self, machine: str, command: str) -> None:
+        """Tell a machine of this account to pause, resume or stop."""
+        self._calls.tell("POST", f"/machines/{machine}/commands", Sent(json={"command": command}))
 
     def whoami(self) -> wire.Whoami:
         """Return whom the key belongs to."""

@@ -11,7 +11,18 @@ from starlette.routing import BaseRoute, Mount
 
 from sheepfold.farm.farm import Farm
 from sheepfold.protocols.bell import Bell
-from sheepfold.protocols.rest import browsers, docs, events, flock, jobs, leases, resumable
+from sheepfold.protocols.rest import (
+    alterations,
+    browsers,
+    changes,
+    docs,
+    events,
+    flock,
+    jobs,
+    leases,
+    overseeing,
+    resumable,
+)
 from sheepfold.protocols.rest.errors import add_handlers
 from sheepfold.protocols.rest.express import express_routes
 from sheepfold.protocols.rest.wire import PROBLEM_MEDIA_TYPE, JobOrder, Problem
@@ -51,7 +62,8 @@ def application(farm: Farm) -> FastAPI:
     app.state.bell = Bell(farm)
     version = APIRouter(prefix=VERSION, responses=_REFUSED, redirect_slashes=False)
     parts = (
-        jobs.router, resumable.router, leases.router, leases.uploads, browsers.router, flock.router, events.router,
+        jobs.router, alterations.router, changes.router, resumable.router, leases.router, leases.uploads,
+        overseeing.router, browsers.router, flock.router, events.router,
     )
     for part in parts:
         version.include_router(part)

@@ -103,8 +103,8 @@ def _named(request: Request) -> dict[str, Any]:
 
 
 def _answer(request: Request, problem: Problem, headers: dict[str, str]) -> Response:
-    path, name = ascii(request.url.path)[1:161], problem.type.removeprefix(PROBLEMS)
+    path, name = ascii(request.url.path)[1:-1][:160], problem.type.removeprefix(PROBLEMS)
     _log.info("wire=rest method=%s path=%s refused=%s status=%d reason=%s", request.method, path, name,
-              problem.status, ascii(problem.detail)[1:301])
+              problem.status, ascii(problem.detail)[1:-1][:300])
     body = problem.model_dump_json(exclude_defaults=True, ensure_ascii=True)
     return Response(body, problem.status, headers, PROBLEM_MEDIA_TYPE)

@@ -10,11 +10,13 @@ from starlette.responses import StreamingResponse
 from sheepfold.farm.browse import newest_event_id
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.feed import Feed
+from sheepfold.farm.sight import Viewer
 from sheepfold.model.events import Event
 from sheepfold.model.jobs import JobId
 from sheepfold.protocols.bell import Bell
 from sheepfold.protocols.rest import wire
-from sheepfold.protocols.rest.callers import CallerHere, FarmHere
+from sheepfold.protocols.rest.callers import FarmHere
+from sheepfold.protocols.rest.sight import ViewerHere
 
 QUIET_S = 15.0
 """After this long without an event comes a comment, so that nothing between thinks the line dead."""
@@ -28,7 +30,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {200: {
 
 @router.get("/events", response_class=StreamingResponse, responses=_STREAM, summary="Follow what happens")
 async def get_events(
-    request: Request, farm: FarmHere, _: CallerHere,
+    request: Request, farm: FarmHere, viewer: ViewerHere,
     after: Annotated[int | None, Query(ge=0, le=wire.MOST_ID, description="The last event that is known.")] = None,
     job: Annotated[int | None, Query(ge=0, le=wire.MOST_ID, description="Only this job's events.")] = None,
     last_event_id: Annotated[str | None, Header(max_length=19, pattern="^[0-9]*$")] = None,
@@ -40,18 +42,19 @@ async def get_events(
     known = min(int(last_event_id), wire.MOST_ID) if last_event_id else after
     start = await run_in_threadpool(newest_event_id, farm) if known is None else known
     bell: Bell = request.app.state.bell
-    frames = _frames(farm, bell, start, None if job is None else JobId(job))
+    frames = _frames(farm, bell, viewer, start, None if job is None else JobId(job))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(frames, headers=headers, media_type=wire.EVENTS_MEDIA_TYPE)
 
 
-async def _frames(farm: Farm, bell: Bell, after: int, job_id: JobId | None) -> AsyncIterator[bytes]:
+async def _frames(farm: Farm, bell: Bell, viewer: Viewer, after: int, job_id: JobId | None
+                  ) -> AsyncIterator[bytes]:
     def is_mine(event: Event) -> bool:
         return job_id is None or event.job_id == job_id
 
     yield b": sheepfold\n\n"
     async with bell.ear(is_mine) as ear:
-        feed = await run_in_threadpool(Feed, farm, after, job_id)
+        feed = await run_in_threadpool(Feed, farm, after, job_id, viewer)
         while not farm.closing.is_set():
             events = await run_in_threadpool(feed.next)
             for event in events:

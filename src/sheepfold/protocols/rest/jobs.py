@@ -15,6 +15,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.frames import list_frames, zipped
 from sheepfold.farm.orders import Order, cancel_job, order_job
 from sheepfold.farm.replacing import replace_input
+from sheepfold.farm.sight import eyes_of
 from sheepfold.farm.uploads import uploaded_file
 from sheepfold.model.accounts import Account
 from sheepfold.model.errors import MalformedMessage
@@ -24,9 +25,10 @@ from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, CustomerHere, FarmHere
 from sheepfold.protocols.rest.files import FILE, RANGED_FILE, ZIP, answer_file, answer_ranged
 from sheepfold.protocols.rest.forms import OrderForm, order_form
+from sheepfold.protocols.rest.sight import SEEN, ViewerHere
 from sheepfold.protocols.uploads import spooled_body
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], dependencies=SEEN)
 
 JobInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The job's id.")]
 TaskInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The task's id.")]
@@ -84,7 +86,8 @@ def _ordered(farm: Farm, account: Account, form: OrderForm, key: str) -> Job:
     with ExitStack() as opened:
         uploads = {name: opened.enter_context(uploaded_file(farm, account, upload))
                    for name, upload in asked.uploads.items()}
-        order = Order(asked.kind, asked.spec, form.inputs | uploads, asked.title, asked.terms(), key)
+        order = Order(asked.kind, asked.spec, form.inputs | uploads, asked.title, asked.terms(), key,
+                      asked.private)
         return order_job(farm, account, order)
 
 
@@ -120,12 +123,14 @@ async def get_frames(farm: FarmHere, _: CallerHere, job_id: JobInPath) -> Respon
 
 @router.get("/jobs", summary="List jobs, the newest first")
 def list_jobs(
-    farm: FarmHere, _: CallerHere,
+    farm: FarmHere, viewer: ViewerHere,
     before: Annotated[int | None, Query(ge=0, le=wire.MOST_ID, description="Only jobs with smaller ids.")] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
 ) -> wire.JobPage:
-    """List jobs page by page: the `next` of a page is the `before` of the following one."""
-    jobs = browse.list_jobs(farm, limit + 1, None if before is None else JobId(before))
+    """List jobs page by page: the `next` of a page is the `before` of the following one. Others' private ones are not
+    in it.
+    """
+    jobs = browse.list_jobs(farm, limit + 1, None if before is None else JobId(before), eyes_of(viewer))
     page = [wire.JobSummary.of(job) for job in jobs[:limit]]
     return wire.JobPage(jobs=page, next=page[-1].id if len(jobs) > limit else None)
 

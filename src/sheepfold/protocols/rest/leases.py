@@ -24,6 +24,7 @@ from sheepfold.farm.dispatch import (
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.intake import Receipt, submit_result
 from sheepfold.farm.keeping import keep_log
+from sheepfold.farm.rules import wish_for
 from sheepfold.model.events import Event
 from sheepfold.model.matching import Abilities
 from sheepfold.model.tasks import LeaseId, Verdict
@@ -33,6 +34,7 @@ from sheepfold.protocols.rest.bodies import JsonRoute, checked_upload, spooled_t
 from sheepfold.protocols.rest.callers import FarmHere, KeyHolderHere, Token, Worker, WorkerHere
 from sheepfold.protocols.rest.errors import refused_result
 from sheepfold.protocols.rest.files import FILE, answer_file
+from sheepfold.protocols.rest.machine_wire import MachineRules, WishOut
 from sheepfold.protocols.uploads import judged
 
 ANYWAY_S = 10.0
@@ -64,6 +66,13 @@ def add_session(farm: FarmHere, token: Token, holder: KeyHolderHere, asked: wire
         claim_wait_limit_s=min(farm.settings.claim_wait_limit_s, wire.MOST_WAIT_S),
         retry_s=farm.settings.retry_s,
     )
+
+
+@router.get("/sessions/current", summary="Ask what this machine is told")
+def get_wish(farm: FarmHere, worker: WorkerHere) -> WishOut:
+    """Ask what the machine's owner wishes of it now: to work, pause or stop, and when it may work at all."""
+    wish = wish_for(farm, worker.session)
+    return WishOut(command=wish.command, rules=MachineRules.of(wish.rules))
 
 
 @router.delete("/sessions/current", status_code=204, summary="End this session")

@@ -205,7 +205,8 @@ class UploadOut(_Told):
 class JobOrder(_Asked):
     """An order: what kind of job, its spec in that kind's words, and on what terms.
 
-    `uploads` names, by the input that they are, files that were uploaded before.
+    `uploads` names, by the input that they are, files that were uploaded before. A `private` job is seen by its
+    account, the owner, and who holds a link to it.
     """
 
     kind: Word
@@ -215,10 +216,44 @@ class JobOrder(_Asked):
     quorum: Annotated[int, Field(ge=1, le=5)] = 1
     max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
     uploads: Annotated[dict[FileName, UploadId], Field(max_length=MOST_INPUTS)] = {}
+    private: bool = False
 
     def terms(self) -> Terms:
         """Return the terms of the order."""
         return Terms(self.priority, self.quorum, self.max_attempts)
+
+
+class JobChange(_Asked):
+    """What to change of a job; what is absent stays."""
+
+    priority: Annotated[int, Field(ge=-100, le=100)] | None = None
+    private: bool | None = None
+
+
+class MoreFrames(_Asked):
+    """Frames that a job gets besides, written as its kind's orders write them, such as `251-300`."""
+
+    frames: Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=_LINE)]
+
+
+class FrameAgain(_Asked):
+    """A frame to be rendered once more: all its parts where none is named."""
+
+    frame: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    part: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+
+
+class ShareMade(_Told):
+    """A link to a job, and its token, which goes into the header `X-Share`; both are shown once."""
+
+    token: str
+    link: str
+
+
+class SharesRevoked(_Told):
+    """How many links show nothing any more."""
+
+    revoked: Count
 
 
 class JobSummary(_Told):
@@ -236,6 +271,7 @@ class JobSummary(_Told):
     tasks_total: Count
     tasks_done: Count
     tasks_failed: Count
+    private: bool = False
 
     @classmethod
     def of(cls, job: Job) -> Self:
@@ -555,4 +591,5 @@ def _summary(job: Job) -> dict[str, Any]:
         "tasks_total": job.progress.total,
         "tasks_done": job.progress.done,
         "tasks_failed": job.progress.failed,
+        "private": job.private_at is not None,
     }

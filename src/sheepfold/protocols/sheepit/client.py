@@ -85,7 +85,7 @@ class SheepItLink:
             answer = self._requested(asked)
         if answer.status == JobStatus.OK and answer.job is not None:
             return self._work(answer.job)
-        if answer.status in {JobStatus.NO_JOB, JobStatus.DENOISING_UNSUPPORTED}:
+        if answer.status in {JobStatus.NO_JOB, JobStatus.NO_RENDERER, JobStatus.DENOISING_UNSUPPORTED}:
             return None
         if answer.status in {JobStatus.NO_RENDERING_RIGHT, JobStatus.SESSION_DISABLED}:
             raise FarmRefused(f"The farm gives this machine no frames: {_words(JobStatus, answer.status)}.")
@@ -133,7 +133,8 @@ class SheepItLink:
     def give_up(self, work: Work, reason: str, log: Path | None, *, failed: bool) -> None:
         """Report an error, with the log: of the renderer, or that the volunteer wants something else."""
         job, frame = _named(work.handle)
-        kind = wire.ErrorType.RENDERER_CRASHED if failed else wire.ErrorType.KILLED_BY_USER
+        # not KILLED_BY_USER, by which a volunteer wants no more of the project
+        kind = wire.ErrorType.RENDERER_CRASHED if failed else wire.ErrorType.RENDERER_KILLED
         report = wire.ErrorReport(type=kind, job=job, frame=frame)
         with ExitStack() as stack:
             body = stack.enter_context(log.open("rb")) if log is not None and log.exists() else reason.encode()

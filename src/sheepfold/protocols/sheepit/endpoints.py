@@ -30,9 +30,10 @@ from sheepfold.farm.dispatch import (
     lease_on,
 )
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.frametimes import expected_s
 from sheepfold.farm.intake import Receipt, submit_result
 from sheepfold.farm.keeping import keep_log
-from sheepfold.farm.outstanding import keep_alive, keep_lease, note_next_asked, rendering
+from sheepfold.farm.outstanding import keep_alive, keep_lease, keep_off, note_next_asked, rendering
 from sheepfold.farm.renderers import open_renderer, pick, renderers_for
 from sheepfold.farm.standing import earned_in_session, open_last_picture
 from sheepfold.model.errors import (
@@ -53,11 +54,13 @@ from sheepfold.protocols.sheepit import multipart, wire
 from sheepfold.protocols.sheepit.sessions import COOKIE, Visit, has_cookie, log_in, log_in_again, visit_of
 from sheepfold.protocols.sheepit.tasks import Offer, answer, stats
 from sheepfold.protocols.sheepit.wire import Endpoint, Era, RequestKind
-from sheepfold.protocols.uploads import base_url, file_response
+from sheepfold.protocols.uploads import base_url, file_response, judged
 from sheepfold.store.leases import Holding
 
 ANYWAY_S = 10.0
 """How often a request that is held asks again though nothing rang: upkeep wakes lanes without telling of it."""
+TOO_LONG_S = 3600
+"""How long a machine is not offered a job whose frames take too long for it; later more is known of them."""
 DOWNLOAD_BEAT_S = 60.0
 """How often a download that goes on counts as a sign of life: slow lines take hours for a large project."""
 
@@ -122,10 +125,17 @@ async def _guarded(room: Room, kind: RequestKind, reply: _Answer, request: Reque
     except SheepfoldError as error:
         era = Era.B if room.farm.settings.sheepit_seed_statuses else _era(request)
         status = wire.status_for(error, kind, era)
-        _log.info("wire=sheepit request=%s refused=%s status=%d reason=%s", kind, type(error).__name__, status, error)
+        _log.info("wire=sheepit request=%s%s refused=%s status=%d reason=%s", kind, _ids(request),
+                  type(error).__name__, status, error)
         if kind in {RequestKind.VALIDATION, RequestKind.ERROR}:
             await multipart.drain(request)
         return _refusal(kind, status)
+
+
+def _ids(request: Request) -> str:
+    """Return which job and frame a refused request names, for the log."""
+    said = {name: request.query_params.get(name, "") for name in ("job", "frame")}
+    return "".join(f" {name}={value}" for name, value in said.items() if value.isascii() and value.isdecimal())
 
 
 def _era(request: Request) -> Era:
@@ -284,9 +294,20 @@ async def _awaited(room: Room, request: Request, offer: Offer, wait_s: int) -> A
 
 
 async def _claimed(farm: Farm, offer: Offer) -> Assignment | None:
-    visit = offer.visit
-    return await run_in_threadpool(
-        claim_task, farm, visit.maker, offer.abilities(), _term_s(farm), offer.figures())
+    return await run_in_threadpool(_claim, farm, offer)
+
+
+def _claim(farm: Farm, offer: Offer) -> Assignment | None:
+    """Claim the best task whose frame is made in the time that the client's owner allows for one."""
+    maker, limit_s = offer.visit.maker, offer.asked.rendertime_max_s
+    while granted := claim_task(farm, maker, offer.abilities(), _term_s(farm), offer.figures()):
+        cores = offer.asked.cpu_cores or offer.visit.told.cpu_cores
+        if limit_s is None or expected_s(farm, granted.task_id, cores) <= limit_s:
+            return granted
+        held = held_lease(farm, maker, granted.lease_id)
+        keep_off(farm, held, TOO_LONG_S)
+        give_up(farm, held, "Its frames take longer than the machine's owner allows.", failed=False)
+    return None
 
 
 def _makes_work(event: Event) -> bool:
@@ -391,7 +412,7 @@ async def _validate(room: Room, request: Request) -> Response:
     try:
         async with multipart.spooled_file(request, farm) as (spooled, fields):
             sent = wire.FrameUpload.from_pairs({**fields, **query})
-            receipt = await run_in_threadpool(_submitted, farm, visit, sent, spooled)
+            receipt = await judged(_submitted, farm, visit, sent, spooled)
     except TooLarge as error:
         await run_in_threadpool(_given_up_as_too_large, farm, visit, query, error)
         raise
@@ -425,17 +446,6 @@ def _fault(receipt: Receipt) -> BadResult:
     return _FAULTS.get(receipt.soundness, BrokenPicture)(receipt.reason)
 
 
-_NOT_THE_TASKS_FAULT = frozenset({
-    wire.ErrorType.WRONG_CONFIGURATION, wire.ErrorType.DOWNLOAD_FAILED, wire.ErrorType.CANNOT_CREATE_DIRECTORY,
-    wire.ErrorType.NETWORK, wire.ErrorType.MISSING_LIBRARIES, wire.ErrorType.FAILED_TO_EXECUTE,
-    wire.ErrorType.OS_UNSUPPORTED, wire.ErrorType.CPU_UNSUPPORTED, wire.ErrorType.GPU_UNSUPPORTED,
-    wire.ErrorType.KILLED_BY_USER, wire.ErrorType.KILLED_BY_SERVER, wire.ErrorType.OVER_USERS_TIME,
-    wire.ErrorType.NO_DISPLAY, wire.ErrorType.NO_DISK_SPACE, wire.ErrorType.NO_WRITE_PERMISSION,
-    wire.ErrorType.SERVER_DOWN, wire.ErrorType.BAD_SERVER_ANSWER, wire.ErrorType.BAD_UPLOAD_ANSWER,
-})
-"""Reports after which a task is merely given back: a poor machine must not use up the attempts of a good project."""
-
-
 async def _error(room: Room, request: Request) -> Response:
     """Keep a client's log and free its task at once (section 9); type 0 comes at each log-in and is no error."""
     farm = room.farm
@@ -457,7 +467,9 @@ def _given_up(farm: Farm, visit: Visit, report: wire.ErrorReport, log: bytes) ->
     digest = _kept_log(farm, log) if log else None
     reason = f"The client reported {_words(report.type)}."
     for one in held:
-        give_up(farm, one, reason, failed=report.type not in _NOT_THE_TASKS_FAULT, log=digest)
+        if seconds := wire.KEPT_OFF_S.get(report.type):
+            keep_off(farm, one, seconds)
+        give_up(farm, one, reason, failed=report.type not in wire.NOT_THE_TASKS_FAULT, log=digest)
 
 
 def _reported(farm: Farm, visit: Visit, report: wire.ErrorReport) -> list[Holding]:

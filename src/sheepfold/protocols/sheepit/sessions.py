@@ -8,7 +8,7 @@ from typing import Self
 
 from starlette.requests import Request
 
-from sheepfold.farm.accounts import KEY_SCHEME, holder_by, holder_of, key_verifier
+from sheepfold.farm.accounts import holder_of, key_verifier
 from sheepfold.farm.dispatch import Maker, open_session, session_of
 from sheepfold.farm.farm import Farm
 from sheepfold.model.errors import BadCredentials, Forbidden, SessionEnded
@@ -123,10 +123,8 @@ def _living(farm: Farm, token: str) -> Visit | None:
         return None
     if known.session.protocol != PROTOCOL:
         return None
-    try:
-        holder_by(farm, KEY_SCHEME, [known.opened_by])
-    except BadCredentials as error:
-        raise Forbidden("The key that opened this session was revoked.") from error
+    if known.holder is None:
+        raise Forbidden("The key that opened this session was revoked.")
     return Visit(token, known.session, Told.from_text(known.abilities))
 
 

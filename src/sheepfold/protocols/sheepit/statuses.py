@@ -3,7 +3,7 @@
 Source: the protocol note on SheepIt, sections 3 to 9. An unlisted number means "unknown error" to every client.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -127,6 +127,29 @@ class ErrorType(IntEnum):
     NO_WRITE_PERMISSION = 103
     SERVER_DOWN = 104
     BAD_SERVER_ANSWER = 105
+
+
+_E = ErrorType
+NOT_THE_TASKS_FAULT: Collection[int | None] = frozenset({
+    _E.WRONG_CONFIGURATION, _E.DOWNLOAD_FAILED, _E.CANNOT_CREATE_DIRECTORY, _E.NETWORK, _E.RENDERER_KILLED,
+    _E.MISSING_LIBRARIES, _E.FAILED_TO_EXECUTE, _E.OS_UNSUPPORTED, _E.CPU_UNSUPPORTED, _E.GPU_UNSUPPORTED,
+    _E.KILLED_BY_USER, _E.KILLED_BY_SERVER, _E.OVER_USERS_TIME, _E.NO_DISPLAY, _E.NO_DISK_SPACE, _E.NO_WRITE_PERMISSION,
+    _E.SERVER_DOWN, _E.BAD_SERVER_ANSWER, _E.BAD_UPLOAD_ANSWER,
+})
+"""Reports after which a task is merely given back: a poor machine must not use up the attempts of a good project."""
+
+_DAY_S = 86_400
+_UNABLE = (
+    _E.MISSING_RENDERER, _E.OUT_OF_VIDEO_MEMORY, _E.MISSING_LIBRARIES, _E.FAILED_TO_EXECUTE, _E.OS_UNSUPPORTED,
+    _E.CPU_UNSUPPORTED, _E.GPU_UNSUPPORTED, _E.OUT_OF_MEMORY, _E.OVER_USERS_TIME, _E.ENGINE_NOT_AVAILABLE,
+    _E.NO_DISPLAY, _E.DENOISING_UNSUPPORTED,
+)
+KEPT_OFF_S: Mapping[int | None, int] = {_E.KILLED_BY_USER: 30 * _DAY_S, **dict.fromkeys(_UNABLE, _DAY_S)}
+"""Reports after which a machine is not offered the job again, and for how long, in seconds.
+
+With 20 its owner has blocked the project; after the others the next frame would go the same way, and clients that do
+not pause after them (20, 23) would ask for it at once, for ever.
+"""
 
 
 class MissingVersion(errors.MissingParameter):

@@ -48,6 +48,8 @@ from sheepfold.protocols.sheepit.requests import (
 )
 from sheepfold.protocols.sheepit.statuses import (
     ERROR_STATUS,
+    KEPT_OFF_S,
+    NOT_THE_TASKS_FAULT,
     ClientTooOld,
     ConfigStatus,
     Era,
@@ -63,8 +65,9 @@ from sheepfold.protocols.sheepit.statuses import (
 )
 
 __all__ = [
-    "CONFIG_PATH", "CONTENT_TYPE", "ERROR_STATUS", "FILE_NAMES", "FILE_PART", "LITERAL_PATHS",
-    "MAX_PAIRS_BYTES", "SMALLEST_JOB_ID", "ArchiveRequest", "ArchiveType", "Chunk", "ClientTooOld",
+    "CONFIG_PATH", "CONTENT_TYPE", "ERROR_STATUS", "FILE_NAMES", "FILE_PART", "KEPT_OFF_S", "LITERAL_PATHS",
+    "MAX_PAIRS_BYTES", "NOT_THE_TASKS_FAULT", "SMALLEST_JOB_ID",
+    "ArchiveRequest", "ArchiveType", "Chunk", "ClientTooOld",
     "ComputeMethod", "ConfigAnswer", "ConfigRequest", "ConfigStatus", "DownloadBinary", "DownloadChunk",
     "Endpoint", "Era", "ErrorAnswer", "ErrorReport", "ErrorType", "FrameUpload", "Headless", "Heartbeat",
     "HeartbeatStatus", "Job", "JobAnswer", "JobRequest", "JobStatus", "KeepAliveAnswer", "Logout",

@@ -23,37 +23,46 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.Site]:
         yield opened
 
 
-@pytest.fixture
-def kept(tmp_path: Path, site: server.Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[np.ndarray]]:
-    """Return a function that shoots a page three times with one browser that is kept."""
-    monkeypatch.setenv(render.ALLOWED, "127.0.0.0/8")
-    room = tmp_path / "kept"
-    room.mkdir()
+def ordered(site: server.Site, page: str, browser: str, order: dict[str, object]) -> RenderOrder:
+    told = {"url": site.url(page), "browsers": [browser], "widths": [corpus.WIDTH], "height": corpus.VIEW}
+    return RenderOrder(spec.parse(told | {"mode": "page", "wait_s": 20} | order), 0)
 
-    def shots(page: str, browser: str) -> list[np.ndarray]:
-        told = {"url": site.url(page), "browsers": [browser], "widths": [corpus.WIDTH], "height": corpus.VIEW}
-        order = RenderOrder(spec.parse(told | {"mode": "page", "wait_s": 20}), 0)
-        chain = render.open_chain(order, Bench(room, tmp_path / "log", Limits(time_s=150)))
-        try:
-            return [np.asarray(Image.open(chain.render(order)).convert("RGB")) for _ in range(3)]
-        finally:
-            chain.close()
 
-    return shots
+def pixels(picture: Path) -> npt.NDArray[np.uint8]:
+    with Image.open(picture) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def kept(site: server.Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shoot]:
+    """Return a function that shoots a page with browsers that are kept for all tests."""
+    chains: dict[str, render.Chain] = {}
+
+    def shot(page: str, browser: str = "chromium", **order: object) -> npt.NDArray[np.uint8]:
+        wanted = ordered(site, page, browser, order)
+        if browser not in chains:
+            folder = tmp_path_factory.mktemp(browser)
+            (folder / "room").mkdir()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(render.ALLOWED, "127.0.0.0/8")
+                bench = Bench(folder / "room", folder / "log", Limits(time_s=150))
+                chains[browser] = render.open_chain(wanted, bench)
+        return pixels(chains[browser].render(wanted))
+
+    yield shot
+    for chain in chains.values():
+        chain.close()
 
 
 @pytest.fixture
 def shoot(tmp_path: Path, site: server.Site, monkeypatch: pytest.MonkeyPatch) -> Shoot:
-    """Return a function that shoots a page; returns the picture's rows of RGB."""
+    """Return a function that shoots a page with a browser of its own; returns the picture's rows of RGB."""
     monkeypatch.setenv(render.ALLOWED, "127.0.0.0/8")
     room = tmp_path / "room"
     room.mkdir()
 
     def shot(page: str, browser: str = "chromium", **order: object) -> npt.NDArray[np.uint8]:
-        told = {"url": site.url(page), "browsers": [browser], "widths": [corpus.WIDTH], "height": corpus.VIEW}
-        parsed = spec.parse(told | {"mode": "page", "wait_s": 20} | order)
         bench = Bench(room, tmp_path / "log", Limits(time_s=150))
-        with Image.open(render.render(RenderOrder(parsed, 0), bench)) as image:
-            return np.asarray(image.convert("RGB"))
+        return pixels(render.render(ordered(site, page, browser, order), bench))
 
     return shot

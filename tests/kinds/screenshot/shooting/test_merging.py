@@ -104,6 +104,33 @@ def test_an_animation_in_a_corner_does_not_hide_how_far_a_page_moved():
     assert shift(upper, lower) == 70
 
 
+def test_a_bar_that_begins_to_stick_between_two_screens_is_taken_once():
+    page = np.full((900, WIDTH, 3), 255, np.uint8)
+    page[:150] = (0, 0, 192)
+    page[200::40, 20:150] = 0  # lines on a blank ground, which rests by chance
+    page[150:180] = (0, 128, 0)
+    tops = tops_of(900, 200, 120)
+    screens = [page[top:top + 200].copy() for top in tops]
+    for top, screen in zip(tops, screens, strict=True):
+        if top > 150:
+            screen[:30] = (0, 128, 0)
+    assert np.array_equal(merge(screens, [lower - upper for upper, lower in pairwise(tops)]), page)
+
+
+def test_a_button_in_a_corner_and_a_bar_at_the_side_are_taken_once():
+    page = noise(700, 7)
+    tops = tops_of(700, 200, 100)
+    screens = [page[top:top + 200].copy() for top in tops]
+    for screen in screens:
+        screen[:, :30] = 60
+        screen[20:40, 5:25] = 200
+        screen[160:190, 150:180] = 90
+    merged = merge(screens, [100] * 5)
+    assert int((merged[:, 10] == 200).all(axis=1).sum()) == 20
+    assert int((merged[:, 160] == 90).all(axis=1).sum()) == 30
+    assert np.array_equal(merged[:500, 40:], page[:500, 40:])
+
+
 def test_screens_that_do_not_move_or_have_nothing_in_common_end_the_picture():
     one, other = noise(80, 5), noise(80, 6)
     assert np.array_equal(merge([one, one]), one)

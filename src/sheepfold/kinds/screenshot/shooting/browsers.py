@@ -24,7 +24,7 @@ _ASK_WEBKIT = (
 
 
 class Engine(StrEnum):
-    """How a browser is steered: Chromium's driver, Firefox's own WebDriver BiDi, or WebKitGTK's driver."""
+    """How a browser is steered: by Chromium's developer tools, Firefox's own WebDriver BiDi, or WebKitGTK's driver."""
 
     CHROMIUM = "chromium"
     FIREFOX = "firefox"
@@ -55,10 +55,10 @@ class _Place:
 _PLACES = (
     _Place("chromium", Engine.CHROMIUM,
            ("/usr/lib/chromium/chromium", "chromium", "chromium-browser",
-            "/Applications/Chromium.app/Contents/MacOS/Chromium"), ("chromedriver",)),
+            "/Applications/Chromium.app/Contents/MacOS/Chromium")),
     _Place("chrome", Engine.CHROMIUM,
            ("/opt/google/chrome/chrome", "google-chrome", "google-chrome-stable",
-            "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"), ("chromedriver",)),
+            "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")),
     _Place("firefox", Engine.FIREFOX,
            ("firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox")),
     _Place("webkitgtk", Engine.WEBKIT,

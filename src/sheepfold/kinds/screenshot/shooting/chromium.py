@@ -1,29 +1,29 @@
-"""Chromium and its kin, steered through Selenium and the browser's own driver."""
+"""Chromium and its kin, steered over the developer tools' protocol that they speak themselves."""
 
 import base64
-from collections.abc import Callable
-from contextlib import suppress
+import json
+import time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from selenium.common.exceptions import UnexpectedAlertPresentException, WebDriverException
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.webdriver import WebDriver
-from urllib3.exceptions import HTTPError
-
-from sheepfold.kinds.screenshot.shooting.services import Chromedriver, give_patience
+from sheepfold.kinds.screenshot.shooting.cdp import Cdp, Refusal, Told
 from sheepfold.kinds.screenshot.shooting.shot import Shot, ShotFailed
 
-T = TypeVar("T")
-
+START_S = 30.0
 LARGEST_SURFACE = 16_000
 """Device pixels of a side that Chromium draws in one piece: beyond 16,384 it repeats what it has."""
+_NOWHERE = "http://127.0.0.1:1/"
 _FLAGS = (
     "--no-first-run",
     "--no-default-browser-check",
     "--no-sandbox",  # its own walls need rights that ours take away; ours stand around it
     "--test-type",  # no bar that warns of the flag above
+    "--disk-cache-size=67108864",  # the profile is in memory
     "--disable-background-networking",
+    "--disable-client-side-phishing-detection",
+    "--disable-hang-monitor",
+    "--disable-prompt-on-repost",
+    "--no-service-autorun",
     "--disable-component-update",
     "--disable-default-apps",
     "--disable-domain-reliability",
@@ -34,46 +34,66 @@ _FLAGS = (
     "--disable-breakpad",
     "--disable-search-engine-choice-screen",
     "--disable-features=Translate,MediaRouter,OptimizationHints,HttpsUpgrades,AutofillServerCommunication,"
-    "InterestFeedContentSuggestions,CertificateTransparencyComponentUpdater",
+    "InterestFeedContentSuggestions,CertificateTransparencyComponentUpdater,NetworkTimeServiceQuerying,"
+    "SpareRendererForSitePerProcess",
+    # What it asks its maker would count as the page's unrest. Chromium calls nobody at this port.
+    f"--gaia-url={_NOWHERE}",
+    f"--component-updater=url-source={_NOWHERE}",
+    f"--variations-server-url={_NOWHERE}",
     "--force-color-profile=srgb",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--mute-audio",
     "--password-store=basic",
-    "--remote-debugging-pipe",  # behind the walls the name localhost, by which the driver would call, is unknown
+    "--remote-debugging-pipe",
     "--use-mock-keychain",
     "--proxy-bypass-list=<-loopback>",  # the machine itself is behind the gate too
 )
-_MOST_BOXES = 30
-_PREFERENCES = {
-    "download_restrictions": 3,
-    "profile.default_content_setting_values.notifications": 2,
-    "profile.default_content_setting_values.geolocation": 2,
-    "profile.default_content_setting_values.automatic_downloads": 2,
-    "browser.custom_chrome_frame": False,  # the window manager's title bar, as people have it
+_PREFERENCES: dict[str, Any] = {
+    "browser": {"custom_chrome_frame": False},  # the window manager's title bar, as people have it
     "credentials_enable_service": False,
-    "translate.enabled": False,
+    "download_restrictions": 3,
+    "profile": {"default_content_setting_values": {"automatic_downloads": 2, "geolocation": 2, "notifications": 2}},
+    "translate": {"enabled": False},
 }
 
 
 class Chromium:
-    """One Chromium with a profile of its own in a folder; fulfils `Driver`."""
+    """One Chromium with a new profile of its own; fulfils `Driver`."""
 
-    def __init__(self, shot: Shot, port: int, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, shot: Shot, port: int, profile: Path, environment: dict[str, str]) -> None:
         self._shot = shot
         self._height = shot.height
-        self._failure = ""
-        service = Chromedriver(shot.driver, env=environment, popen_kw={"start_new_session": True})
+        self._container = ""
+        self._going = 0
+        self._is_crashed = False
+        write_profile(profile, shot)
+        self._cdp = Cdp(_argv(shot, port, profile), environment, shot.wait_s + 5, self._heard)
         try:
-            self._driver = WebDriver(_options(shot, port, folder), service)
-        except WebDriverException as error:
-            raise ShotFailed(f"{Path(shot.program).name} did not start: {first_line(error)}") from error
-        give_patience(self._driver, shot.wait_s + 5)
-        self._prepare()
+            self._target = self._first_page()
+            self._prepare()
+        except ShotFailed as error:
+            self._cdp.close()
+            raise ShotFailed(f"{Path(shot.program).name} did not start: {error}") from error
+
+    def _first_page(self) -> str:
+        """Return the first window's page, once there is one."""
+        end = time.monotonic() + START_S
+        while time.monotonic() < end:
+            for one in self._cdp.send("Target.getTargets")["targetInfos"]:
+                if one["type"] == "page":
+                    return str(one["targetId"])
+            time.sleep(0.01)
+        raise ShotFailed("it showed no window")
 
     def _prepare(self) -> None:
+        """Attach to the page, and give it what the order wishes."""
         shot = self._shot
+        self._session = str(self._cdp.send("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"])
+        self._command("Page.enable")  # it tells of the boxes that a page puts up
+        self._command("Inspector.enable")
         if shot.mode == "window":
-            self._asked(self._driver.maximize_window)
+            window = self._cdp.send("Browser.getWindowForTarget", targetId=self._target)["windowId"]
+            self._cdp.send("Browser.setWindowBounds", windowId=window, bounds={"windowState": "maximized"})
         else:
             self._emulate()
         wishes = {"prefers-color-scheme": "dark" * shot.dark, "prefers-reduced-motion": "reduce" * shot.reduced_motion}
@@ -88,24 +108,29 @@ class Chromium:
             self._command("Emulation.setScriptExecutionDisabled", value=True)
 
     def open(self, url: str) -> None:
-        """Begin to load a page; returns when the server has answered."""
-        try:
-            answer = self._driver.execute_cdp_cmd("Page.navigate", {"url": url})
-        except HTTPError as error:
-            raise ShotFailed(f"the page did not answer within {self._shot.wait_s:g} seconds") from error
-        except WebDriverException as error:
-            raise ShotFailed(first_line(error)) from error
-        if answer.get("isDownload"):
-            raise ShotFailed("the address is a download, not a page")
-        self._failure = str(answer.get("errorText", ""))
+        """Begin to load a page. Chromium answers when the server has; what it answers is looked at by `failure`."""
+        self._cdp.forget(self._going)
+        self._going = self._cdp.post("Page.navigate", self._session, url=url)
 
     def failure(self) -> str:
         """Return why the page could not be loaded, as Chromium names it, such as net::ERR_TOO_MANY_REDIRECTS."""
-        return self._failure
+        if self._is_crashed:
+            return "the browser crashed"
+        answer = self._cdp.answer(self._going)
+        if answer.get("result", {}).get("isDownload"):
+            return "the address is a download, not a page"
+        refused = answer.get("error", {}).get("message", "")
+        return str(answer.get("result", {}).get("errorText", "") or refused)[:300]
 
     def evaluate(self, expression: str) -> Any:  # noqa: ANN401 -- whatever JSON the page's script gives
         """Return the value of a JavaScript expression in the page; None while there is no page."""
-        return self._asked(lambda: self._driver.execute_script(f"return ({expression})"))
+        if self._going and not self._cdp.answer(self._going):
+            return None  # until then the browser would keep the question
+        try:
+            told = self._command("Runtime.evaluate", expression=expression, returnByValue=True)
+        except Refusal:
+            return None  # the page went away under the question
+        return told.get("result", {}).get("value")
 
     @property
     def highest(self) -> int:
@@ -123,70 +148,52 @@ class Chromium:
         return base64.b64decode(self._command("Page.captureScreenshot", format="png", optimizeForSpeed=True)["data"])
 
     def renew(self, shot: Shot) -> None:
-        """Forget all that pages have left, for a shot that differs in size alone: cookies, caches, storage, history."""
-        self._shot, self._height, self._failure = shot, shot.height, ""
-        self._asked(lambda: self._driver.execute_cdp_cmd("Page.navigate", {"url": "about:blank"}))
-        self._command("Network.clearBrowserCookies")
-        self._command("Network.clearBrowserCache")
-        self._command("Storage.clearDataForOrigin", origin="*", storageTypes="all")
-        self._command("Page.resetNavigationHistory")
-        self._emulate()
+        """Go on in a container that shares nothing with the last, for a shot that differs in size alone."""
+        self._shot, self._height = shot, shot.height
+        old, old_container = self._target, self._container
+        self._container = str(self._cdp.send("Target.createBrowserContext")["browserContextId"])
+        self._target = str(self._cdp.send(
+            "Target.createTarget", url="about:blank", browserContextId=self._container, width=shot.width,
+            height=shot.height)["targetId"])  # fmt: skip
+        if old_container:
+            self._cdp.send("Target.disposeBrowserContext", browserContextId=old_container)
+        else:
+            self._cdp.send("Target.closeTarget", targetId=old)
+        self._cdp.forget(self._going)
+        self._going = 0
+        self._is_crashed = False
+        self._prepare()
 
     def close(self) -> None:
-        """End the driver, and with it the browser."""
-        self._driver.service.stop()
+        """End the browser."""
+        self._cdp.close()
+
+    def _heard(self, event: Told) -> None:
+        """Tell a page that puts up a box no, at once and each time: it waits for that, and all questions with it."""
+        method, session = event.get("method"), str(event.get("sessionId", ""))
+        if method == "Page.javascriptDialogOpening":
+            self._cdp.post("Page.handleJavaScriptDialog", session, accept=event["params"].get("type") == "beforeunload")
+        elif method == "Inspector.targetCrashed" and session == self._session:
+            self._is_crashed = True
 
     def _emulate(self) -> None:
         self._command("Emulation.setDeviceMetricsOverride", width=self._shot.width, height=self._height,
                       deviceScaleFactor=self._shot.pixel_ratio, mobile=False)  # fmt: skip
 
-    def _command(self, name: str, **parameters: object) -> dict[str, Any]:
-        answer = self._asked(lambda: self._driver.execute_cdp_cmd(name, parameters))
-        return answer or {}
-
-    def _asked(self, deed: Callable[[], T]) -> T:
-        """Ask the driver; a page that puts up a box is told no, and again, until it lets the question through."""
-        for _ in range(_MOST_BOXES):
-            try:
-                return deed()
-            except UnexpectedAlertPresentException:
-                self._dismiss()
-            except HTTPError as error:
-                raise ShotFailed("the browser hangs") from error
-            except WebDriverException as error:
-                raise ShotFailed(first_line(error)) from error
-        raise ShotFailed("the page puts up one box after another")
-
-    def _dismiss(self) -> None:
-        with suppress(WebDriverException):
-            self._driver.switch_to.alert.dismiss()
+    def _command(self, name: str, **parameters: object) -> Told:
+        return self._cdp.send(name, self._session, **parameters)
 
 
-def _options(shot: Shot, port: int, folder: Path) -> Options:
-    options = Options()
-    options.binary_location = shot.program
-    options.page_load_strategy = "none"
-    options.unhandled_prompt_behavior = "dismiss"
-    for flag in _FLAGS:
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={folder / 'profile'}")
-    options.add_argument(f"--proxy-server=http://127.0.0.1:{port}")
-    options.add_argument(f"--lang={shot.locale or 'en-US'}")
+def write_profile(profile: Path, shot: Shot) -> None:
+    """Make a new profile: quiet, and with the languages that an order names."""
+    (profile / "Default").mkdir(parents=True)
+    wanted = _PREFERENCES | {"intl": {"accept_languages": shot.locale or "en-US,en"}}
+    (profile / "Default" / "Preferences").write_text(json.dumps(wanted), "utf-8")
+
+
+def _argv(shot: Shot, port: int, profile: Path) -> list[str]:
+    argv = [shot.program, *_FLAGS, f"--user-data-dir={profile}", f"--proxy-server=http://127.0.0.1:{port}",
+            f"--lang={shot.locale or 'en-US'}"]  # fmt: skip
     if shot.mode == "window":
-        options.add_argument("--window-position=0,0")
-        options.add_argument("--start-maximized")
-    else:
-        options.add_argument("--headless=new")
-        options.add_argument("--hide-scrollbars")
-        options.add_argument(f"--window-size={shot.width},{shot.height}")
-    unwanted = ["enable-automation", "disable-popup-blocking", "enable-logging"]
-    options.add_experimental_option("excludeSwitches", unwanted)
-    preferences: dict[str, object] = dict(_PREFERENCES)
-    preferences["intl.accept_languages"] = shot.locale or "en-US,en"
-    options.add_experimental_option("prefs", preferences)
-    return options
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of a driver's complaint."""
-    return (str(getattr(error, "msg", "") or error).strip().splitlines() or ["the driver refused"])[0][:300]
+        return [*argv, "--window-position=0,0", "--start-maximized", "about:blank"]
+    return [*argv, "--headless=new", "--hide-scrollbars", f"--window-size={shot.width},{shot.height}", "about:blank"]

@@ -93,12 +93,11 @@ _CHROME_CSS = """
 
 
 class Firefox:
-    """One Firefox with a profile of its own in a folder; fulfils `Driver`."""
+    """One Firefox with a new profile of its own; fulfils `Driver`."""
 
-    def __init__(self, shot: Shot, port: int, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, shot: Shot, port: int, profile: Path, environment: dict[str, str]) -> None:
         self._shot = shot
         self._user = ""
-        profile = folder / "profile"
         write_profile(profile, shot, port)
         self._process = _launched(shot, profile, environment)
         try:

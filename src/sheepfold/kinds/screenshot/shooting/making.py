@@ -12,8 +12,11 @@ from sheepfold.kinds.screenshot.shooting.shot import Shot
 from sheepfold.kinds.screenshot.shooting.way import Way
 
 
-def make(shot: Shot, folder: Path) -> bytes:
-    """Return the picture of a page as PNG, by a browser that lives in a folder; raises ShotFailed."""
+def make(shot: Shot, folder: Path, profile: Path) -> bytes:
+    """Return the picture of a page as PNG, by a browser whose screen is in a folder; raises ShotFailed.
+
+    Its profile becomes another folder, which is not there yet.
+    """
     way = Way(SOCKET)
     way.start()
     environment = wishes(shot)
@@ -24,7 +27,7 @@ def make(shot: Shot, folder: Path) -> bytes:
 
             screen = stack.enter_context(Screen(folder, shot))
             environment["DISPLAY"] = screen.display
-        driver = started(shot, way.port, folder, environment)
+        driver = started(shot, way.port, (folder, profile), environment)
         if screen is None or shot.mode != "window":
             return taken(shot, driver, way)
         driver.open(shot.url)
@@ -50,16 +53,20 @@ def wishes(shot: Shot) -> dict[str, str]:
     return dict(os.environ) | {"TZ": shot.time_zone or os.environ.get("TZ", "UTC")}
 
 
-def started(shot: Shot, port: int, folder: Path, environment: dict[str, str]) -> Driver:
-    """Start the browser of a shot; the drivers are imported where they are used, as each costs a start some time."""
+def started(shot: Shot, port: int, folders: tuple[Path, Path], environment: dict[str, str]) -> Driver:
+    """Start the browser of a shot, with the folders of its screen and of its profile.
+
+    The drivers are imported where they are used, as each costs a start some time.
+    """
+    folder, profile = folders
     if shot.engine == Engine.CHROMIUM:
         from sheepfold.kinds.screenshot.shooting.chromium import Chromium  # noqa: PLC0415
 
-        return Chromium(shot, port, folder, environment)
+        return Chromium(shot, port, profile, environment)
     if shot.engine == Engine.FIREFOX:
         from sheepfold.kinds.screenshot.shooting.firefox import Firefox  # noqa: PLC0415
 
-        return Firefox(shot, port, folder, environment)
+        return Firefox(shot, port, profile, environment)
     from sheepfold.kinds.screenshot.shooting.webkit import WebKit  # noqa: PLC0415
 
     return WebKit(shot, port, folder, environment)

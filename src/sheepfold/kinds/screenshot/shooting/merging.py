@@ -19,6 +19,7 @@ Flags = npt.NDArray[np.bool_]
 STRIP_PX = 64
 _LEAST_ALIKE = 0.8  # of the strips that move: what an animation covers may differ
 _LEAST_RUN = 8  # rows
+_FEW = 2  # screens on which a column may be the same by chance
 _STILL = 0.95  # of its rows: a strip that moves so little is a bar at the side
 
 
@@ -28,6 +29,19 @@ class _Pair:
 
     upper: Rows
     lower: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Rests:
+    """Which rows of the lower screen rest while the page moves, which of the upper one, and which of all screens.
+
+    `shown` is what `_shown` returns of the parts that rest in other rows.
+    """
+
+    lower: Flags
+    upper: Flags
+    all: Flags
+    shown: npt.NDArray[np.int64]
 
 
 def merge(screens: Sequence[Pixels], steps: Sequence[int] | None = None) -> Pixels:
@@ -42,6 +56,7 @@ def merge(screens: Sequence[Pixels], steps: Sequence[int] | None = None) -> Pixe
     marked = [_marks(screen) for screen in screens]
     resting = _resting(marked)
     fixed = np.logical_and.reduce(resting) if resting else np.zeros(0, bool)
+    columns = _resting_columns(screens, int(np.argmin(fixed[::-1])) if len(fixed) else 0)
     pieces: list[Pixels] = []
     start = 0  # the row of the current screen from which on it is taken
     last = 0
@@ -50,10 +65,53 @@ def merge(screens: Sequence[Pixels], steps: Sequence[int] | None = None) -> Pixe
         by = steps[number] if steps else _voted(pair)
         if not 0 < by < len(upper):
             break
-        seam = _seam(pair, by, start, (resting[number], fixed))
+        # A bar that begins to stick between two screens rests in the lower one and the next, not yet in these two.
+        around = _Rests(resting[number] | resting[min(number + 1, len(resting) - 1)],
+                        resting[number] | resting[max(number - 1, 0)], fixed,
+                        _shown(screens[number], screens[number + 1], by, ~columns))  # fmt: skip
+        seam = _seam(pair, by, start, around)
         pieces.append(screens[number][start:seam + by])
         start, last = seam, number + 1
-    return np.concatenate([*pieces, screens[last][start:]])
+    whole = np.concatenate([*pieces, screens[last][start:]])
+    _draw_sides_once(whole, screens[0], screens[last], columns)
+    return whole
+
+
+def _resting_columns(screens: Sequence[Pixels], below: int) -> Flags:
+    """Say which columns are the same on all of some screens, but for `below` rows at the end; none of two screens."""
+    if len(screens) <= _FEW:
+        return np.zeros(screens[0].shape[1], bool)
+    height = len(screens[0]) - below
+    same = [(one[:height] == screens[0][:height]).all(axis=(0, 2)) for one in screens[1:]]
+    return np.asarray(np.logical_and.reduce(same))
+
+
+def _draw_sides_once(whole: Pixels, first: Pixels, last: Pixels, resting: Flags) -> None:
+    """Draw columns that rest in all screens as a higher window has them: their ends once, and ground between.
+
+    These are bars at the side, and margins. A column's ground is the colour that it has most; where there is no row
+    in which all of them show theirs, nothing is changed.
+    """
+    columns = np.flatnonzero(resting)
+    if not len(columns):
+        return
+    sides = first[:, columns]
+    ground = np.stack([_most(sides[:, number]) for number in range(len(columns))])
+    begin, length = _run((sides == ground).all(axis=(1, 2)))
+    if length:
+        cut = begin + length // 2
+        end = len(whole) - len(last) + cut
+        whole[:cut, columns] = first[:cut, columns]
+        whole[cut:end, columns] = ground
+        whole[end:, columns] = last[cut:, columns]
+
+
+def _most(column: Pixels) -> Pixels:
+    """Return the colour that most of a column's pixels have."""
+    numbers = column.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    colours, counts = np.unique(numbers, return_counts=True)
+    most = int(colours[counts.argmax()])
+    return np.array([most >> 16, most >> 8 & 255, most & 255], np.uint8)
 
 
 def shift(upper: Pixels, lower: Pixels) -> int:
@@ -89,8 +147,7 @@ def _alike(pair: _Pair, by: int) -> Flags:
     """Say for each row of the lower screen that both show whether it is the same in the upper one."""
     height = len(pair.upper)
     same = pair.lower[:height - by] == pair.upper[by:]
-    still = (pair.lower == pair.upper)[:height - by]
-    moving = ~((still.mean(axis=0) >= _STILL) & (same.mean(axis=0) < _STILL))
+    moving = ~_sides((pair.lower == pair.upper)[:height - by], ~same)
     if not moving.any():
         return np.asarray(same.all(axis=1))
     return np.asarray(same[:, moving].mean(axis=1) >= _LEAST_ALIKE)
@@ -108,27 +165,49 @@ def _resting(marked: Sequence[Rows]) -> list[Flags]:
     return [here & near for here, near in zip(static, around, strict=True)]
 
 
-def _seam(pair: _Pair, by: int, start: int, rests: tuple[Flags, Flags]) -> int:
+def _seam(pair: _Pair, by: int, start: int, rests: _Rests) -> int:
     """Return the row of the lower screen from which on it is taken; above it the upper screen, `by` rows further down.
 
     It lies in the middle of the longest run of rows that are the same in both, between the bars. Rows of the page
     are preferred to those that rest in all screens, the window's own, which may be alike because both are blank.
-    `rests` says which rows rest in this pair of screens, and which in all.
     """
     alike = _alike(pair, by)
-    static, fixed = rests
-    top, end = _between_bars(alike, static, by)
+    top, end = _between_bars(alike, rests, by)
     least = max(start - by, 0)
     if max(top, least) >= end:
         top, end = least, len(alike)
     top = max(top, least)
-    begin, length = _run((alike & ~fixed[:len(alike)])[top:end])
-    if length < _LEAST_RUN:
-        begin, length = _run(alike[top:end])
+    page = alike & ~rests.all[:len(alike)]
+    least_shown = rests.shown == rests.shown[top:end].min(initial=rests.shown.max(initial=0))
+    for rows in (page & least_shown, page, alike):
+        begin, length = _run(rows[top:end])
+        if length >= _LEAST_RUN:
+            break
     return top + begin + length // 2 if length else (top + end) // 2
 
 
-def _between_bars(alike: Flags, static: Flags, by: int) -> tuple[int, int]:
+def _shown(upper: Pixels, lower: Pixels, by: int, moving: Flags) -> npt.NDArray[np.int64]:
+    """Return how many pixels a seam at each row shows of what stays in place in a part of the width, as a button does.
+
+    Such a part rests on the screen where the page would have moved. Above the seam is what the upper screen has of
+    it, below what the lower one has. Only the columns that are `moving` count.
+    """
+    height = len(upper) - by
+    still = (upper == lower).all(axis=2)[:, moving]
+    here, there = still[:height], still[by:]
+    differs = (lower[:height] != upper[by:]).any(axis=2)[:, moving]
+    is_low = (np.arange(height) >= height // 2)[:, np.newaxis]  # where both rest, one by chance, the place tells
+    above = np.cumsum((differs & there & (is_low | ~here)).sum(axis=1))
+    below = np.cumsum((differs & here & ~(is_low & there)).sum(axis=1)[::-1])[::-1]
+    return np.asarray(above + below)
+
+
+def _sides(still: Flags, differs: Flags) -> Flags:
+    """Say which strips are bars at the side: they rest, and are not as the page would be that moved."""
+    return np.asarray((still.mean(axis=0) >= _STILL) & (differs.mean(axis=0) > 1 - _STILL))
+
+
+def _between_bars(alike: Flags, rests: _Rests, by: int) -> tuple[int, int]:
     """Return from which to which row of the lower screen the page is seen in both screens, and no bar in either.
 
     Rows that differ are a bar of the lower screen where they rest there, and one of the upper screen where they rest
@@ -136,7 +215,7 @@ def _between_bars(alike: Flags, static: Flags, by: int) -> tuple[int, int]:
     whole, and one of which nothing can be told by where it is.
     """
     height = len(alike)
-    above, below = static[:height], static[by:by + height]
+    above, below = rests.lower[:height], rests.upper[by:by + height]
     top, end = 0, height
     for first, last in _runs(~alike):
         block = slice(first, last)

@@ -4,8 +4,11 @@ Run as `python -m sheepfold.kinds.screenshot.shooting.program ORDER.json PICTURE
 gate's socket. It ends with status 0 and a picture, or with 1 and its reason as the last line that it prints.
 """
 
+import functools
 import os
+import shutil
 import sys
+import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +21,12 @@ GRACE_S = 45.0
 """What start, scrolling and merging may take besides the wait for the page; then all is ended as hung."""
 
 
+@functools.cache
+def profiles() -> Path:
+    """Return a folder for profiles: behind the walls it is memory, gone with them; for a disk each start would wait."""
+    return Path(tempfile.mkdtemp(prefix="sheepfold-profiles-"))
+
+
 def main(order: str, target: str) -> int:
     """Make the shot that a file orders."""
     shot = Shot.from_json(Path(order).read_text("utf-8"))
@@ -27,13 +36,14 @@ def main(order: str, target: str) -> int:
     try:
         from sheepfold.kinds.screenshot.shooting.making import make  # noqa: PLC0415 -- after the clock has started
 
-        picture = make(shot, Path.cwd())
+        picture = make(shot, Path.cwd(), profiles() / "single")
         Path(target).write_bytes(picture)
     except ShotFailed as error:
         _say(_line(error))
         return 1
     finally:
         end_all()
+        shutil.rmtree(profiles(), ignore_errors=True)
     return 0
 
 
@@ -50,6 +60,7 @@ def _line(error: Exception) -> str:
 def _end_as_hung() -> None:
     _say("the browser hung and was ended")
     end_all()
+    shutil.rmtree(profiles(), ignore_errors=True)
     os._exit(1)
 
 

@@ -3,7 +3,6 @@
 import socket
 from contextlib import suppress
 
-from selenium.webdriver.chrome.service import Service as ChromeService
 from selenium.webdriver.remote.remote_connection import RemoteConnection
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.webkitgtk.service import Service as WebKitService
@@ -26,10 +25,6 @@ class _ByNumber:
         with suppress(OSError), socket.create_connection((_HERE, self.port), timeout=1):
             return True
         return False
-
-
-class Chromedriver(_ByNumber, ChromeService):
-    """Chromium's driver."""
 
 
 class WebKitWebDriver(_ByNumber, WebKitService):

@@ -7,6 +7,7 @@ Chromium and Firefox are kept where they shoot by remote control; whole screens 
 
 import json
 import os
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -16,7 +17,7 @@ from sheepfold.kinds.screenshot.shooting.chromium import Chromium
 from sheepfold.kinds.screenshot.shooting.firefox import Firefox
 from sheepfold.kinds.screenshot.shooting.gate import SOCKET
 from sheepfold.kinds.screenshot.shooting.making import make, taken, wishes
-from sheepfold.kinds.screenshot.shooting.program import GRACE_S, end_all
+from sheepfold.kinds.screenshot.shooting.program import GRACE_S, end_all, profiles
 from sheepfold.kinds.screenshot.shooting.shot import Shot, ShotFailed
 from sheepfold.kinds.screenshot.shooting.way import Way
 
@@ -37,7 +38,7 @@ class Keeper:
         if shot.mode == "window" or shot.engine == Engine.WEBKIT:
             room = self._folder / f"single-{os.urandom(4).hex()}"
             room.mkdir()
-            return make(shot, room)
+            return make(shot, room, _new_profile())
         driver = self._browser(shot)
         try:
             return taken(shot, driver, self._way)
@@ -54,11 +55,13 @@ class Keeper:
                 self._kept.pop(shot.program).close()  # it may have died since; a new one may do
             else:
                 return kept
-        room = self._folder / f"kept-{os.urandom(4).hex()}"
-        room.mkdir()
         start = Chromium if shot.engine == Engine.CHROMIUM else Firefox
-        self._kept[shot.program] = start(shot, self._way.port, room, wishes(shot))
+        self._kept[shot.program] = start(shot, self._way.port, _new_profile(), wishes(shot))
         return self._kept[shot.program]
+
+
+def _new_profile() -> Path:
+    return profiles() / os.urandom(4).hex()
 
 
 def answer(keeper: Keeper, line: str) -> dict[str, str]:
@@ -96,6 +99,7 @@ def main() -> None:
             _say(answer(keeper, line))
     finally:
         end_all()
+        shutil.rmtree(profiles(), ignore_errors=True)
         os._exit(0)
 
 

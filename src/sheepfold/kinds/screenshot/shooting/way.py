@@ -52,10 +52,13 @@ class Way:
             far_reader, far_writer = await asyncio.open_unix_connection(self._socket, limit=HEAD_BYTES)
             self._lines.add(line)
             going = asyncio.ensure_future(pump(reader, far_writer, lambda: self._seen(line, is_awaited=True)))
+            coming = asyncio.ensure_future(pump(far_reader, writer, lambda: self._seen(line, is_awaited=False)))
             try:
-                await pump(far_reader, writer, lambda: self._seen(line, is_awaited=False))
+                # A browser that hung up waits for nothing any more, whatever the server is about.
+                await asyncio.wait((going, coming), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 going.cancel()
+                coming.cancel()
                 self._lines.discard(line)
                 self._last = time.monotonic()
                 far_writer.close()

@@ -6,13 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from selenium.common.exceptions import UnexpectedAlertPresentException, WebDriverException
+from selenium.common.exceptions import JavascriptException, UnexpectedAlertPresentException, WebDriverException
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.webdriver import WebDriver
 from urllib3.exceptions import HTTPError
 
 from sheepfold.kinds.screenshot.shooting import framebuffer
-from sheepfold.kinds.screenshot.shooting.chromium import first_line
 from sheepfold.kinds.screenshot.shooting.framebuffer import Pixels
 from sheepfold.kinds.screenshot.shooting.services import WebKitWebDriver, give_patience
 from sheepfold.kinds.screenshot.shooting.shot import Shot, ShotFailed
@@ -21,6 +20,7 @@ from sheepfold.kinds.screenshot.shooting.taking import png
 T = TypeVar("T")
 
 _MOST_BOXES = 30
+_PLAIN_LOCALE = Path("/usr/lib/locale/C.utf8")
 _SETTINGS = """[Settings]
 gtk-enable-animations={animations}
 gtk-application-prefer-dark-theme={dark}
@@ -38,7 +38,8 @@ class WebKit:
         self._top = 0
         self._failure = ""
         _write_settings(folder, shot)
-        service = WebKitWebDriver(shot.driver, env=environment | _wishes(shot), popen_kw={"start_new_session": True})
+        wishes = environment | _wishes(shot, folder)
+        service = WebKitWebDriver(shot.driver, env=wishes, popen_kw={"start_new_session": True})
         try:
             self._driver = WebDriver(_options(shot, port), service)
         except (WebDriverException, HTTPError) as error:
@@ -68,7 +69,13 @@ class WebKit:
 
     def evaluate(self, expression: str) -> Any:  # noqa: ANN401 -- whatever JSON the page's script gives
         """Return the value of a JavaScript expression in the page; None while there is no page."""
-        return self._asked(lambda: self._driver.execute_script(f"return ({expression})"))
+        return self._asked(partial(self._answer, expression))
+
+    def _answer(self, expression: str) -> Any:  # noqa: ANN401 -- whatever JSON the page's script gives
+        try:
+            return self._driver.execute_script(f"return ({expression})")
+        except JavascriptException:
+            return None  # the page went away under the question
 
     @property
     def highest(self) -> int:
@@ -125,7 +132,7 @@ def _options(shot: Shot, port: int) -> Options:
     return options
 
 
-def _wishes(shot: Shot) -> dict[str, str]:
+def _wishes(shot: Shot, folder: Path) -> dict[str, str]:
     """Return what GTK and WebKit take from their environment."""
     language = shot.locale.replace("-", "_")
     wishes = {
@@ -137,7 +144,22 @@ def _wishes(shot: Shot) -> dict[str, str]:
         "WEBKIT_DISABLE_DMABUF_RENDERER": "1",
         "LIBGL_ALWAYS_SOFTWARE": "1",
     }
-    return wishes | ({"LANG": f"{language}.UTF-8", "LANGUAGE": language} if language else {})
+    if not language:
+        return wishes
+    return wishes | {"LANG": f"{language}.UTF-8", "LANGUAGE": language, "LOCPATH": str(_named_locale(folder, language))}
+
+
+def _named_locale(folder: Path, language: str) -> Path:
+    """Return a folder of locales with one of a language: WebKit tells pages the language of a locale that is there.
+
+    It is the system's plain one by another name; numbers and dates in pages are formatted by data of WebKit's own.
+    """
+    locales = folder / "locales"
+    locales.mkdir(exist_ok=True)
+    link = locales / f"{language}.UTF-8"
+    if not link.is_symlink():
+        link.symlink_to(_PLAIN_LOCALE)
+    return locales
 
 
 def _write_settings(folder: Path, shot: Shot) -> None:
@@ -145,3 +167,8 @@ def _write_settings(folder: Path, shot: Shot) -> None:
     target.mkdir(parents=True, exist_ok=True)
     text = _SETTINGS.format(animations=int(not shot.reduced_motion), dark=int(shot.dark))
     (target / "settings.ini").write_text(text, "utf-8")
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of a driver's complaint."""
+    return (str(getattr(error, "msg", "") or error).strip().splitlines() or ["the driver refused"])[0][:300]

@@ -1,0 +1,13 @@
+"""How long a frame will take: what the frames of its job took before, else what its order was guessed to cost."""
+
+from statistics import median
+
+from sheepfold.farm.farm import Farm
+from sheepfold.model.tasks import TaskId
+from sheepfold.store import frametimes as time_rows
+
+
+def expected_s(farm: Farm, task_id: TaskId, cores: int) -> float:
+    """Return the seconds that a task will take a machine of so many cores, as far as anybody knows."""
+    times = farm.db.read(lambda tx: time_rows.frame_times(tx, task_id))
+    return median(times.taken_s) if times.taken_s else times.cost_ms / 1000 / max(1, cores)

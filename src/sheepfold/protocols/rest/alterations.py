@@ -1,0 +1,56 @@
+"""What customers change of their jobs: priority, privacy, more frames, a frame anew, and links that show one."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+
+from sheepfold.farm import sight
+from sheepfold.farm.browse import view_job
+from sheepfold.farm.extending import extend_job
+from sheepfold.farm.repeating import render_again
+from sheepfold.farm.views import prioritise
+from sheepfold.model.jobs import JobId
+from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.bodies import JsonRoute
+from sheepfold.protocols.rest.callers import CancelerHere, CustomerHere, FarmHere
+from sheepfold.protocols.rest.sight import SEEN
+from sheepfold.protocols.uploads import base_url
+
+router = APIRouter(tags=["jobs"], route_class=JsonRoute, dependencies=SEEN)
+JobInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The job's id.")]
+
+
+@router.patch("/jobs/{job_id}", summary="Change a job")
+def change_job(farm: FarmHere, account: CancelerHere, job_id: JobInPath, asked: wire.JobChange) -> wire.JobSummary:
+    """Change the priority of a running job, or hide a job from others (`private`) and show it again."""
+    job = view_job(farm, JobId(job_id)).job
+    if asked.private is not None:
+        job = sight.set_private(farm, account, job.id, is_private=asked.private)
+    if asked.priority is not None:
+        job = prioritise(farm, account, job.id, asked.priority)
+    return wire.JobSummary.of(job)
+
+
+@router.post("/jobs/{job_id}/frames", summary="Add frames to a job")
+def add_frames(farm: FarmHere, account: CustomerHere, job_id: JobInPath, asked: wire.MoreFrames) -> wire.JobSummary:
+    """Add frames to a job, running or done; those that it has already stay. Only some kinds can: `blender` can."""
+    return wire.JobSummary.of(extend_job(farm, account, JobId(job_id), asked.frames))
+
+
+@router.post("/jobs/{job_id}/again", summary="Render a frame once more")
+def add_again(farm: FarmHere, account: CustomerHere, job_id: JobInPath, asked: wire.FrameAgain) -> wire.JobSummary:
+    """Open a frame that is done or has failed anew, with all its parts or one; what it has stays shown, and paid."""
+    return wire.JobSummary.of(render_again(farm, account, JobId(job_id), asked.frame, asked.part))
+
+
+@router.post("/jobs/{job_id}/shares", status_code=201, summary="Make a link to a job")
+def add_share(request: Request, farm: FarmHere, account: CancelerHere, job_id: JobInPath) -> wire.ShareMade:
+    """Make a link by which whoever has it sees a job, also a private one; it is shown only now."""
+    token = sight.share_job(farm, account, JobId(job_id))
+    return wire.ShareMade(token=token, link=f"{base_url(request, farm)}/shared/{token}")
+
+
+@router.delete("/jobs/{job_id}/shares", summary="Revoke a job's links")
+def remove_shares(farm: FarmHere, account: CancelerHere, job_id: JobInPath) -> wire.SharesRevoked:
+    """Have all links to a job show nothing any more."""
+    return wire.SharesRevoked(revoked=sight.revoke_shares(farm, account, JobId(job_id)))

@@ -1,0 +1,53 @@
+"""The part of the REST wire that tells what changed on a page since its pictures were accepted."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sheepfold.protocols.rest.wire import Id
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class RegionOut(_Told):
+    """Where a picture differs, in its own pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+class ViewOut(_Told):
+    """What became of a view: `share` is the part of its pixels that differs, 0 to 1; the product `picture` shows it.
+
+    `before` is the frame of the same view in the job of the baseline, absent where that has none.
+    """
+
+    frame: int
+    browser: str
+    version: str
+    platform: str
+    width: int
+    state: Literal["same", "changed", "new"]
+    before: int | None = None
+    share: float = 0.0
+    gone_rows: int = 0
+    regions: list[RegionOut] = []
+    picture: str | None = None
+
+
+class ChangesOut(_Told):
+    """What has changed since the job `baseline`, absent at the first time; `accepted`: this job is the baseline now."""
+
+    job: Id
+    baseline: Id | None
+    accepted: bool
+    views: list[ViewOut]
+
+    @property
+    def changed(self) -> list[ViewOut]:
+        """Return the views that changed, the most changed first."""
+        return sorted((view for view in self.views if view.state == "changed"), key=lambda view: -view.share)
