@@ -16,6 +16,7 @@ from urllib.parse import quote_from_bytes
 
 import uvicorn
 from anyio import to_thread
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
@@ -26,7 +27,7 @@ from sheepfold.farm.upkeep import House
 from sheepfold.kinds.orphans import begin_humbly
 from sheepfold.model.errors import Unavailable
 from sheepfold.protocols import registry
-from sheepfold.web import pages
+from sheepfold.web import pages, vitals
 
 _log = logging.getLogger(__name__)
 IDLE_CONNECTION_S = 30
@@ -49,8 +50,10 @@ class Listening:
 
 def make_app(farm: Farm) -> Starlette:
     """Make the application of a farm: all protocols and the pages at one root, since their paths do not collide."""
-    routes = [*_protocol_routes(farm), *pages.routes(farm)]
-    application = Starlette(routes=routes, middleware=[Middleware(AsciiQueries)])
+    collectors = CollectorRegistry()
+    routes = [*_protocol_routes(farm), *vitals.routes(farm, collectors), *pages.routes(farm)]
+    watched = Middleware(vitals.Measured, vitals.Meter(collectors))
+    application = Starlette(routes=routes, middleware=[Middleware(AsciiQueries), watched])
     application.router.redirect_slashes = False  # old clients do not follow, or lose their body on the way
     return application
 

@@ -84,6 +84,8 @@ class Settings:
     screenshot_domain_limit: int = 200
     screenshot_account_limit: int = 300
 
+    ready_needs_house: bool = True
+    """Whether /readyz wants a house in this data folder; not where `sheepfold house` runs on another machine."""
     visitors: bool = True
     """Whether people who did not sign in see the farm's pictures; orders, machines and people they never do."""
     sign_up: str = "invitation"

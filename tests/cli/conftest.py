@@ -104,7 +104,7 @@ class Fold:
         self.served.append(serving)
         for line in process.stderr:
             serving.log.append(line)
-            if found := re.search(r"listening=(\S+)", line):
+            if found := re.search(r"listening=([^\s\"]+)", line):
                 serving.url = found[1]
                 break
         assert serving.url, serving.log

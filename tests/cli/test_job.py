@@ -107,3 +107,14 @@ def test_what_cannot_be_rendered_again_or_extended_is_said_in_a_sentence(studio,
         1, f"sheepfold: Frame 0 of job {number} is being made already.")
     longer = studio.do("job", "extend", number, "4-9")
     assert (longer.status, "all that it can have" in longer.err) == (1, True)
+
+
+def test_screenshots_that_expire_are_prolonged(fold, run):
+    key = fold.key("ann", "desk")
+    fold.done("order", "screenshot", "http://127.0.0.1/", "--expire", "600", "--account", "ann")
+    fold.done("order", "screenshot", "http://127.0.0.1/", "--account", "ann")
+    said = fold.done("job", "prolong", 1000, "--account", "ann")
+    assert said.startswith("Job 1000 is worth making until 2")
+    url = fold.serve("--no-house").url
+    assert run("job", "prolong", 1001, "--server", url, "--key", key).out == "Job 1001 is worth making for ever.\n"
+    assert "no order of screenshots" in run("job", "prolong", 1002, "--server", url, "--key", key).err

@@ -1,17 +1,20 @@
 """Serving by the command line: what it logs, and what it must never log."""
 
+import json
 import re
 
 import httpx
+import pytest
 
 from sheepfold.protocols.electricsheep.credentials import password_verifiers
 
 SMALL = ("--frames", "2", "--size", "32x32", "--quality", "1")
 
 
-def test_no_secret_reaches_the_log_whatever_is_spoken(fold, run):
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_no_secret_reaches_the_log_whatever_is_spoken(fold, run, form):
     key = fold.key("ann", "desk", "owner")
-    serving = fold.serve()
+    serving = fold.serve("--log", form)
     number = run("order", "flame", fold.genome(), *SMALL, "--server", serving.url, "--key", key).out.strip()
     assert fold.paint_all(serving.url, "ann", key) == 2
     with httpx.Client(base_url=serving.url, trust_env=False, timeout=30) as http:
@@ -30,6 +33,8 @@ def test_no_secret_reaches_the_log_whatever_is_spoken(fold, run):
     for secret in (key, session, *password_verifiers(key, "ann"), "correct horse"):
         assert secret.lower() not in log
     assert "traceback" not in log
+    if form == "json":
+        assert all({"at", "level", "logger", "message"} == set(json.loads(line)) for line in serving.log)
 
 
 def test_it_says_where_it_listens_and_ends_cleanly(fold):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sheepfold.farm.browse import view_job
-from sheepfold.farm.expiry import expire_orders, extend_order
+from sheepfold.farm.expiry import expire_orders, prolong
 from sheepfold.farm.orders import Order, order_job
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import Forbidden, JobEnded, UnknownJob
@@ -58,17 +58,17 @@ def test_an_order_expires_and_what_is_shot_by_then_stays(world, ann, clock):
 def test_an_order_is_extended_by_its_owner_while_it_runs(world, ann, clock):
     job = order(world, ann, expire_s=600)
     with pytest.raises(Forbidden):
-        extend_order(world.farm, world.account("bob", Role.ARTIST), job.id)
-    assert extend_order(world.farm, ann, job.id) == clock.now + 1800
+        prolong(world.farm, world.account("bob", Role.ARTIST), job.id)
+    assert prolong(world.farm, ann, job.id) == clock.now + 1800
     clock.advance(1799)
     assert expire_orders(world.farm) == 0
-    assert extend_order(world.farm, world.account("chief", Role.OWNER), job.id) == clock.now + 1800
+    assert prolong(world.farm, world.account("chief", Role.OWNER), job.id) == clock.now + 1800
     clock.advance(1801)
     with pytest.raises(JobEnded):
-        extend_order(world.farm, ann, job.id)
-    assert extend_order(world.farm, ann, order(world, ann).id) is None
+        prolong(world.farm, ann, job.id)
+    assert prolong(world.farm, ann, order(world, ann).id) is None
     with pytest.raises(UnknownJob):
-        extend_order(world.farm, ann, JobId(4711))
+        prolong(world.farm, ann, JobId(4711))
 
 
 def test_a_page_that_may_not_be_visited_is_not_ordered(world, ann):

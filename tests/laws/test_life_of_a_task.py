@@ -272,7 +272,7 @@ def test_a_task_keeps_its_laws_whatever_happens():
         (TaskState.CANCELED, 15),
         ("late valid", 15),
         ("late invalid", 40),
-        ("late pending", 15),
+        ("late pending", 10),
         ("blank agreed", 15),
         ("valid after failure", 2),
         ("same bytes again", 100),

@@ -41,3 +41,15 @@ def test_a_machines_verdicts_come_newest_first_and_without_pending_ones(rows: Ro
     rows.run("UPDATE results SET verdict = 'pending' WHERE id = 4")
     newest = rows.db.read(lambda tx: ledger.newest_verdicts(tx, box.id, 2))
     assert newest == [Verdict.INVALID, Verdict.VALID]
+
+
+def test_blank_pictures_of_one_task_are_one_verdict(rows: Rows):
+    rows.job(tasks=4)
+    box = rows.machine("box")
+    for n in range(4):
+        submitted(rows, rows.claim(box), rows.blob(f"{n}" * 64))
+    rows.run("UPDATE results SET verdict = 'invalid' WHERE id > 1")
+    assert len(rows.db.read(lambda tx: ledger.newest_verdicts(tx, box.id, 5))) == 4
+    rows.run("UPDATE results SET task_id = 2, soundness = 'blank' WHERE id > 1")
+    newest = rows.db.read(lambda tx: ledger.newest_verdicts(tx, box.id, 5))
+    assert newest == [Verdict.INVALID, Verdict.VALID]

@@ -47,9 +47,9 @@ def test_all_pictures_are_offered_as_a_zip_as_soon_as_there_is_one(world, client
     assert link in client.get(f"/shots/{job.id}").text
 
 
-def test_an_order_that_expires_is_extended_by_its_account_alone(world, client, clock):
+def test_an_order_that_expires_is_prolonged_by_its_account_alone(world, client, clock):
     job = world.order(expire_s=600)
-    path, button = f"/shots/{job.id}", f'action="/shots/{job.id}/extend"'
+    path, button = f"/shots/{job.id}", f'action="/shots/{job.id}/prolong"'
 
     def signed_in(name):
         token = people.open_web_session(world.farm, world.account(name, Role.ARTIST), "a test")
@@ -61,15 +61,15 @@ def test_an_order_that_expires_is_extended_by_its_account_alone(world, client, c
         seen = client.get(path, headers=other).text
         assert "within 5 min" in seen
         assert button not in seen
-    assert client.post(f"{path}/extend", headers=eve).status_code == 403
+    assert client.post(f"{path}/prolong", headers=eve).status_code == 403
     assert button in client.get(path, headers=ann).text
     assert "within 5 min" in client.get(path).text
-    assert client.post(f"{path}/extend", headers=ann).headers["location"] == path
+    assert client.post(f"{path}/prolong", headers=ann).headers["location"] == path
     assert "within 30 min" in client.get(path).text
-    assert client.post(f"{path}/extend", headers=ann | {"Origin": "http://evil.example"}).status_code == 403
+    assert client.post(f"{path}/prolong", headers=ann | {"Origin": "http://evil.example"}).status_code == 403
     clock.advance(1801)
-    assert client.post(f"{path}/extend", headers=ann).status_code == 409
+    assert client.post(f"{path}/prolong", headers=ann).status_code == 409
 
 
-def test_an_order_that_never_expires_has_nothing_to_extend(world, client):
-    assert "/extend" not in client.get(f"/shots/{world.order().id}").text
+def test_an_order_that_never_expires_has_nothing_to_prolong(world, client):
+    assert "/prolong" not in client.get(f"/shots/{world.order().id}").text

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sheepfold.cli.options import farm_in
-from sheepfold.farm import baselines, browse, sight
+from sheepfold.farm import baselines, browse, expiry, sight
 from sheepfold.farm.accounts import find_customer
 from sheepfold.farm.dispatch import Input
 from sheepfold.farm.extending import extend_job
@@ -89,6 +89,10 @@ class FolderOffice:
         """Replace an input of a running job of this account."""
         job = replace_input(self._farm, self._account, JobId(job_id), name, path)
         return wire.JobOrdered.with_remarks(job, browse.remarks_on(self._farm, job))
+
+    def prolong(self, job_id: int) -> int | None:
+        """Prolong an order of screenshots of this account."""
+        return expiry.prolong(self._farm, self._account, JobId(job_id))
 
     def changes(self, job_id: int) -> ChangesOut:
         """See how a job's pictures differ from the accepted ones."""

@@ -6,13 +6,14 @@ import threading
 import typer
 
 from sheepfold.app import house_kept
+from sheepfold.cli.logs import LogForm, LogOption
 from sheepfold.cli.options import DataOption, farm_in
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 
 @app.command()
-def house(data: DataOption) -> None:
+def house(data: DataOption, log: LogOption = LogForm.PLAIN) -> None:
     """Keep house for the farm in DIR until SIGINT or SIGTERM: expire leases, make previews and films, sweep."""
     ended = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):

@@ -17,7 +17,7 @@ from sheepfold.cli.office import (
     download_all,
     open_office,
 )
-from sheepfold.cli.plain import plain, plain_console
+from sheepfold.cli.plain import clock, plain, plain_console
 from sheepfold.cli.review import print_changes
 from sheepfold.model.jobs import JobState
 from sheepfold.protocols.rest import wire
@@ -183,6 +183,21 @@ def extend(
     """Add FRAMES to the job ID; those that it has already stay as they are."""
     with open_office(server, key, data, account) as office:
         typer.echo(f"Job {job_id} has {office.extend(job_id, frames).tasks_total} frames now.")
+
+
+@app.command()
+def prolong(
+    job_id: IdArgument,
+    server: ServerOption = "",
+    key: KeyOption = "",
+    data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Make the screenshots of the job ID worth making for longer, where they expire."""
+    with open_office(server, key, data, account) as office:
+        until = office.prolong(job_id)
+    when = "for ever" if until is None else f"until {clock(until)}"
+    typer.echo(f"Job {job_id} is worth making {when}.")
 
 
 @app.command()

@@ -40,6 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "check": Entry("sheepfold.cli.check", "Prove that all that a farm knows agrees."),
     "backup": Entry("sheepfold.cli.backup", "Copy a farm into a folder while it works."),
     "restore": Entry("sheepfold.cli.restore", "Make a farm of a backup."),
+    "completion": Entry("sheepfold.cli.completion", "Print what a shell needs to complete our commands."),
     "demo": Entry("sheepfold.cli.demo", "Show everything on this machine, from an order to films."),
     "dev": Entry("sheepfold.cli.dev", "Serve a filled farm that reloads, with pretend clients."),
 }

@@ -73,6 +73,10 @@ class Office(Protocol):
         """Replace an input of a running job."""
         ...
 
+    def prolong(self, job_id: int) -> int | None:
+        """Prolong an order of screenshots; returns until when it is worth making, None for ever."""
+        ...
+
     def changes(self, job_id: int) -> ChangesOut:
         """See how a job's pictures differ from the accepted ones."""
         ...

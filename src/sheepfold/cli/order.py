@@ -19,6 +19,9 @@ _Genome2 = Annotated[Path | None, typer.Argument(metavar="GENOME2", exists=True,
 _Project = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
 _Title = Annotated[str, typer.Option(help="A name for people to know it by.")]
 _Priority = Annotated[int, typer.Option(min=-100, max=100, help="Higher goes first.")]
+_AllowBlank = Annotated[
+    bool, typer.Option("--allow-blank", help="Frames of a single colour are meant, as in a fade from black.")
+]
 _Quorum = Annotated[int, typer.Option(min=1, max=5, help="How many machines must make the same picture.")]
 
 
@@ -36,6 +39,7 @@ def flame(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each
     quality: Annotated[float, typer.Option(min=0.1, max=10_000, help="Samples a pixel.")] = 50,
     still: Annotated[bool, typer.Option("--still", help="One picture of the genome instead of a film.")] = False,
     parts: Annotated[int, typer.Option(min=1, max=16, help="Share each frame's quality among so many machines.")] = 1,
+    allow_blank: _AllowBlank = False,
     title: _Title = "",
     priority: _Priority = 0,
     quorum: _Quorum = 1,
@@ -49,7 +53,8 @@ def flame(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each
         raise typer.BadParameter("A still is made of one genome.")
     width, height = _size(size)
     shape = "still" if still else "loop" if genome2 is None else "edge"
-    spec: dict[str, Any] = {"shape": shape, "width": width, "height": height, "quality": quality, "parts": parts}
+    spec: dict[str, Any] = {"shape": shape, "width": width, "height": height, "quality": quality, "parts": parts,
+                            "allow_blank": allow_blank}
     if not still:
         spec["frames"] = frames
     inputs = {"genome": genome} | ({} if genome2 is None else {"genome2": genome2})
@@ -68,6 +73,7 @@ def blender(  # noqa: PLR0913, PLR0917 -- these are the options of a command, ea
     samples: Annotated[int | None, typer.Option(min=1, help="Instead of the scene's own.")] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels, instead of the scene's own.")] = None,
     form: Annotated[str | None, typer.Option("--format", help="PNG, JPEG or EXR.")] = None,
+    allow_blank: _AllowBlank = False,
     title: _Title = "",
     priority: _Priority = 0,
     quorum: _Quorum = 1,
@@ -79,7 +85,8 @@ def blender(  # noqa: PLR0913, PLR0917 -- these are the options of a command, ea
     """Order frames of the Blender project FILE, a .blend or a zip; what is not said is taken from the scene."""
     width, height = (None, None) if size is None else _size(size)
     spec = _without_none({"frames": frames, "step": step, "main": main, "samples": samples, "width": width,
-                          "height": height, "engine": engine and engine.upper(), "format": form and form.upper()})
+                          "height": height, "engine": engine and engine.upper(), "format": form and form.upper(),
+                          "allow_blank": allow_blank})
     with open_office(server, key, data, account) as office:
         _say(office.order("blender", spec, {"project": file}, title or file.stem, Terms(priority, quorum)))
 

@@ -1,4 +1,6 @@
-"""Strangers' words on a terminal: shown as they are, but never obeyed."""
+"""What a terminal is shown: strangers' words as they are but never obeyed, and times by its own clock."""
+
+import datetime
 
 from rich.console import Console
 
@@ -11,3 +13,8 @@ def plain(text: str) -> str:
 def plain_console() -> Console:
     """Return a console on which square brackets are square brackets."""
     return Console(markup=False, highlight=False)
+
+
+def clock(at: int) -> str:
+    """Write a time, in Unix seconds, by the clock of this place."""
+    return datetime.datetime.fromtimestamp(at, datetime.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -9,6 +9,7 @@ import typer
 
 from sheepfold.app import Listening, serve
 from sheepfold.certificate import ensure_certificate
+from sheepfold.cli.logs import LogForm, LogOption
 from sheepfold.cli.options import DataOption, farm_in
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
@@ -24,6 +25,7 @@ def serve_farm(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
     tls_cert: _Pem = None,
     tls_key: _Pem = None,
     no_house: Annotated[bool, typer.Option("--no-house", help="Leave upkeep and films to `sheepfold house`.")] = False,
+    log: LogOption = LogForm.PLAIN,
 ) -> None:
     """Serve the farm in DIR: every protocol, the pages, and the house.
 

@@ -1,14 +1,12 @@
 """`sheepfold story`: all that happened to one thing."""
 
-import datetime
-
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
 from sheepfold.cli.ids import IdArgument
 from sheepfold.cli.options import DataOption, farm_in
-from sheepfold.cli.plain import plain, plain_console
+from sheepfold.cli.plain import clock, plain, plain_console
 from sheepfold.farm import browse
 from sheepfold.farm.browse import Story
 from sheepfold.farm.dispatch import open_blob
@@ -43,20 +41,16 @@ def _print_story(console: Console, told: Story) -> None:
     events = _table("when", "what", "detail")
     for event in told.events:
         detail = ", ".join(f"{name} {value}" for name, value in event.detail.items())
-        events.add_row(_clock(event.at), event.what, plain(detail))
+        events.add_row(clock(event.at), event.what, plain(detail))
     console.print(events)
     leases = _table("lease", "machine", "account", "protocol", "state", "granted", "told")
     for lease in told.leases:
         figures = ", ".join(f"{name} {value}" for name, value in lease.figures.items())
         leases.add_row(str(lease.lease_id), lease.machine, lease.account, lease.protocol,
-                       plain(f"{lease.state} {lease.reason}".strip()), _clock(lease.granted_at), plain(figures))
+                       plain(f"{lease.state} {lease.reason}".strip()), clock(lease.granted_at), plain(figures))
     console.print(leases)
 
 
 def _table(*heads: str) -> Table:
     """Make a table that breaks long words rather than cut them: digests are there to be compared."""
     return Table(*(Column(head, overflow="fold") for head in heads), box=None, padding=(0, 2, 0, 0))
-
-
-def _clock(at: int) -> str:
-    return datetime.datetime.fromtimestamp(at, datetime.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from sheepfold.cli.logs import LogForm, LogOption
 from sheepfold.kinds.registry import KINDS
 from sheepfold.model.errors import BadInput
 from sheepfold.protocols.registry import PROTOCOLS
@@ -59,6 +60,7 @@ def work(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each 
                                            help="Keep up to so much of files that are used again.")] = 4096,
     time_limit_min: Annotated[float, typer.Option("--time-limit", min=0.1, metavar="MINUTES",
                                                   help="Give up a render that takes longer.")] = 360,
+    log: LogOption = LogForm.PLAIN,
 ) -> None:
     """Render for a farm, unattended: claim a task, render it, send the picture, and again.
 

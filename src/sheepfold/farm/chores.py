@@ -52,6 +52,16 @@ def household(farm: Farm) -> Iterator[bool]:
         yield is_alone
 
 
+def is_house_kept(farm: Farm) -> bool:
+    """Say whether somebody keeps house in this data folder, by the lock of `household`."""
+    with (farm.settings.data / "house.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def take_up_again(farm: Farm) -> int:
     """Let chores be taken that this folder's house has left undone; returns how many. Only while it does none."""
     freed = farm.db.write(lambda tx: chore_rows.free_those_of(tx, farm.house, farm.now()))

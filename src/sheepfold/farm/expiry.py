@@ -1,4 +1,4 @@
-"""How long an order of screenshots is worth making: extended by its owner, ended when its time is up."""
+"""How long an order of screenshots is worth making: prolonged by its owner, ended when its time is up."""
 
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import cancel_order
@@ -13,13 +13,13 @@ from sheepfold.store.visits import Visit
 AT_A_TIME = 100
 
 
-def extend_order(farm: Farm, account: Account, job_id: JobId) -> int | None:
+def prolong(farm: Farm, account: Account, job_id: JobId) -> int | None:
     """Make an order worth making for the usual time from now, and return until when; None where it never expires.
 
     Raises UnknownJob, Forbidden where it is another account's, and JobEnded where it is too late.
     """
 
-    def extend(tx: Tx) -> int | None:
+    def put_off(tx: Tx) -> int | None:
         visit = visit_rows.find_visit(tx, job_id)
         if visit is None:
             raise UnknownJob(f"There is no order of screenshots {job_id}.")
@@ -31,10 +31,10 @@ def extend_order(farm: Farm, account: Account, job_id: JobId) -> int | None:
         if visit.expires_at is None:
             return None
         expires_at = max(visit.expires_at, now + farm.settings.screenshot_expiry_s)
-        visit_rows.extend(tx, job_id, expires_at)
+        visit_rows.prolong(tx, job_id, expires_at)
         return expires_at
 
-    return farm.db.write(extend)
+    return farm.db.write(put_off)
 
 
 def expiry_of(farm: Farm, job_id: JobId) -> int | None:

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +41,14 @@ class _ChildLost(_NoAnswer):
     """The child is gone, or must go."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """How many files were inspected or compared, and the seconds that this took, without the wait for a child."""
+
+    files: int = 0
+    seconds: float = 0.0
+
+
 class Inspector:
     """Inspections and comparisons by `children` processes, each for one caller at a time; safe for many threads.
 
@@ -56,6 +65,8 @@ class Inspector:
         self._seats: queue.LifoQueue[_Seat] = queue.LifoQueue()
         self._all = [_Seat() for _ in range(children)]
         self._closed = threading.Event()
+        self._spent = Spent()
+        self._spending = threading.Lock()
         for seat in self._all:
             self._seats.put(seat)
 
@@ -121,6 +132,7 @@ class Inspector:
             seat = self._seats.get(timeout=_PATIENCE_S)
         except queue.Empty as error:
             raise Overloaded from error
+        start = time.monotonic()
         try:
             return self._child(seat).ask(question, self._deadline_s)
         except _ChildLost as error:
@@ -129,6 +141,13 @@ class Inspector:
             raise
         finally:
             self._seats.put(seat)
+            with self._spending:
+                self._spent = Spent(self._spent.files + 1, self._spent.seconds + time.monotonic() - start)
+
+    @property
+    def spent(self) -> Spent:
+        """Return what inspections have cost so far."""
+        return self._spent
 
     def _child(self, seat: "_Seat") -> "_Child":
         """Return the seat's child, a new one where it has none, lost it, or wore it out."""

@@ -18,12 +18,13 @@ _PAY = text("""
 # by ix_ledger_account_id
 _BALANCE = text("SELECT coalesce(sum(millipoints), 0) FROM ledger WHERE account_id = :account_id")
 # by ix_results_machine_id_id
-# of several results of a lease a valid one counts, which 'valid' is by the alphabet
+# of several results of a lease a valid one counts, which 'valid' is by the alphabet; the blank ones of a task count as
+# one, since it may be meant to be blank, with nobody else there to confirm it
 _VERDICTS = text("""
     SELECT max(verdict) AS verdict FROM (
-        SELECT id, lease_id, verdict FROM results WHERE machine_id = :machine_id AND verdict <> 'pending'
-        ORDER BY id DESC LIMIT :most
-    ) AS newest GROUP BY lease_id ORDER BY max(id) DESC LIMIT :limit
+        SELECT id, verdict, CASE WHEN soundness = 'blank' THEN -task_id ELSE lease_id END AS occasion
+        FROM results WHERE machine_id = :machine_id AND verdict <> 'pending' ORDER BY id DESC LIMIT :most
+    ) AS newest GROUP BY occasion ORDER BY max(id) DESC LIMIT :limit
 """)
 
 
@@ -40,6 +41,6 @@ def balance(tx: Tx, account_id: AccountId) -> Millipoints:
 
 
 def newest_verdicts(tx: Tx, machine_id: MachineId, limit: int) -> list[Verdict]:
-    """Return a machine's last verdicts, newest first, one for each of its leases."""
+    """Return a machine's last verdicts, newest first, one for each of its leases, of blank pictures for each task."""
     values = {"machine_id": machine_id, "limit": limit, "most": limit * RESULTS_OF_A_LEASE}
     return [Verdict(row.verdict) for row in tx.execute(_VERDICTS, values)]

@@ -75,7 +75,7 @@ def close(tx: Tx, job_id: JobId, now: int) -> None:
     tx.execute(_CLOSE, {"job_id": job_id, "now": now})
 
 
-def extend(tx: Tx, job_id: JobId, expires_at: int) -> None:
+def prolong(tx: Tx, job_id: JobId, expires_at: int) -> None:
     """Set until when an order is worth making."""
     tx.execute(_EXTEND, {"job_id": job_id, "expires_at": expires_at})
 

@@ -4,7 +4,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from sheepfold.farm import browse, views
-from sheepfold.farm.expiry import expiry_of, extend_order
+from sheepfold.farm.expiry import expiry_of, prolong
 from sheepfold.farm.farm import Farm
 from sheepfold.kinds.registry import module_of
 from sheepfold.model.accounts import Role
@@ -21,7 +21,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
     return [
         page_route(farm, "/shots", _list, VISITOR),
         page_route(farm, "/shots/{job_id}", _side_by_side, VISITOR),
-        page_route(farm, "/shots/{job_id}/extend", _extend, MEMBER, "POST"),
+        page_route(farm, "/shots/{job_id}/prolong", _prolong, MEMBER, "POST"),
     ]
 
 
@@ -42,17 +42,17 @@ async def _side_by_side(visit: Visit) -> Response:
     shots = [(task, seen[task.frame]) for task in view.tasks if task.frame < len(seen)]
     expires_at = await on_thread(expiry_of, visit.farm, view.job.id) if view.job.state is JobState.RUNNING else None
     return visit.page("shots.html", view=view, shots=shots, zoom=zoom if zoom in ZOOMS else "middle", zooms=ZOOMS,
-                      expires_at=expires_at, may_extend=_may_extend(visit, view.job))
+                      expires_at=expires_at, may_prolong=_may_prolong(visit, view.job))
 
 
-async def _extend(visit: Visit) -> Response:
+async def _prolong(visit: Visit) -> Response:
     job_id = JobId(visit.id("job_id"))
-    await on_thread(extend_order, visit.farm, visit.account, job_id)
+    await on_thread(prolong, visit.farm, visit.account, job_id)
     return visit.go(f"/shots/{job_id}")
 
 
-def _may_extend(visit: Visit, job: Job) -> bool:
-    """Say whether extend_order would let this visitor; it has the last word."""
+def _may_prolong(visit: Visit, job: Job) -> bool:
+    """Say whether prolong would let this visitor; it has the last word."""
     if visit.visitor is None:
         return False
     return visit.account.id == job.account_id or visit.account.role is Role.OWNER

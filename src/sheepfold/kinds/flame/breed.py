@@ -14,6 +14,9 @@ from sheepfold.kinds.flame.engine.genome import Genome
 from sheepfold.kinds.flame.engine.mutate import mutate
 from sheepfold.kinds.flame.genome import read
 
+TURNS = tuple(eighth / 8 for eighth in range(1, 8))
+"""A bred flame becomes a loop, and is looked at all the way round."""
+
 
 def breed(method: str, parents: Sequence[Path], seed: int, target: Path) -> None:
     """Write the genome of a new flame: `random` of no parent, `mutate` of one, `cross` of two.
@@ -27,5 +30,5 @@ def breed(method: str, parents: Sequence[Path], seed: int, target: Path) -> None
         "mutate": lambda: mutate(genomes[0], chance),
         "cross": lambda: cross(genomes[0], genomes[1], chance),
     }
-    child = bred(ways[method], chance, engine_eyes(seed))
+    child = bred(ways[method], chance, engine_eyes(seed), turns=TURNS)
     target.write_bytes(replace(child, time=0.0).to_xml())

@@ -51,7 +51,8 @@ ABILITIES = Abilities(
 """What every client of this wire can do: it tells nothing of itself, and renders on one thread of its processor."""
 
 _log = logging.getLogger(__name__)
-_ID = re.compile(r"[0-9A-Za-z]{1,32}", re.ASCII)
+_ID = re.compile(r"[0-9]{1,10}|[0-9A-Fa-f]{16}", re.ASCII)
+"""A number or a UID, but no key or hash of one, which are longer: those must not get into a log."""
 _Answer = Callable[[Farm, Request], Awaitable[Response]]
 
 

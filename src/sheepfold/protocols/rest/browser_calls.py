@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from sheepfold.protocols.rest.browser_wire import BrowserAsked, BrowserOut, Extended, FactoryList, FactoryOut
+from sheepfold.protocols.rest.browser_wire import BrowserAsked, BrowserOut, FactoryList, FactoryOut
 from sheepfold.protocols.rest.calls import Calls, Sent
 
 
@@ -34,10 +34,6 @@ class BrowserClient:
     def remove(self, machine: str, browser_id: int) -> BrowserOut:
         """Remove a browser."""
         return self._calls.ask("DELETE", f"/machines/{quote(machine, safe='')}/browsers/{browser_id}", BrowserOut)
-
-    def extend(self, job_id: int) -> int | None:
-        """Extend an order of screenshots; returns until when it is worth making, None for ever."""
-        return self._calls.ask("POST", f"/jobs/{job_id}/extension", Extended).expires_at
 
     def close(self) -> None:
         """Close the connections."""

@@ -105,7 +105,7 @@ class FactoryList(BaseModel):
     factories: list[FactoryOut]
 
 
-class Extended(BaseModel):
+class Expiry(BaseModel):
     """Until when an order is worth making; None is for ever."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)

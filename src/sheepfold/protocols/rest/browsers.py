@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from sheepfold.farm import browsers
-from sheepfold.farm.expiry import extend_order
+from sheepfold.farm.expiry import prolong
 from sheepfold.model.browsers import BrowserId
 from sheepfold.model.jobs import JobId
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JsonRoute
-from sheepfold.protocols.rest.browser_wire import BrowserAsked, BrowserOut, Extended, FactoryList, FactoryOut
+from sheepfold.protocols.rest.browser_wire import BrowserAsked, BrowserOut, Expiry, FactoryList, FactoryOut
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, FarmHere, KeyHolderHere
 from sheepfold.protocols.rest.sight import SEEN
 from sheepfold.store.accounts import KeyHolder
@@ -53,13 +53,13 @@ def remove_browser(
     return BrowserOut.of(browsers.remove_browser(farm, holder.account, name, BrowserId(browser_id)))
 
 
-@router.post("/jobs/{job_id}/extension", tags=["jobs"], summary="Extend an order of screenshots", dependencies=SEEN)
-def extend(
+@router.post("/jobs/{job_id}/expiry", tags=["jobs"], summary="Prolong an order of screenshots", dependencies=SEEN)
+def post_expiry(
     farm: FarmHere, account: CancelerHere,
     job_id: Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The job's id.")],
-) -> Extended:
+) -> Expiry:
     """Make one of the account's orders, or any as the owner, worth making for another half hour from now."""
-    return Extended(expires_at=extend_order(farm, account, JobId(job_id)))
+    return Expiry(expires_at=prolong(farm, account, JobId(job_id)))
 
 
 def _name(holder: KeyHolder, machine: str) -> str:

@@ -18,6 +18,7 @@ from sheepfold.model.machines import Wish
 from sheepfold.model.matching import Abilities
 from sheepfold.protocols.link import FarmPaused, FarmRefused, FarmUnreachable, Figures, Receipt, Work
 from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.browser_wire import Expiry
 from sheepfold.protocols.rest.calls import PATIENT, Calls, FarmProblem, Sent, Unwelcome, query_of, read_answer
 from sheepfold.protocols.rest.change_wire import ChangesOut
 from sheepfold.protocols.rest.machine_wire import MachineRules, WishOut
@@ -304,6 +305,10 @@ class FarmClient:
         """Add frames, such as `251-300`, to a job."""
         return self._calls.ask("POST", f"/jobs/{job_id}/frames", wire.JobSummary,
                                Sent(json={"frames": frames}, timeout=PATIENT))
+
+    def prolong(self, job_id: int) -> int | None:
+        """Prolong an order of screenshots; returns until when it is worth making, None for ever."""
+        return self._calls.ask("POST", f"/jobs/{job_id}/expiry", Expiry).expires_at
 
     def render_again(self, job_id: int, frame: int, part: int | None = None) -> wire.JobSummary:
         """Have a frame that is done or has failed rendered once more."""

@@ -1,6 +1,6 @@
 """Breeding until it looks like something: a candidate is framed, pruned, coloured, looked at, and often thrown away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from xml.sax.saxutils import quoteattr
 
@@ -11,6 +11,7 @@ from sheepfold.kinds.flame.engine.chance import Chance
 from sheepfold.kinds.flame.engine.colors import Look, Pixels, improved
 from sheepfold.kinds.flame.engine.genome import Genome, Xform
 from sheepfold.kinds.flame.engine.mutate import without
+from sheepfold.kinds.flame.engine.rotate import spin
 
 Count = Callable[[Genome], NDArray[np.floating]]
 """Counts how often each pixel of a genome's view is hit."""
@@ -47,10 +48,15 @@ class Standard:
     white: float = 0.05
 
 
-def breed(make: Make, chance: Chance, eyes: Eyes, standard: Standard | None = None, *, tries: int = TRIES) -> Genome:
+NOT_DARK = Standard(mean=5.0, black=0.0, white=1.0)
+"""What a loop must reach on its way round: a frame of a single colour is taken for a broken one."""
+
+
+def breed(make: Make, chance: Chance, eyes: Eyes, standard: Standard | None = None, *, tries: int = TRIES,
+          turns: Sequence[float] = ()) -> Genome:
     """Return a candidate that reaches the standard, or the last one where none of `tries` did.
 
-    What was done to it is its edit.
+    After each of `turns`, whole turns being 1, it must not be dark either. What was done to it is its edit.
     """
     wanted = standard or Standard()
     genome, action = make()
@@ -58,7 +64,9 @@ def breed(make: Make, chance: Chance, eyes: Eyes, standard: Standard | None = No
         if attempt:
             genome, action = make()
         genome, action = _finished(genome, action, chance, eyes)
-        if passes(eyes.look(test_view(genome)), wanted):
+        if passes(eyes.look(test_view(genome)), wanted) and all(
+            passes(eyes.look(test_view(spin(genome, turn))), NOT_DARK) for turn in turns
+        ):
             break
     return told(genome, action)
 

@@ -1,0 +1,38 @@
+"""How the log is written: lines for people, or JSON for programs that collect logs."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class LogForm(StrEnum):
+    """How each line of the log is written."""
+
+    PLAIN = "plain"
+    JSON = "json"
+
+
+class JsonLines(logging.Formatter):
+    """Writes each message as one JSON object: when (UTC), level, who logs, the message, and a traceback if any."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record's line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        told = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            told["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(told, ensure_ascii=False)
+
+
+def _use(form: LogForm) -> LogForm:
+    if form is LogForm.JSON:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonLines())
+    return form
+
+
+LogOption = Annotated[LogForm, typer.Option("--log", callback=_use, help="How the log's lines are written.")]

@@ -1,0 +1,115 @@
+"""What watches over a farm asks: it is told the truth, and secrets only to the owner."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+from tests.conftest import picture
+
+from sheepfold.app import make_app
+from sheepfold.farm import vitals
+from sheepfold.farm.accounts import add_account, add_key
+from sheepfold.farm.upkeep import House
+from sheepfold.model.accounts import Role, Scope
+from sheepfold.model.errors import StoreUnavailable
+
+
+@pytest.fixture
+def http(farm):
+    with TestClient(make_app(farm)) as http:
+        yield http
+
+
+@pytest.fixture
+def owner(farm):
+    add_account(farm, "ona", Role.OWNER, "")
+    return {"Authorization": f"Bearer {add_key(farm, 'ona', 'watch').key}"}
+
+
+@pytest.fixture
+def always_anew(monkeypatch):
+    monkeypatch.setattr(vitals, "REMEMBERED_S", 0.0)
+    monkeypatch.setattr(vitals, "BLOBS_REMEMBERED_S", 0.0)
+
+
+def samples(http, owner) -> dict[tuple[str, ...], float]:
+    answer = http.get("/metrics", headers=owner)
+    assert answer.status_code == 200
+    families = text_string_to_metric_families(answer.text)
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
+def test_a_farm_is_ready_only_while_somebody_keeps_house(farm, http):
+    assert http.get("/healthz").text == "alive\n"
+    answer = http.get("/readyz")
+    assert answer.status_code == 503
+    assert "Nobody keeps house" in answer.text
+    house = House(farm, lambda: ThreadPoolExecutor(1))
+    house.start()
+    try:
+        ready = threading.Event()
+        while http.get("/readyz").status_code != 200:
+            ready.wait(0.02)
+        assert http.get("/readyz").text == "ready\n"
+    finally:
+        house.stop()
+    assert http.get("/readyz").status_code == 503
+
+
+def test_a_database_that_is_away_is_named_and_the_process_is_alive_still(farm, http):
+    farm.db.close()
+    assert http.get("/healthz").status_code == 200
+    answer = http.get("/readyz")
+    assert answer.status_code == 503
+    assert "database is closed" in answer.text
+    with pytest.raises(StoreUnavailable):
+        vitals.Gauge(farm).read()
+
+
+def test_metrics_are_for_an_owners_ordering_key_alone(farm, world, http, owner):
+    world.account("ann")
+    artist = add_key(farm, "ann", "desk").key
+    worker = add_key(farm, "ona", "barn", Scope.WORK).key
+    assert http.get("/metrics").status_code == 401
+    assert http.get("/metrics", headers={"Authorization": "Bearer x"}).status_code == 401
+    for key in (artist, worker):
+        assert http.get("/metrics", headers={"Authorization": f"Bearer {key}"}).status_code == 403
+    assert http.get("/metrics", headers=owner).headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.usefixtures("always_anew")
+def test_metrics_tell_how_the_farm_stands_and_what_was_done(world, http, owner, clock):
+    before = samples(http, owner)
+    assert before["sheepfold_open_tasks",] == 0
+    world.order(frames=3)
+    clock.advance(60)
+    maker = world.maker("barn")
+    world.send(world.held(maker), picture())
+    world.held(maker)
+    samples(http, owner)  # what is counted is what had been begun by the reading before
+    told = samples(http, owner)
+    assert told["sheepfold_open_tasks",] == 2
+    assert told["sheepfold_oldest_open_task_age_seconds",] == 60
+    assert told["sheepfold_jobs", "running"] == 1
+    assert told["sheepfold_leases", "rest"] == 1
+    assert told["sheepfold_machines_alive", "rest"] == 1
+    assert told["sheepfold_chores_waiting",] == 1
+    assert told["sheepfold_claims_total", "rest"] == 2
+    assert told["sheepfold_results_total", "valid"] == 1
+    assert told["sheepfold_credit_points_total",] > 0
+    assert told["sheepfold_blob_bytes",] >= len(picture())
+    assert told["sheepfold_inspections_total",] >= 1
+    assert samples(http, owner)["sheepfold_claims_total", "rest"] == 2
+
+
+def test_requests_are_counted_by_protocol_and_status(http, owner):
+    http.get("/api/v1/whoami")
+    http.post("/api/v1/leases")
+    http.get("/query.php?q=redir&u=&p=")
+    http.get("/nothing")
+    told = samples(http, owner)
+    assert told["sheepfold_request_seconds_count", "rest", "401"] == 2
+    assert told["sheepfold_request_seconds_count", "electricsheep", "200"] == 1
+    assert told["sheepfold_request_seconds_count", "pages", "404"] == 1
