@@ -118,3 +118,16 @@ def test_screenshots_that_expire_are_prolonged(fold, run):
     url = fold.serve("--no-house").url
     assert run("job", "prolong", 1001, "--server", url, "--key", key).out == "Job 1001 is worth making for ever.\n"
     assert "no order of screenshots" in run("job", "prolong", 1002, "--server", url, "--key", key).err
+
+
+def test_jobs_are_told_as_json(studio, number):
+    (listed,) = json.loads(studio.done("job", "list", "--json"))["jobs"]
+    shown = json.loads(studio.done("job", "show", number, "--json"))
+    assert (listed["id"], listed["title"], shown["tasks_total"]) == (number, "Coral [bold] 羊", 3)
+    assert [task["frame"] for task in shown["tasks"]] == [0, 1, 2]
+
+
+def test_frames_of_a_single_colour_may_be_meant(studio):
+    for words, meant in ((("--allow-blank",), True), ((), False)):
+        number = studio.done("order", "flame", studio.genome(), *SMALL, *words).strip()
+        assert json.loads(studio.done("job", "show", number, "--json"))["spec"]["allow_blank"] is meant

@@ -12,6 +12,7 @@ from sheepfold.cli.ids import IdArgument
 from sheepfold.cli.office import (
     AccountOption,
     FolderOption,
+    JsonOption,
     KeyOption,
     ServerOption,
     download_all,
@@ -31,8 +32,14 @@ def job() -> None:
 
 
 @app.command("list")
-def list_jobs(server: ServerOption = "", key: KeyOption = "", data: FolderOption = None) -> None:
+def list_jobs(
+    server: ServerOption = "", key: KeyOption = "", data: FolderOption = None, as_json: JsonOption = False
+) -> None:
     """List the newest jobs."""
+    if as_json:
+        with open_office(server, key, data) as office:
+            typer.echo(office.jobs().model_dump_json(indent=2))
+        return
     table = Table("job", "kind", "title", "state", "done", "failed", "of", box=None, padding=(0, 2, 0, 0))
     with open_office(server, key, data) as office:
         for one in office.jobs().jobs:
@@ -42,10 +49,17 @@ def list_jobs(server: ServerOption = "", key: KeyOption = "", data: FolderOption
 
 
 @app.command()
-def show(job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None) -> None:
+def show(
+    job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show the job ID: its tasks, and what it was made into."""
     with open_office(server, key, data) as office:
-        _print_job(plain_console(), office.job(job_id))
+        shown = office.job(job_id)
+    if as_json:
+        typer.echo(shown.model_dump_json(indent=2))
+    else:
+        _print_job(plain_console(), shown)
 
 
 @app.command()
@@ -122,10 +136,13 @@ def _only_input(job: wire.JobDetail) -> str:
 
 
 @app.command()
-def changes(job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None) -> None:
+def changes(
+    job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Say what the screenshots of the job ID show changed since those that were accepted."""
     with open_office(server, key, data) as office:
-        print_changes(office.changes(job_id), server)
+        print_changes(office.changes(job_id), server, as_json=as_json)
 
 
 @app.command()

@@ -21,6 +21,7 @@ FolderOption = Annotated[
     Path | None, typer.Option("--data", envvar="SHEEPFOLD_DATA", help="Or: the farm's folder here.", metavar="DIR")
 ]
 AccountOption = Annotated[str, typer.Option("--account", help="With --data: for whom; the first owner by default.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as the farm's REST wire writes it.")]
 ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"v/1\x01": "exr"}
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sheepfold.cli.office import AccountOption, FolderOption, KeyOption, ServerOption, open_office
+from sheepfold.cli.office import AccountOption, FolderOption, JsonOption, KeyOption, ServerOption, open_office
 from sheepfold.cli.order import browsers_in, numbers_in
 from sheepfold.model.jobs import JobState, Terms
 from sheepfold.protocols.rest.change_wire import ChangesOut, ViewOut
@@ -21,6 +21,7 @@ def review(  # noqa: PLR0913, PLR0917 -- these are the options of a command, eac
     width: Annotated[str, typer.Option(help="How wide in pixels, such as 390,1280.")] = "390,1280",
     name: Annotated[str, typer.Option(help="Of the baseline; the URL itself where it is empty.")] = "",
     tolerance: Annotated[float, typer.Option(help="How much of a picture may differ, in percent.")] = 0.01,
+    as_json: JsonOption = False,
     dark: Annotated[bool, typer.Option("--dark", help="Tell the page that its reader prefers the dark.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for all pictures; exit 3 when they are over.")] = 900,
     server: ServerOption = "",
@@ -45,12 +46,15 @@ def review(  # noqa: PLR0913, PLR0917 -- these are the options of a command, eac
             typer.echo(f"Job {job_id} is {ended.state}; its tasks tell why: sheepfold job show {job_id}", err=True)
             raise typer.Exit(CHANGED)
         found = office.changes(job_id)
-    print_changes(found, server)
+    print_changes(found, server, as_json=as_json)
     raise typer.Exit(CHANGED if found.changed else 0)
 
 
-def print_changes(found: ChangesOut, server: str) -> None:
-    """Print a line for each view, and where to look."""
+def print_changes(found: ChangesOut, server: str, *, as_json: bool) -> None:
+    """Print a line for each view, and where to look; or all of it as JSON."""
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+        return
     for view in found.views:
         typer.echo(f"{view.browser} {view.version}".strip() + f", {view.width} px: {_said(view)}")
     if found.changed and not found.accepted:
