@@ -131,3 +131,14 @@ def test_frames_of_a_single_colour_may_be_meant(studio):
     for words, meant in ((("--allow-blank",), True), ((), False)):
         number = studio.done("order", "flame", studio.genome(), *SMALL, *words).strip()
         assert json.loads(studio.done("job", "show", number, "--json"))["spec"]["allow_blank"] is meant
+
+
+def test_what_is_wrong_with_a_picture_is_reported(fold, run):
+    key = fold.key("ann", "desk")
+    fold.done("order", "flame", fold.genome(), *SMALL, "--account", "ann")
+    url = fold.serve("--no-house").url
+    refused = run("job", "report", 1, "Too dark.", "--server", url, "--key", key)
+    assert (refused.status, "has no picture yet" in refused.err) == (1, True)
+    fold.paint_all(url, "ann", key)
+    assert run("job", "report", 1, "Too dark.", "--server", url, "--key", key).out == "Reported of task 1.\n"
+    assert "text Too dark." in fold.done("story", "task", 1)

@@ -6,6 +6,7 @@ from starlette.testclient import TestClient
 from sheepfold.app import make_app
 from sheepfold.farm import people
 from sheepfold.model.accounts import Role
+from sheepfold.store import tasks as task_rows
 
 
 @pytest.fixture
@@ -73,3 +74,17 @@ def test_an_order_that_expires_is_prolonged_by_its_account_alone(world, client, 
 
 def test_an_order_that_never_expires_has_nothing_to_prolong(world, client):
     assert "/prolong" not in client.get(f"/shots/{world.order().id}").text
+
+
+def test_a_problem_is_reported_on_the_pictures_page_and_told_beside_it(world, client):
+    job = world.order()
+    world.make_all(world.maker("argo"))
+    task = world.farm.db.read(lambda tx: task_rows.rows_of_job(tx, job.id))[0].id
+    assert "Report a problem" not in client.get(f"/tasks/{task}").text
+    eve = {"Origin": "http://testserver", "Cookie": "sheepfold_web=" + people.open_web_session(
+        world.farm, world.account("eve", Role.VOLUNTEER), "a test")}  # fmt: skip
+    assert "Report a problem" in client.get(f"/tasks/{task}", headers=eve).text
+    for text, status in (("<b>twice</b>", 303), ("", 422)):
+        assert client.post(f"/tasks/{task}/problem", headers=eve, data={"text": text}).status_code == status
+    assert client.post(f"/tasks/{task}/problem", headers={"Origin": "http://testserver"}).status_code == 401
+    assert "eve: &lt;b&gt;twice&lt;/b&gt;" in client.get(f"/shots/{job.id}").text

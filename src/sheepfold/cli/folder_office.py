@@ -14,6 +14,7 @@ from sheepfold.farm.extending import extend_job
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.frames import list_frames, zipped
 from sheepfold.farm.orders import Order, cancel_job, order_job
+from sheepfold.farm.problems import report_problem
 from sheepfold.farm.repeating import render_again
 from sheepfold.farm.replacing import replace_input
 from sheepfold.farm.views import prioritise
@@ -97,6 +98,10 @@ class FolderOffice:
     def changes(self, job_id: int) -> ChangesOut:
         """See how a job's pictures differ from the accepted ones."""
         return changes_out(baselines.changes_of(self._farm, JobId(job_id)))
+
+    def report_problem(self, task_id: int, text: str) -> None:
+        """Say what is wrong with a task's picture."""
+        report_problem(self._farm, self._account, TaskId(task_id), text)
 
     def accept(self, job_id: int) -> ChangesOut:
         """Accept the pictures of a job of this account."""

@@ -146,6 +146,21 @@ def changes(
 
 
 @app.command()
+def report(
+    task_id: IdArgument,
+    text: Annotated[str, typer.Argument(metavar="TEXT")],
+    server: ServerOption = "",
+    key: KeyOption = "",
+    data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Say what is wrong with the picture of the task ID: TEXT stands in its story."""
+    with open_office(server, key, data, account) as office:
+        office.report_problem(task_id, text)
+    typer.echo(f"Reported of task {task_id}.")
+
+
+@app.command()
 def accept(
     job_id: IdArgument,
     server: ServerOption = "",

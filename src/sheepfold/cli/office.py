@@ -82,6 +82,10 @@ class Office(Protocol):
         """See how a job's pictures differ from the accepted ones."""
         ...
 
+    def report_problem(self, task_id: int, text: str) -> None:
+        """Say what is wrong with a task's picture."""
+        ...
+
     def accept(self, job_id: int) -> ChangesOut:
         """Accept a job's pictures."""
         ...

@@ -36,6 +36,7 @@ class What(StrEnum):
     TASK_FAILED = "task failed"
     TASK_CANCELED = "task canceled"
     TASK_REOPENED = "task reopened"
+    PROBLEM_REPORTED = "problem reported"
     VOTE_CAST = "vote cast"
     SHEEP_RETIRED = "sheep retired"
 

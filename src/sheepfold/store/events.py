@@ -37,6 +37,13 @@ def of_task(tx: Tx, task_id: TaskId) -> list[Event]:
     return [_event(row) for row in tx.execute(query)]
 
 
+def of_job(tx: Tx, job_id: JobId, what: What) -> list[Event]:
+    """Return all of one sort that happened to a job, by ix_events_job_id."""
+    events = schema.events
+    query = select(events).where(events.c.job_id == job_id, events.c.what == what).order_by(events.c.id)
+    return [_event(row) for row in tx.execute(query)]
+
+
 def since(tx: Tx, after_id: int, limit: int, job_id: JobId | None = None) -> list[Event]:
     """Return the next events after an id, of one job or of all."""
     query = select(schema.events).where(schema.events.c.id > after_id).order_by(schema.events.c.id).limit(limit)

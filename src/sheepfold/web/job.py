@@ -12,6 +12,7 @@ from sheepfold.farm import browse, frames, sight, views
 from sheepfold.farm.extending import can_extend, extend_job
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import cancel_job
+from sheepfold.farm.problems import report_problem
 from sheepfold.farm.repeating import render_task_again
 from sheepfold.farm.views import Card
 from sheepfold.model.accounts import Role
@@ -52,6 +53,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
         page_route(farm, "/jobs/{job_id}/share", _share, MEMBER, "POST"),
         page_route(farm, "/jobs/{job_id}/unshare", _unshare, MEMBER, "POST"),
         page_route(farm, "/tasks/{task_id}/again", _again, MEMBER, "POST"),
+        page_route(farm, "/tasks/{task_id}/problem", _problem, MEMBER, "POST"),
         page_route(farm, "/shared/{token}", _shared, ANYONE),
         page_route(farm, "/tasks/{task_id}", _task, VISITOR),
     ]
@@ -145,6 +147,12 @@ async def _shared(visit: Visit) -> Response:
 async def _again(visit: Visit) -> Response:
     task_id = TaskId(visit.id("task_id"))
     await on_thread(render_task_again, visit.farm, visit.account, task_id)
+    return visit.go(f"/tasks/{task_id}")
+
+
+async def _problem(visit: Visit) -> Response:
+    task_id, text = TaskId(visit.id("task_id")), (await visit.form()).get("text", "")
+    await on_thread(report_problem, visit.farm, visit.account, task_id, text)
     return visit.go(f"/tasks/{task_id}")
 
 

@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute
 from sheepfold.farm import browse, views
 from sheepfold.farm.expiry import expiry_of, prolong
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.problems import problems_of
 from sheepfold.kinds.registry import module_of
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import NotFound
@@ -41,7 +42,9 @@ async def _side_by_side(visit: Visit) -> Response:
     zoom = visit.request.query_params.get("zoom", "middle")
     shots = [(task, seen[task.frame]) for task in view.tasks if task.frame < len(seen)]
     expires_at = await on_thread(expiry_of, visit.farm, view.job.id) if view.job.state is JobState.RUNNING else None
-    return visit.page("shots.html", view=view, shots=shots, zoom=zoom if zoom in ZOOMS else "middle", zooms=ZOOMS,
+    problems = await on_thread(problems_of, visit.farm, view.job.id)
+    return visit.page("shots.html", problems=problems, view=view,
+                      shots=shots, zoom=zoom if zoom in ZOOMS else "middle", zooms=ZOOMS,
                       expires_at=expires_at, may_prolong=_may_prolong(visit, view.job))
 
 

@@ -1,8 +1,8 @@
-"""The part of the REST wire that tells what changed on a page since its pictures were accepted."""
+"""The part of the REST wire that tells what changed on a page since its pictures were accepted, or is wrong in them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sheepfold.protocols.rest.wire import Id
 
@@ -37,6 +37,14 @@ class ViewOut(_Told):
     gone_rows: int = 0
     regions: list[RegionOut] = []
     picture: str | None = None
+
+
+class ProblemReport(BaseModel):
+    """What somebody finds wrong with a picture."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class ChangesOut(_Told):

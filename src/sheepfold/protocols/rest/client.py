@@ -327,6 +327,10 @@ class FarmClient:
         """See how a job's pictures differ from the accepted ones."""
         return self._calls.ask("GET", f"/jobs/{job_id}/changes", ChangesOut)
 
+    def report_problem(self, task_id: int, text: str) -> None:
+        """Say what is wrong with a task's picture."""
+        self._calls.tell("POST", f"/tasks/{task_id}/problems", Sent(json={"text": text}))
+
     def accept(self, job_id: int) -> ChangesOut:
         """Accept a job's pictures."""
         return self._calls.ask("POST", f"/jobs/{job_id}/accept", ChangesOut)
