@@ -1,7 +1,6 @@
-"""What the kinds' tests share: real genomes, and a workbench without a sandbox."""
+"""What the kinds' tests share: real genomes, and a workbench without walls."""
 
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,21 +10,11 @@ from PIL import Image
 
 from sheepfold.kinds.flame import render, spec, split
 from sheepfold.kinds.inspector import Inspector
-from sheepfold.kinds.seam import Picture, RenderFailed, RenderOrder, Spec
+from sheepfold.kinds.seam import Picture, RenderOrder, Spec
+from sheepfold.worker.bench import Bench
+from sheepfold.worker.sandbox import Limits
 
 GENOMES = Path(__file__).parents[1] / "genomes"
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """A workbench that runs programs as they are."""
-
-    folder: Path
-
-    def run(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> None:
-        done = subprocess.run(argv, env=dict(env), capture_output=True, timeout=120, check=False)
-        if done.returncode:
-            raise RenderFailed(done.stderr.decode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +25,11 @@ class Flock:
     pictures: list[Picture]
 
 
+def bench_in(folder: Path) -> Bench:
+    """Return the worker's workbench, without walls."""
+    return Bench(folder, folder / "log.txt", Limits(), has_walls=False)
+
+
 @pytest.fixture(scope="session")
 def genomes() -> Path:
     return GENOMES
@@ -43,7 +37,7 @@ def genomes() -> Path:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+    return bench_in(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +53,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Flock]:
             Picture(
                 draft.frame,
                 draft.part,
-                render.render(RenderOrder(parsed, draft.frame, draft.part, draft.input), Bench(folder)),
+                render.render(RenderOrder(parsed, draft.frame, draft.part, draft.input), bench_in(folder)),
             )
             for draft in drafts
             if frames_wanted is None or draft.frame in frames_wanted

@@ -23,7 +23,7 @@ from sheepfold.worker.steps import End
 Waiting = Callable[[Callable[[], object]], None]
 Running = Callable[[str], list[psutil.Process]]
 Start = Callable[..., "subprocess.Popen[str]"]
-ENDLESS = {"width": 8000, "quality": 10_000}  # flam3 is at it for minutes
+ENDLESS = {"width": 8000, "quality": 10_000}  # any renderer is at it for minutes
 
 
 @pytest.fixture
@@ -47,8 +47,10 @@ def farm_goes(farm: FolderFarm) -> Iterator[Callable[..., None]]:
 
 
 def rendering(running: Running, tmp_path: Path) -> list[psutil.Process]:
-    """Return the flam3 processes of this test's worker."""
-    return [one for one in running(str(tmp_path / "work")) if one.name() == "flam3-animate"]
+    """Return the processes of this test's worker that render, not what is about to become one: flam3 or our engine."""
+    engine = ["-I", "-m", "sheepfold.kinds.flame.engine.program"]
+    found = running(str(tmp_path / "work"))
+    return [one for one in found if one.name() == "flam3-animate" or one.cmdline()[1:] == engine]
 
 
 def finished(worker: Any) -> list[Path]:

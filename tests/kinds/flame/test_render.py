@@ -1,4 +1,6 @@
-import json
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +8,10 @@ import pytest
 
 from sheepfold.kinds import pictures
 from sheepfold.kinds.flame import compare, flam3, render, spec, split
-from sheepfold.kinds.flame.engine import program
 from sheepfold.kinds.seam import Facts, RenderFailed, RenderOrder, TaskDraft
+from sheepfold.worker import sandbox
+from sheepfold.worker.bench import Bench, Staying
+from sheepfold.worker.sandbox import Limits
 
 SMALL = {"width": 96, "height": 72, "quality": 4}
 
@@ -66,7 +70,7 @@ def test_a_picture_holds_no_words_of_its_genome(bench: Any, draft: TaskDraft) ->
 
 
 def test_without_flam3_the_engine_makes_the_same_picture(
-    bench: Any, draft: TaskDraft, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    bench: Bench, draft: TaskDraft, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ordered = spec.parse(SMALL)
     theirs = tmp_path / "theirs.png"
@@ -77,15 +81,78 @@ def test_without_flam3_the_engine_makes_the_same_picture(
     assert compare.same(ours, theirs, Facts(ordered, 2))
 
 
-def test_the_log_says_what_the_engine_cannot_render_and_that_flam3_would(
-    genomes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+class Watched(Bench):
+    """A workbench that writes down which programs it ran, and which it started to stay."""
+
+    def __init__(self, folder: Path, *, has_walls: bool = False) -> None:
+        super().__init__(folder, folder.parent / "log.txt", Limits(), has_walls=has_walls)
+        self.seen: list[str] = []
+
+    def run(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> None:
+        self.seen.append(Path(argv[0]).name)
+        super().run(argv, env, readable=readable)
+
+    def start(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> Staying:
+        self.seen.append("engine")
+        return super().start(argv, env, readable=readable)
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    (tmp_path / "room").mkdir()
+    return Watched(tmp_path / "room", has_walls=sandbox.has_walls())
+
+
+def test_the_engine_takes_over_once_flam3_has_cost_what_its_start_does_and_stays(
+    watched: Watched, draft: TaskDraft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (genomes / "r2.flam3").read_text().replace("<flame ", '<flame passes="3" ', 1).replace(' passes="1"', "")
-    (tmp_path / "in.flam3").write_text(text)
-    words = {"genomes": str(tmp_path / "in.flam3"), "picture": str(tmp_path / "out.png"), "time": "0", "seed": "1",
-             "bits": "33", "jpeg_quality": "95", "threads": 1}  # fmt: skip
-    assert program.main([json.dumps(words)]) == 1
-    assert "flam3 would: a frame of 3 passes" in capsys.readouterr().err
+    ordered = spec.parse(SMALL)
+    order = RenderOrder(ordered, 2, input=draft.input)
+    with closing(render.open_chain(order, watched)) as chain:
+        theirs = pictures.pixels(chain.render(order))
+        monkeypatch.setattr(render, "ENGINE_START_S", 0.0)
+        chain.render(order)
+        ours = pictures.pixels(chain.render(order))
+        assert watched.seen == ["flam3-animate", "engine"]
+    assert pictures.psnr(ours, theirs) != pictures.IDENTICAL
+    assert pictures.psnr(ours, theirs) > compare.LEAST_PSNR_DB
+
+
+def test_a_dear_frame_is_the_engines_at_once(bench: Bench, draft: TaskDraft) -> None:
+    dear = RenderOrder(spec.parse({"width": 1280, "height": 720, "quality": 500}), 2, input=draft.input)
+    cheap = RenderOrder(spec.parse(SMALL), 2, input=draft.input)
+    with closing(render.open_chain(dear, bench)) as chain:
+        assert chain._is_engines(dear)
+        assert not chain._is_engines(cheap)
+        assert not chain._is_engines(RenderOrder({"format": "png"}, 2, input=draft.input))
+
+
+def test_what_the_engine_cannot_render_is_flam3s_from_then_on(
+    genomes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (genomes / "r2.flam3").read_text().replace(' passes="1"', "").replace("<flame ", '<flame passes="3" ', 1)
+    (tmp_path / "in.flam3").write_text(re.sub(r' size="[^"]*"', ' size="64 48"', text))
+    (tmp_path / "room").mkdir()
+    bench = Watched(tmp_path / "room")
+    order = RenderOrder(spec.parse(SMALL), 0, input=tmp_path / "in.flam3")
+    monkeypatch.setattr(render, "ENGINE_START_S", 0.0)
+    with closing(render.open_chain(order, bench)) as chain:
+        chain.render(order)
+        chain.render(order)
+    assert bench.seen == ["engine", "flam3-animate", "flam3-animate"]
+    monkeypatch.setattr(flam3, "find", lambda _: None)
+    with pytest.raises(RenderFailed, match="a frame of 3 passes"):
+        render.render(order, bench)
+
+
+def test_a_genome_is_not_written_through_a_link_that_a_renderer_left(
+    bench: Bench, draft: TaskDraft, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("the volunteer's")
+    (bench.folder / "frame-2-0.flam3").symlink_to(secret)
+    render.render(RenderOrder(spec.parse(SMALL), 2, input=draft.input), bench)
+    assert secret.read_text() == "the volunteer's"
 
 
 @pytest.mark.parametrize(

@@ -1,54 +1,156 @@
-"""Rendering one part of a flame frame: with flam3-animate, or without it our own engine; the worker's alone."""
+"""Rendering parts of flame frames with flam3-animate or our own engine, whichever costs less; the worker's alone."""
 
 import json
 import re
 import sys
-from collections.abc import Mapping
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from sheepfold.kinds.flame import flam3
-from sheepfold.kinds.seam import RenderFailed, RenderOrder, Workbench
+from sheepfold.kinds.seam import Attendant, RenderFailed, RenderOrder, Workbench
 
 MAX_INPUT_BYTES = 16 * 1024 * 1024
+
+ENGINE_START_S = 10.0
+"""What the engine costs before its first frame, in processor seconds of flam3 that it must save: measured 6 to 9."""
+
 _DECLARATION = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]*\?>")
 
 
 def render(order: RenderOrder, workbench: Workbench) -> Path:
-    """Return the picture of one part, in the workbench's folder.
+    """Return the picture of one part, in the workbench's folder; see `Chain.render`."""
+    chain = open_chain(order, workbench)
+    try:
+        return chain.render(order)
+    finally:
+        chain.close()
 
-    `order.input` holds the frame's control points, with or without a root element, and `order.frame` is its time. The
-    spec is an order's, or what a wire told of one: `format`, `jpeg_quality`, `bits` and `seed` are looked at. One
-    thread, as the noise depends on their number. Without flam3 the engine makes the same picture with other noise, as
-    another build of flam3 would. Raises RenderFailed where there is no input or no picture.
+
+def open_chain(_order: RenderOrder, workbench: Workbench) -> "Chain":
+    """Return a renderer for tasks of one order."""
+    return Chain(workbench)
+
+
+class Chain:
+    """Flam3 for an order's first cheap frames, and the engine, which stays, once it has paid for its start.
+
+    The engine is five to twelve times as fast but must compile a kernel first. So flam3 renders until it has cost, or
+    with the next frame will have cost, what the start does: never more than twice what the better choice would have
+    been. Both make the same picture with other noise, as two builds of flam3 do. Where flam3 is not installed the
+    engine renders all; what the engine cannot render is flam3's for the rest of the order.
     """
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._workbench = workbench
+        self._flam3 = flam3.find("flam3-animate")
+        self._flam3_s = 0.0
+        self._engine: Attendant | None = None
+        self._has_failed = False
+
+    def render(self, order: RenderOrder) -> Path:
+        """Return the picture of one part, in the workbench's folder.
+
+        `order.input` holds the frame's control points, with or without a root element, and `order.frame` is its time.
+        The spec is an order's, or what a wire told of one: `format`, `jpeg_quality`, `bits` and `seed` are looked at.
+        One thread, as the noise depends on their number. Raises RenderFailed where there is no input or no picture.
+        """
+        exposure = _prepared(order, self._workbench.folder)
+        if self._is_engines(order):
+            self._run_engine(exposure)
+        else:
+            self._run_flam3(exposure)
+        if not exposure.picture.is_file() or exposure.picture.stat().st_size == 0:
+            raise RenderFailed("the renderer ended well but left no picture")
+        return exposure.picture
+
+    def close(self) -> None:
+        """End the engine; may be called twice."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _is_engines(self, order: RenderOrder) -> bool:
+        if self._flam3 is None or self._has_failed:
+            return self._flam3 is None
+        if self._engine is not None:
+            return True
+        next_s = flam3.cost_ms(order.spec) / 1000 if "width" in order.spec else 0.0  # a wire's words tell no size
+        return self._flam3_s + next_s >= ENGINE_START_S
+
+    def _run_flam3(self, exposure: "_Exposure") -> None:
+        own = {"in": str(exposure.genomes), "out": str(exposure.picture), "nthreads": "1", "verbose": "0"}
+        began = time.monotonic()
+        self._workbench.run([str(self._flam3)], exposure.args | own)
+        self._flam3_s += time.monotonic() - began
+
+    def _run_engine(self, exposure: "_Exposure") -> None:
+        if self._engine is None:
+            self._engine = _start_engine(self._workbench)
+        problem = _problem(self._engine.ask(exposure.order()))
+        if not problem:
+            return
+        self.close()  # one program at a time
+        if self._flam3 is None:
+            raise RenderFailed(problem)
+        self._has_failed = True
+        exposure.picture.unlink(missing_ok=True)
+        self._run_flam3(exposure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exposure:
+    """One part to be rendered: its control points' file, flam3's words, and where the picture shall be."""
+
+    genomes: Path
+    args: dict[str, str]
+    picture: Path
+
+    def order(self) -> bytes:
+        """Return the engine's order."""
+        args = self.args
+        words = {"genomes": str(self.genomes), "picture": str(self.picture), "time": args["time"],
+                 "seed": args["isaac_seed"], "bits": args["bits"], "jpeg_quality": args.get("jpeg", "95"),
+                 "threads": 1}  # fmt: skip
+        return json.dumps(words).encode() + b"\n"
+
+
+def _prepared(order: RenderOrder, folder: Path) -> _Exposure:
     if order.input is None:
         raise RenderFailed("the task came without a genome")
-    control_points = workbench.folder / f"frame-{order.frame}-{order.part}.flam3"
-    control_points.write_bytes(_rooted(order.input))
     args = _args(order)
-    picture = workbench.folder / f"frame-{order.frame}-{order.part}.{args['format']}"
+    genomes = folder / f"frame-{order.frame}-{order.part}.flam3"
+    genomes.unlink(missing_ok=True)
+    with genomes.open("xb") as file:  # never through a link, which an engine taken over by a genome might have left
+        file.write(_rooted(order.input))
+    picture = folder / f"frame-{order.frame}-{order.part}.{args['format']}"
     picture.unlink(missing_ok=True)
-    program = flam3.find("flam3-animate")
-    if program is not None:
-        own = {"in": str(control_points), "out": str(picture), "nthreads": "1", "verbose": "0"}
-        workbench.run([str(program)], args | own)
-    else:
-        _run_engine(control_points, picture, args, workbench)
-    if not picture.is_file() or picture.stat().st_size == 0:
-        raise RenderFailed("the renderer ended well but left no picture")
-    return picture
+    return _Exposure(genomes, args, picture)
 
 
-def _run_engine(control_points: Path, picture: Path, args: Mapping[str, str], workbench: Workbench) -> None:
-    """Run the engine as a program of its own: the same walls, and its kernels in the only folder it may write to."""
-    words = {"genomes": str(control_points), "picture": str(picture), "time": args["time"], "seed": args["isaac_seed"],
-             "bits": args["bits"], "jpeg_quality": args.get("jpeg", "95"), "threads": 1}  # fmt: skip
+def _start_engine(workbench: Workbench) -> Attendant:
+    """Start the engine behind the same walls, its kernels in the only folder it may write to.
+
+    They end with the order: what a stranger's genome may have written is never run for another's.
+    """
     kernels = workbench.folder / "kernels"
     environment = {"XDG_CACHE_HOME": str(kernels), "NUMBA_CACHE_DIR": str(kernels), "HOME": str(workbench.folder)}
-    sources = Path(__file__).parents[3]
-    readable = [Path(sys.prefix), Path(sys.base_prefix), sources]
-    argv = [sys.executable, "-I", "-m", "sheepfold.kinds.flame.engine.program", json.dumps(words)]
-    workbench.run(argv, environment, readable=readable)
+    readable = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[3]]
+    argv = [sys.executable, "-I", "-m", "sheepfold.kinds.flame.engine.program"]
+    return workbench.start(argv, environment, readable=readable)
+
+
+def _problem(line: bytes) -> str:
+    """Return what the engine's answer complains of; empty where the picture is made."""
+    if not line:
+        return "the flame engine ended without an answer"
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        return "the flame engine answered nonsense"
+    return str(answer.get("error", ""))[:500]
 
 
 def _args(order: RenderOrder) -> dict[str, str]:

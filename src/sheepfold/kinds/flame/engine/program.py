@@ -1,33 +1,49 @@
-"""One frame as a program of its own, for a worker's sandbox: `python -m ...engine.program ORDER`, ORDER being JSON.
+"""The engine as a program that stays, for a worker's sandbox: it renders frame after frame, and keeps its kernels.
 
-The order's words: `genomes` and `picture` are paths, `time` the frame's, `seed` any text, `format` png or jpg,
-`jpeg_quality`, `bits` flam3's (32 have no density estimation), `threads`.
+Each line on stdin is an order, JSON: `genomes` and `picture` are paths, `time` the frame's, `seed` any text,
+`jpeg_quality`, `bits` flam3's (32 have no density estimation), `threads`. Each is answered by a line on stdout, `{}` or
+`{"error": …}`; whatever else is printed goes to stderr.
 """
 
 import hashlib
 import json
+import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sheepfold.kinds.flame.engine import output, render, xml
 from sheepfold.kinds.flame.engine.develop import Tone
 
 
-def main(words: list[str]) -> int:
-    """Render; say in a line why it could not be."""
-    order: dict[str, Any] = json.loads(words[0])
+def serve(orders: Iterable[bytes], answers: IO[bytes]) -> None:
+    """Answer each order."""
+    for order in orders:
+        answers.write(json.dumps(_answer(json.loads(order))).encode() + b"\n")
+        answers.flush()
+
+
+def _answer(order: dict[str, Any]) -> dict[str, str]:
+    """Render; say in a sentence why it could not be."""
     try:
         frame = render.Frame(tuple(xml.read(Path(order["genomes"]).read_bytes())), float(order["time"]))
         seed = int.from_bytes(hashlib.sha256(str(order["seed"]).encode()).digest()[:7], "big")
         tone = Tone(has_estimation=int(order["bits"]) != 32)
-        pixels = render.render(frame, seed, tone, threads=int(order["threads"]))
-    except ValueError as error:
-        sys.stderr.write(f"the flame engine cannot render this, flam3 would: {error}\n")
-        return 1
-    output.save(pixels, Path(order["picture"]), jpeg_quality=int(order["jpeg_quality"]))
-    return 0
+        pixels = render.render(frame, seed, tone, threads=int(order["threads"]), device=render.CPU)
+        output.save(pixels, Path(order["picture"]), jpeg_quality=int(order["jpeg_quality"]))
+    except (ValueError, ArithmeticError, IndexError, MemoryError, OSError) as error:
+        return {"error": f"the flame engine cannot render this: {error}"}
+    return {}
+
+
+def _own_stdout() -> IO[bytes]:
+    """Take stdout for answers alone."""
+    sys.stdout.flush()
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return answers
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    serve(sys.stdin.buffer, _own_stdout())
