@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
-from tests.conftest import picture
+from tests.conftest import HEIGHT, WIDTH, picture
 
 from sheepfold.app import make_app
 from sheepfold.farm import vitals
 from sheepfold.farm.accounts import add_account, add_key
+from sheepfold.farm.dispatch import held_lease
 from sheepfold.farm.upkeep import House
 from sheepfold.model.accounts import Role, Scope
 from sheepfold.model.errors import StoreUnavailable
@@ -86,7 +87,9 @@ def test_metrics_tell_how_the_farm_stands_and_what_was_done(world, http, owner, 
     world.order(frames=3)
     clock.advance(60)
     maker = world.maker("barn")
-    world.send(world.held(maker), picture())
+    assignment = world.claim(maker)
+    size = (WIDTH + assignment.frame, HEIGHT)  # of three lanes that stand alike, any may be the first
+    world.send(held_lease(world.farm, maker, assignment.lease_id), picture(0, size))
     world.held(maker)
     samples(http, owner)  # what is counted is what had been begun by the reading before
     told = samples(http, owner)
@@ -99,7 +102,7 @@ def test_metrics_tell_how_the_farm_stands_and_what_was_done(world, http, owner, 
     assert told["sheepfold_claims_total", "rest"] == 2
     assert told["sheepfold_results_total", "valid"] == 1
     assert told["sheepfold_credit_points_total",] > 0
-    assert told["sheepfold_blob_bytes",] >= len(picture())
+    assert told["sheepfold_blob_bytes",] >= len(picture(0, size))
     assert told["sheepfold_inspections_total",] >= 1
     assert samples(http, owner)["sheepfold_claims_total", "rest"] == 2
 
