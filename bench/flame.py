@@ -3,15 +3,18 @@
 Each pair runs back to back and the median of the rounds' ratios counts, so that a busy machine slows both. Times are
 the processor's, of flam3's whole process and of our whole frame once its kernel is there; `--wall` takes the clock's.
 With `--quality 500 --size 1280x720 --threads 2` and `--accuracy` come the other rows of the engine's figures; with
-`--gpu` the graphics card's pictures and speed beside the processor's.
+`--loop 160 --size 400x296` a whole loop beside flam3-animate's, with `--memory --size 3840x2160 --quality 1` the most
+that both programs held; with `--gpu` the graphics card's pictures and speed beside the processor's.
 """
 
 import argparse
+import json
 import math
 import os
 import resource
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +24,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sheepfold.kinds.flame.engine import cpu, render, xml
+from sheepfold.kinds.flame.engine import cpu, render, sequence, xml
+from sheepfold.kinds.flame.engine.genome import Genome
 from sheepfold.kinds.flame.engine.params import sized
 from sheepfold.kinds.flame.engine.render import Frame
 
@@ -43,10 +47,8 @@ def main() -> None:
     paths += list(_random_genomes(options.random, options.folder))
     size = "x".join(map(str, work.size))
     print(f"{size}, quality {work.quality:g}, {work.threads} threads, {cpu.VECTOR_BITS}-bit vectors")
-    ratios = []
-    for path in paths:
-        ratio = _compare(path, work, options)
-        ratios.append(ratio)
+    compare = _compare_memory if options.memory else _compare_loop if options.loop else _compare
+    ratios = [compare(path, work, options) for path in paths]
     print(f"geometric mean {math.prod(ratios) ** (1 / len(ratios)):.2f}, least {min(ratios):.2f}")
     if options.plot:
         _plot([path.stem for path in paths], ratios, options.plot)
@@ -62,6 +64,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--random", type=int, default=0, help="so many random genomes of flam3-genome as well")
     parser.add_argument("--accuracy", action="store_true")
+    parser.add_argument("--loop", type=int, default=0, help="a whole loop of so many frames")
+    parser.add_argument("--memory", action="store_true", help="the most memory instead of time")
     parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--wall", action="store_true")
     parser.add_argument("--plot", type=Path)
@@ -94,6 +98,57 @@ def _compare(path: Path, work: Work, options: argparse.Namespace) -> float:
     line = f"{path.stem:12} flam3 {pairs[-1][0]:7.2f} s  ours {pairs[-1][1]:6.2f} s  ratio {ratio:6.2f}"
     print(line + (_accuracy(copy, frame, work, device, options.folder) if options.accuracy else ""), flush=True)
     return ratio
+
+
+def _compare_loop(path: Path, work: Work, options: argparse.Namespace) -> float:
+    """Compare the time of a loop, ours from its first word to its last frame; its kernel is there or not, as it is."""
+    genome = replace(sized(xml.read(path.read_bytes())[0], work.size), quality=work.quality)
+    loop = [sequence.loop_point(genome, frame, frame / options.loop) for frame in range(-1, options.loop + 1)]
+    points = options.folder / "loop.flam3"
+    points.write_bytes(xml.write_all(loop, "loop"))
+    words = {"begin": "0", "end": str(options.loop - 1), "prefix": str(options.folder / "loop-"), "verbose": "0",
+             "in": str(points), "nthreads": str(work.threads)}  # fmt: skip
+
+    def theirs() -> None:
+        subprocess.run(["flam3-animate"], env=os.environ | words, check=True, stderr=subprocess.DEVNULL)
+
+    def ours() -> None:
+        for frame in range(options.loop):
+            _ours(Frame(tuple(loop[frame : frame + 3]), float(frame)), frame, work, render.CPU)
+
+    their_s, our_s = _clocked(theirs, work, children=True), _clocked(ours, work, children=False)
+    print(f"{path.stem:12} flam3 {their_s:7.2f} s  ours {our_s:6.2f} s  ratio {their_s / our_s:6.2f}", flush=True)
+    return their_s / our_s
+
+
+def _compare_memory(path: Path, work: Work, options: argparse.Namespace) -> float:
+    """Compare the most memory that flam3-render and a process of our engine hold for one picture."""
+    genome: Genome = replace(sized(xml.read(path.read_bytes())[0], work.size), quality=work.quality)
+    copy = options.folder / path.name
+    copy.write_bytes(xml.write(genome))
+    words = os.environ | {"out": str(options.folder / "theirs.png"), "nthreads": str(work.threads), "verbose": "0"}
+    order = {"genomes": str(copy), "picture": str(options.folder / "ours.png"), "time": 0, "seed": "1", "bits": 33,
+             "jpeg_quality": 95, "threads": work.threads}  # fmt: skip
+    program = [sys.executable, "-m", "sheepfold.kinds.flame.engine.program"]
+    _most_mib(program, dict(os.environ), json.dumps(order).encode() + b"\n")  # compiles
+    theirs = _most_mib(["flam3-render"], words, copy.read_bytes())
+    ours = _most_mib(program, dict(os.environ), json.dumps(order).encode() + b"\n")
+    print(f"{path.stem:12} flam3 {theirs:7.0f} MiB  ours {ours:6.0f} MiB  ratio {theirs / ours:6.2f}", flush=True)
+    return theirs / ours
+
+
+def _most_mib(argv: list[str], environment: dict[str, str], told: bytes) -> float:
+    """Return the most memory that a program held, in MiB; Linux counts it in KiB."""
+    with tempfile.TemporaryFile() as words:
+        words.write(told)
+        words.seek(0)
+        program = subprocess.Popen(argv, env=environment, stdin=words, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)  # fmt: skip
+        _, status, used = os.wait4(program.pid, 0)
+        program.returncode = os.waitstatus_to_exitcode(status)
+    if program.returncode:
+        raise SystemExit(f"{argv[0]} ended with {program.returncode}")
+    return used.ru_maxrss / 1024
 
 
 def _clocked(run: Callable[[], object], work: Work, *, children: bool) -> float:

@@ -127,6 +127,22 @@ def test_a_dear_frame_is_the_engines_at_once(bench: Bench, draft: TaskDraft) -> 
         assert not chain._is_engines(RenderOrder({"format": "png"}, 2, input=draft.input))
 
 
+@pytest.mark.parametrize(
+    ("words", "is_dear"),
+    [('size="1280 720" quality="500"', True), ('size="64 48" quality="500"', False), ('size="1280 720"', False),
+     ('size="1280" quality="500"', False), ('size="1280 720" quality="inf"', False), ("", False)],
+)  # fmt: skip
+def test_where_a_wire_tells_no_size_the_genome_says_how_dear_a_frame_is(
+    bench: Bench, tmp_path: Path, words: str, *, is_dear: bool
+) -> None:
+    """Electric Sheep's words are `format`, `bits` and a seed."""
+    path = tmp_path / "get.xml"
+    path.write_text(f'<get gen="1"><flame time="1" {words}/><flame time="2" {words}/></get>')
+    order = RenderOrder({"format": "png", "bits": 33, "seed": "a"}, 1, input=path)
+    with closing(render.open_chain(order, bench)) as chain:
+        assert chain._is_engines(order) == is_dear
+
+
 def test_what_the_engine_cannot_render_is_flam3s_from_then_on(
     genomes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,8 +7,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from sheepfold.kinds.flame import flam3
+from sheepfold.kinds.flame import flam3, genome
 from sheepfold.kinds.seam import Attendant, RenderFailed, RenderOrder, Workbench
+from sheepfold.model.errors import InvalidSpec
 
 MAX_INPUT_BYTES = 16 * 1024 * 1024
 
@@ -75,8 +76,7 @@ class Chain:
             return self._flam3 is None
         if self._engine is not None:
             return True
-        next_s = flam3.cost_ms(order.spec) / 1000 if "width" in order.spec else 0.0  # a wire's words tell no size
-        return self._flam3_s + next_s >= ENGINE_START_S
+        return self._flam3_s + _expected_s(order) >= ENGINE_START_S
 
     def _run_flam3(self, exposure: "_Exposure") -> None:
         own = {"in": str(exposure.genomes), "out": str(exposure.picture), "nthreads": "1", "verbose": "0"}
@@ -96,6 +96,23 @@ class Chain:
         self._has_failed = True
         exposure.picture.unlink(missing_ok=True)
         self._run_flam3(exposure)
+
+
+def _expected_s(order: RenderOrder) -> float:
+    """Return the seconds that flam3 is expected to need; where a wire's words tell no size, the genome itself does.
+
+    A genome that cannot be understood costs nothing: flam3 shall say what it thinks of it.
+    """
+    if "width" in order.spec or order.input is None:
+        return flam3.cost_ms(order.spec) / 1000 if "width" in order.spec else 0.0
+    try:
+        flame = next(genome.parse(_rooted(order.input)).iter("flame"))
+        width, height = (int(side) for side in flame.get("size", "").split())
+        told = {"width": width, "height": height, "quality": float(flame.get("quality", "1")), "parts": 1,
+                "supersample": int(flame.get("supersample", "1"))}  # fmt: skip
+        return flam3.cost_ms(told) / 1000
+    except (InvalidSpec, StopIteration, ValueError, OverflowError):
+        return 0.0
 
 
 @dataclass(frozen=True, slots=True)

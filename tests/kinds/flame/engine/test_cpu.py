@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from numba import njit
 
-from sheepfold.kinds.flame.engine import approx, cpu, loops
+from sheepfold.kinds.flame.engine import approx, cpu, loops, render, xml
+from sheepfold.kinds.flame.engine.codegen import Shape, Structure
+from sheepfold.kinds.flame.engine.params import params_of
+
+TWO = (
+    '<flame size="40 30" scale="10" filter="0.5"><xform weight="1" color="0" linear="1" coefs="0.5 0 0 0.5 0.3 0"/>'
+    '<xform weight="1" color="1" spherical="1" coefs="0.5 0.2 0.2 0.5 0 0.4"/><color index="0" rgb="9 99 199"/></flame>'
+)
 
 
 def mapped(function, values):
@@ -33,6 +40,33 @@ def test_a_shuffle_keeps_every_chain():
     loops.permute(*rows, np.array([12345], np.uint64))
     assert sorted(rows[3]) == list(range(4096))
     assert not np.array_equal(rows[3], rows[0])
+
+
+def test_a_kernel_is_compiled_once_for_all_that_is_played():
+    """Compiling is most of a cold start's seconds: a whole number among the floats would double it."""
+    structure = Structure((Shape(("linear",)), Shape(("spherical",))))
+    genome = xml.read_one(TWO)
+    window = render.window_of(genome)
+    kernel = cpu.compile_structure(structure)
+    moments = [(params_of(genome, structure, window), number) for number in (10_000, 10_000.5)]
+    buckets, samples = cpu.accumulate(kernel, moments, (window.height, window.width), 1)
+    assert buckets.sum() > 0
+    assert samples >= 20_000
+    assert len(kernel.signatures) == 1
+
+
+def test_buckets_are_added_to_where_there_are_earlier_ones():
+    structure = Structure((Shape(("linear",)), Shape(("spherical",))))
+    genome = xml.read_one(TWO)
+    window = render.window_of(genome)
+    shape = (window.height, window.width)
+    moments = [(params_of(genome, structure, window), 10_000.0)]
+    kernel = cpu.compile_structure(structure)
+    apart = [cpu.accumulate(kernel, moments, shape, seed, threads=2)[0] for seed in (1, 2)]
+    first, _ = cpu.accumulate(kernel, moments, shape, 1, threads=2)
+    both, _ = cpu.accumulate(kernel, moments, shape, 2, 2, first)
+    assert both is first
+    assert np.array_equal(both, apart[0] + apart[1])
 
 
 def test_the_vectors_width_is_known():

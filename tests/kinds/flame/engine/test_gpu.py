@@ -14,11 +14,20 @@ from sheepfold.kinds.flame.engine.variations import TABLE
 GENOMES = Path(__file__).parents[3] / "genomes"
 
 
+@pytest.mark.slow  # twenty seconds of compiling; the two below go every other way through the source
 def test_all_variations_compile_to_ptx():
     pytest.importorskip("numba_cuda")
     names = tuple(TABLE)
     thirds = tuple(Shape(names[start::3], has_post=start == 1) for start in range(3))
     ptx = gpu.to_ptx(Structure(thirds, final=Shape(("linear", "blur")), final_is_partial=True, has_opacity=True))
+    assert ".visible .entry" in ptx
+    assert "red." in ptx or "atom." in ptx
+
+
+def test_a_partial_final_transform_and_opacity_compile_to_ptx():
+    pytest.importorskip("numba_cuda")
+    shapes = (Shape(("julian", "disc"), has_post=True), Shape(("blur",)))
+    ptx = gpu.to_ptx(Structure(shapes, final=Shape(("linear",)), final_is_partial=True, has_opacity=True))
     assert ".visible .entry" in ptx
     assert "red." in ptx or "atom." in ptx
 

@@ -13,7 +13,6 @@ from sheepfold.kinds.flame.engine.genome import Affine, Genome, InterpolationTyp
 from sheepfold.kinds.flame.engine.names import NAMES, PARAMETERS
 
 EPSILON = 1e-10
-_FIRST_WITH_PARAMETERS = 23
 
 # Against these a pad is the identity turned by half a circle, with weight -1: nothing else leaves no hole.
 _HOLLOW = ("spherical", "ngon", "julian", "juliascope", "polar", "wedge_sph", "wedge_julia")

@@ -82,6 +82,12 @@ class Kernel:
             getattr(module, name) for name in (distinct(structure)[shape] for shape in structure.shapes)
         ]
 
+    @property
+    def signatures(self) -> Sequence[object]:
+        """Return the types of arguments that `play` is compiled for; more than one cost seconds for nothing."""
+        signatures: Sequence[object] = self._play.signatures  # type: ignore[attr-defined]
+        return signatures
+
     def bend(self, index: int, *arrays: NDArray[np.float32] | NDArray[np.uint32]) -> int:
         """Apply one transform: its numbers, x, y, colours (changed in place) and random states; return bad points."""
         return int(self._bends[index](*arrays))
@@ -112,7 +118,7 @@ class Kernel:
         x, y, c, x2, y2, c2, x3, y3, c3 = pool.points
         done, turns = self._play(params.vector, params.shares, np.float32(params.seen), params.bases, camera,
                               params.shades, buckets, x, y, c, pool.lanes, x2, y2, c2, x3, y3, c3, *pool.marks,
-                              pool.bounds, pool.old, pool.spans, pool.word, samples, rounds)  # fmt: skip
+                              pool.bounds, pool.old, pool.spans, pool.word, float(samples), rounds)  # fmt: skip
         pool.age += turns
         return int(done)
 
@@ -144,31 +150,29 @@ def _import(structure: Structure) -> ModuleType:
 
 
 def accumulate(
-    kernel: Kernel, moments: Iterable[tuple[Params, float]], shape: tuple[int, int], seed: int, threads: int = 1
-) -> tuple[NDArray[np.float32], int]:
-    """Return additive buckets, rows by columns by channels, and how many samples they hold.
+    kernel: Kernel, moments: Iterable[tuple[Params, float]], shape: tuple[int, int], seed: int, threads: int = 1,
+    buckets: NDArray[np.float32] | None = None,
+) -> tuple[NDArray[np.float32], int]:  # fmt: skip
+    """Return additive buckets, rows by columns by channels, and how many samples were added.
 
-    `moments` are the frame's parameters, each with the samples it is to have. Same seed and number of threads, same
-    buckets on the same processor.
+    `moments` are the frame's parameters, each with the samples it is to have. Earlier `buckets` are added to and
+    returned. Same seed and number of threads, same buckets on the same processor.
     """
     moments = list(moments)
-    channels = kernel.structure.channels
+    whole = (*shape, kernel.structure.channels)
+    hists = [np.zeros(whole, np.float32) if thread or buckets is None else buckets for thread in range(threads)]
 
-    def work(thread: int) -> tuple[NDArray[np.float32], int]:
-        buckets = np.zeros(shape[0] * shape[1] * channels, np.float32)
+    def work(thread: int) -> int:
         pool = Pool(kernel.structure, (seed, thread))
         done, wanted = 0, 0.0
         for params, samples in moments:
             wanted += samples / threads
             if wanted > done:
-                done += kernel.play(params, buckets, pool, wanted - done)
-        return buckets, done
+                done += kernel.play(params, hists[thread].reshape(-1), pool, wanted - done)
+        return done
 
     with ThreadPoolExecutor(threads) as crew:
-        results = list(crew.map(work, range(threads)))
-    total, count = results[0]
-    for buckets, done in results[1:]:
-        total += buckets
-        count += done
-    return total.reshape(*shape, channels), count
-
+        count = sum(crew.map(work, range(threads)))
+    for more in hists[1:]:
+        hists[0] += more
+    return hists[0], count

@@ -12,6 +12,7 @@ from sheepfold.kinds.flame.engine.genome import Genome
 from sheepfold.kinds.flame.engine.loops import kernel
 
 WHITE = 255.0
+STRIP_BYTES = 16 * 2**20  # of log density at once: a large picture is developed in strips
 Buckets = NDArray[np.float32]
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -42,12 +43,22 @@ def develop(buckets: Buckets, genome: Genome, density_px: float, tone: Tone | No
     its moments. The outcome does not hang on `threads`.
     """
     tone = tone or Tone()
+    width, height = size_of(buckets, genome)
+    out = np.empty((height, width, 4 if tone.is_transparent else 3), np.uint16 if tone.bits == 16 else np.uint8)
+    step, rim = genome.supersample, 2 * gutter(genome)
+    tall = max(64, STRIP_BYTES // (16 * step * buckets.shape[1]))
+    for start in range(0, height, tall):
+        end = min(start + tall, height)
+        _develop_strip(buckets[start * step : end * step + rim], out[start:end], genome, density_px, tone, threads)
+    return out
+
+
+def _develop_strip(
+    buckets: Buckets, out: Pixels, genome: Genome, density_px: float, tone: Tone, threads: int
+) -> None:
     planes, left = _accumulate(buckets, genome, density_px, tone, threads)
     kernel_px = _pixel_kernel(genome).astype(np.float32)
     offset = gutter(genome) - (len(kernel_px) - genome.supersample) // 2
-    width, height = size_of(buckets, genome)
-    channels = 4 if tone.is_transparent else 3
-    out = np.empty((height, width, channels), np.uint16 if tone.bits == 16 else np.uint8)
     numbers = np.array([1.0 / genome.gamma, genome.vibrancy, genome.gamma_threshold, genome.highlight_power,
                         *(256.0 * value for value in genome.background)], np.float32)  # fmt: skip
     scale = np.array([256.0, 65535.0] if tone.bits == 16 else [1.0, 255.0], np.float32)
@@ -56,11 +67,10 @@ def develop(buckets: Buckets, genome: Genome, density_px: float, tone: Tone | No
 
     def rows(start: int) -> None:
         _develop(planes, out, kernel_px, numbers, scale, offset, left + offset, genome.supersample,
-                 start, min(start + 64, height), tone.early_clip)  # fmt: skip
+                 start, min(start + 64, len(out)), tone.early_clip)  # fmt: skip
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(rows, range(0, height, 64)))
-    return out
+        list(pool.map(rows, range(0, len(out), 64)))
 
 
 def size_of(buckets: Buckets, genome: Genome) -> tuple[int, int]:

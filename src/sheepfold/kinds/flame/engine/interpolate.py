@@ -245,6 +245,8 @@ def _size(weights: Weights, sizes: Sequence[float]) -> float:
 
 def _blend_palettes(genomes: Sequence[Genome], weights: Weights) -> Palette:
     kind = genomes[0].palette_interpolation
+    if all(np.array_equal(genome.palette, genomes[0].palette) for genome in genomes[1:]):
+        return genomes[0].palette  # as all over a loop
     if kind is PaletteInterpolation.SWEEP:
         is_first = np.arange(palettes.ENTRIES) < palettes.ENTRIES * weights[0]
         return frozen_palette(np.where(is_first[:, None], genomes[0].palette, genomes[1].palette))

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import OpenImageIO as oiio  # noqa: N813 - as its manual has it
 from PIL import Image
 
 from sheepfold.kinds.flame.engine.develop import Buckets, Pixels
@@ -19,17 +18,19 @@ def save(pixels: Pixels, path: Path, *, jpeg_quality: int = 95) -> None:
         eight = (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
         Image.fromarray(np.ascontiguousarray(eight[:, :, :3])).save(path, quality=jpeg_quality, subsampling=0)
     elif pixels.dtype == np.uint16:
-        _write(pixels, path, oiio.UINT16)
+        _write(pixels, path, "uint16")
     else:
         Image.fromarray(pixels).save(path)
 
 
 def save_buckets(buckets: Buckets, path: Path) -> None:
     """Write raw buckets as an EXR of float32: red, green, blue, alpha, and hits where they are apart."""
-    _write(buckets, path, oiio.FLOAT)
+    _write(buckets, path, "float")
 
 
-def _write(array: Pixels | Buckets, path: Path, kind: oiio.BASETYPE) -> None:
+def _write(array: Pixels | Buckets, path: Path, kind: str) -> None:
+    import OpenImageIO as oiio  # noqa: N813, PLC0415 - as its manual has it; 30 MiB, which most pictures need not
+
     spec = oiio.ImageSpec(array.shape[1], array.shape[0], array.shape[2], kind)
     if array.shape[2] == 5:
         spec.channelnames = ("R", "G", "B", "A", "hits")

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ Progress = Callable[[float], None]
 
 AUTO, CPU, GPU = "auto", "cpu", "gpu"
 CHUNK_SAMPLES = 50_000_000  # between two calls of progress
+
+MOST_MOMENTS = 128
+"""Sheep ask for 1000 a frame. Each is blended in Python, in a third of a millisecond: all cost more than the frame."""
 
 
 class Unsupported(ValueError):
@@ -42,22 +46,24 @@ class Exposure:
         return Exposure(self.buckets + other.buckets, self.samples + other.samples)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is worked out once
 class Frame:
     """One frame: control points in order of time, aligned by `at`, and when it is."""
 
     genomes: tuple[Genome, ...]
     time: float = 0.0
 
-    @property
+    @cached_property
     def middle(self) -> Genome:
         """Return the frame's own control point: size, quality, camera and tone."""
         return self.genomes[0] if len(self.genomes) == 1 else interpolate.at(self.genomes, self.time)
 
+    @cached_property
     def moments(self) -> tuple[list[Genome], list[float], float]:
         """Return the control points of the temporal samples, their weights, and the weights' mean.
 
-        One control point is the same at all times: its moments are one, whatever it asks for, unless weighted.
+        One control point is the same at all times: its moments are one, whatever it asks for, unless weighted. More
+        than MOST_MOMENTS are thinned out: each that is left stands for some that follow each other.
         """
         first = self.genomes[0]
         deltas, weights, mean = filters.temporal(
@@ -65,13 +71,18 @@ class Frame:
         )
         if len(self.genomes) == 1:
             return [first], [1.0], 1.0
-        moments = [interpolate.at(self.genomes, self.time + float(delta)) for delta in deltas]
-        return moments, [float(weight) for weight in weights], mean
+        moments = [interpolate.at(self.genomes, self.time + delta) for delta in _thinned(deltas)]
+        return moments, _thinned(weights), mean
+
+
+def _thinned(numbers: NDArray[np.float64]) -> list[float]:
+    """Return the means of as many stretches of numbers as a frame may have moments."""
+    return [float(part.mean()) for part in np.array_split(numbers, min(len(numbers), MOST_MOMENTS))]
 
 
 def compile_frame(frame: Frame) -> Structure:
     """Return the structure of a frame. Raises Unsupported for what the engine cannot do."""
-    moments, weights, _ = frame.moments()
+    moments, weights, _ = frame.moments
     structure = structure_of(moments)
     if min(weights) < 1.0:
         structure = replace(structure, count_apart=True)
@@ -103,55 +114,55 @@ def accumulate(  # noqa: PLR0913 - all but three by name
     structure = compile_frame(frame)
     middle = frame.middle
     window = window_of(middle, rows)
-    genomes, weights, _ = frame.moments()
+    genomes, weights, _ = frame.moments
     samples = quality * 4.0**middle.zoom * middle.size[0] * middle.size[1]
     moments = [
         (params_of(genome, structure, window, weight), samples / len(genomes))
         for genome, weight in zip(genomes, weights, strict=True)
     ]
-    play = _player(structure, device, threads)
-    return _in_chunks(play, moments, (window.height, window.width), seed, samples, progress)
+    play = _player(structure, device, threads, (window.height, window.width))
+    return _in_chunks(play, moments, seed, samples, progress)
 
 
-_Play = Callable[[list[tuple[Params, float]], tuple[int, int], int], tuple[NDArray[np.float32], int]]
+_Play = Callable[[list[tuple[Params, float]], int, Buckets | None], tuple[Buckets, int]]
 
 
-def _player(structure: Structure, device: str, threads: int) -> _Play:
+def _player(structure: Structure, device: str, threads: int, shape: tuple[int, int]) -> _Play:
+    """Return what plays moments with a seed, onto earlier buckets if there are any: a second grid is much memory."""
     if device != CPU:
         from sheepfold.kinds.flame.engine import gpu  # noqa: PLC0415 - most machines have none
 
         if gpu.is_there():
-            return lambda moments, shape, seed: gpu.accumulate(structure, moments, shape, seed)
+            return lambda moments, seed, buckets: _added(gpu.accumulate(structure, moments, shape, seed), buckets)
         if device == GPU:
             raise Unsupported("no CUDA device was found; the extra `gpu` has what it takes")
     kernel = cpu.compile_structure(structure)
-    return lambda moments, shape, seed: cpu.accumulate(kernel, moments, shape, seed, threads)
+    return lambda moments, seed, buckets: cpu.accumulate(kernel, moments, shape, seed, threads, buckets)
+
+
+def _added(played: tuple[Buckets, int], buckets: Buckets | None) -> tuple[Buckets, int]:
+    return (played[0] if buckets is None else played[0] + buckets), played[1]
 
 
 def _in_chunks(
-    play: _Play, moments: list[tuple[Params, float]], shape: tuple[int, int], seed: int, samples: float,
-    progress: Progress | None,
-) -> Exposure:  # fmt: skip
+    play: _Play, moments: list[tuple[Params, float]], seed: int, samples: float, progress: Progress | None
+) -> Exposure:
     chunks = max(1, int(samples // CHUNK_SAMPLES)) if progress else 1
-    buckets: NDArray[np.float32] | None = None
-    total = 0
-    for chunk in range(chunks):
-        share = [(params, part / chunks) for params, part in moments]
-        more, done = play(share, shape, seed + chunk * 1_000_003)
-        total += done
-        if buckets is None:
-            buckets = more
-        else:
-            buckets += more
+    share = [(params, part / chunks) for params, part in moments]
+    buckets, total = play(share, seed, None)
+    for chunk in range(1, chunks):
         if progress:
-            progress((chunk + 1) / chunks)
-    assert buckets is not None
+            progress(chunk / chunks)
+        buckets, done = play(share, seed + chunk * 1_000_003, buckets)
+        total += done
+    if progress:
+        progress(1.0)
     return Exposure(buckets, total)
 
 
 def develop(exposure: Exposure, frame: Frame, tone: Tone | None = None, *, threads: int = 1) -> Pixels:
     """Return the picture of an exposure, rows by columns by 3 channels, 4 where the tone is transparent."""
-    genomes, _, mean = frame.moments()
+    genomes, _, mean = frame.moments
     genome = _averaged(frame.middle, genomes)
     density_px = exposure.samples / (genome.size[0] * genome.size[1]) * mean
     return darkroom.develop(exposure.buckets, genome, density_px, tone, threads=threads)

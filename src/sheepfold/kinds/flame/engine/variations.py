@@ -21,6 +21,7 @@ division by zero, ours may be another large number: both leave the picture.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from sheepfold.kinds.flame.words import PARAMETERS
 
@@ -50,9 +51,10 @@ class Variation:
         return max((int(name[1]) for name in names_in(self.text) if re.fullmatch(r"u[1-9]", name)), default=0)
 
 
-def names_in(text: str) -> set[str]:
+@cache
+def names_in(text: str) -> frozenset[str]:
     """Return all identifiers of a source text."""
-    return set(re.findall(r"[A-Za-z_]\w*", text))
+    return frozenset(re.findall(r"[A-Za-z_]\w*", text))
 
 
 _GAUSS = "(u1 + u2 + u3 + u4 - 2.0)"
