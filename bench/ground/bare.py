@@ -37,7 +37,8 @@ _SETTLE = (
        VALUES (:lease, :task, :lease, 1, 1, :digest, 'valid', 'sound', 'image/png', 400, 296, 0)""",
     "UPDATE leases SET state = 'submitted', ended_at = 0 WHERE id = :lease",
     "UPDATE tasks SET state = 'done', ended_at = 0 WHERE id = :task",
-    """INSERT INTO ledger (result_id, account_id, job_id, millipoints, earned_at) VALUES (:lease, 1, :job, 1, 0)""",
+    """INSERT INTO ledger (result_id, account_id, payer_id, job_id, millipoints, cost_ms, taken_s,
+       earned_at) VALUES (:lease, 1, 1, :job, 1, 1, 0, 0)""",
     "UPDATE jobs SET tasks_done = tasks_done + 1 WHERE id = :job",
     "INSERT INTO events (at, job_id, task_id, what, detail) VALUES (0, :job, :task, 'task done', '{}')",
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from sheepfold.model.matching import Abilities, Needs, Program
+from sheepfold.store import schema
 
 NEEDS = Needs(kind="flame", renderer="flam3")
 ABILITIES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("flam3", "3.1.1")}), memory_mib=8192)
@@ -62,6 +63,20 @@ def fill(url: str, filling: Filling) -> None:
         _fill(connection, filling)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE"))
+    engine.dispose()
+
+
+def copy_job(url: str, job_id: int, copies: int) -> None:
+    """Copy the only job of a farm, with its tasks, so many times."""
+    engine = _engine(url)
+    jobs, tasks = ([column.name for column in table.columns if column.name not in {"id", "job_id"}]
+                   for table in (schema.jobs, schema.tasks))
+    with engine.begin() as connection:
+        connection.execute(text(f"{_NUMBERS} INSERT INTO jobs ({', '.join(jobs)}) SELECT {', '.join(jobs)} "
+                                "FROM jobs, n WHERE id = :job"), {"count": copies, "job": job_id})
+        connection.execute(text(f"INSERT INTO tasks (job_id, {', '.join(tasks)}) "
+                                f"SELECT j.id, {', '.join(f't.{name}' for name in tasks)} "
+                                "FROM tasks t, jobs j WHERE t.job_id = :job AND j.id != :job"), {"job": job_id})
     engine.dispose()
 
 

@@ -97,6 +97,9 @@ class Delivery:
     receipt: Receipt
 
 
+_NO_BROWSER = "No browser of this factory fits (any more)."
+
+
 def poll(farm: Farm, maker: Maker, machine: Machine) -> Shot | None:
     """Give a factory the best request that its browsers can make, None where there is none.
 
@@ -133,8 +136,8 @@ def _shot(farm: Farm, maker: Maker, factory: Factory, granted: Assignment) -> Sh
     browser = choose_browser(factory, needs_of(granted.job.spec, view), farm.now())
     if browser is None:
         held = held_lease(farm, maker, granted.lease_id)
-        give_up(farm, held, "No browser of this factory fits (any more).", failed=False)
-        raise NoRenderer
+        give_up(farm, held, _NO_BROWSER, failed=False)
+        raise NoRenderer(_NO_BROWSER)
     screen = choose_screen(factory, view.width, granted.job.spec["height"], granted.job.spec["bpp"])
     return Shot(granted.task_id, granted.job, view, browser, screen)
 
@@ -172,13 +175,16 @@ def revisit(farm: Farm, maker: Maker, task_id: TaskId, password: str) -> str | N
 def visit(farm: Farm, maker: Maker, machine: Machine, task_id: TaskId, came: tuple[str, str]) -> str:
     """Let a factory's browser in, by its User-Agent and encrypted password, and return the page that it shall see.
 
-    Raises UnknownTask, NotLocked, LockedByOther, UnknownUserAgent, OtherBrowser, and InvalidSpec or Forbidden where the
-    page may not be visited (any more), which ends the lease.
+    Raises UnknownTask, NotLocked, LockedByOther, UnknownUserAgent, OtherBrowser; and, which ends the lease, NoRenderer
+    where the browser was removed meanwhile, and InvalidSpec or Forbidden where the page may not be visited (any more).
     """
     user_agent, password = came
     locked = farm.db.read(lambda tx: _locked(tx, maker, task_id))
     factory = farm.db.read(lambda tx: browser_rows.factory_of(tx, machine))
     chosen = _chosen(factory, locked)
+    if chosen is None:
+        give_up(farm, locked.holding, _NO_BROWSER, failed=False)
+        raise NoRenderer(_NO_BROWSER)
     try:
         browser = meet(factory, chosen, user_agent)
         _learn(farm, factory, browser)
@@ -197,14 +203,11 @@ def visit(farm: Farm, maker: Maker, machine: Machine, task_id: TaskId, came: tup
     return url
 
 
-def _chosen(factory: Factory, locked: _Locked) -> Registered:
-    """Return the browser that the request was given for, even if it was blocked since; raises NoRenderer."""
+def _chosen(factory: Factory, locked: _Locked) -> Registered | None:
+    """Return the browser that the request was given for, even if it was blocked since; None where it was removed."""
     needs = needs_of(locked.job.spec, locked.view)
     fresh = replace(factory, browsers=tuple(replace(one, failed_at=None) for one in factory.browsers))
-    found = choose_browser(fresh, needs, 0) or choose_browser(fresh, replace(needs, browser_version=""), 0)
-    if found is None:
-        raise NoRenderer
-    return found
+    return choose_browser(fresh, needs, 0) or choose_browser(fresh, replace(needs, browser_version=""), 0)
 
 
 def _learn(farm: Farm, factory: Factory, browser: Registered) -> None:

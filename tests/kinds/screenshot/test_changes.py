@@ -114,3 +114,12 @@ def test_the_first_pictures_of_a_name_are_new(tmp_path):
     made = changes([Picture(0, 0, tmp_path / "a.png")], spec, Baseline(), tmp_path)
     told = json.loads(made[0].path.read_text())
     assert (told["baseline"], [view["state"] for view in told["views"]]) == (None, ["new"])
+
+
+def test_words_in_what_is_new_can_be_read_in_the_drawing() -> None:
+    earlier = np.full((40, 60, 3), 255, np.uint8)
+    later = np.concatenate((np.full((20, 60, 3), 200, np.uint8), earlier))
+    later[8:12, 10:50] = 0
+    picture = np.asarray(drawn(later, difference(earlier, later))).astype(int)
+    assert (picture[4, 30] - picture[10, 30]).min() > 50
+    assert picture[30, 30].tolist() == [255, 255, 255]

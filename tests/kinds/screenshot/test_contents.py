@@ -97,3 +97,38 @@ def test_a_sign_that_is_cut_off_is_none() -> None:
 def test_a_narrow_picture_has_no_room_for_a_sign() -> None:
     image = Image.linear_gradient("L").resize((100, 100)).convert("RGB")
     assert problem_of(image) is None
+
+
+def test_a_screen_that_its_browser_does_not_fill_has_a_blank_edge() -> None:
+    whole = screen()
+    ImageDraw.Draw(whole).text((40, 200), "A page.", (0, 0, 0))
+    assert problem_of(whole, is_screen=True) is None
+    for box, problem in (
+        ((0, 0, 40, 768), Problem.BLANK_LEFT),
+        ((990, 0, 1024, 768), Problem.BLANK_RIGHT),
+        ((0, 755, 1024, 768), Problem.BLANK_BOTTOM),
+    ):
+        image = whole.copy()
+        ImageDraw.Draw(image).rectangle(box, (0, 0, 0))
+        assert problem_of(image, is_screen=True) is problem
+        assert problem_of(image) is None
+
+
+def test_the_pattern_of_an_empty_x_screen_is_a_blank_edge() -> None:
+    image = screen()
+    ImageDraw.Draw(image).text((40, 200), "A page.", (0, 0, 0))
+    weave = Image.new("RGB", (60, 768))
+    for x in range(60):
+        for y in range(768):
+            weave.putpixel((x, y), (255, 255, 255) if (x * 3 + y) % 4 < 2 else (0, 0, 0))
+    image.paste(weave, (964, 0))
+    assert problem_of(image, is_screen=True) is Problem.BLANK_RIGHT
+
+
+@pytest.mark.parametrize("below", [(255, 255, 255), (40, 40, 60)])
+def test_a_lower_edge_in_one_colour_is_a_page_s_or_a_bar_s(below: tuple[int, int, int]) -> None:
+    image = screen()
+    draw = ImageDraw.Draw(image)
+    draw.text((40, 200), "A page.", (0, 0, 0))
+    draw.rectangle((0, 740, 1024, 768), below)
+    assert problem_of(image, is_screen=True) is None

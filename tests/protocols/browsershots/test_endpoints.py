@@ -5,6 +5,7 @@ import io
 import re
 import socket
 import xmlrpc.client
+from pathlib import Path
 from typing import Any
 from xmlrpc.client import Binary, Fault
 
@@ -12,12 +13,14 @@ import pytest
 from PIL import Image
 
 from sheepfold.farm.browse import balances, story
-from sheepfold.farm.browsers import view_factory
+from sheepfold.farm.browsers import remove_browser, view_factory
 from sheepfold.farm.nonces import account_named
 from sheepfold.farm.upkeep import expire_leases
 from sheepfold.model.accounts import Role
 from sheepfold.model.browsers import Screen
 from sheepfold.model.tasks import LeaseState, TaskId, TaskState
+
+ERROR_PAGES = Path(__file__).resolve().parents[2] / "kinds" / "screenshot" / "error_pages"
 
 
 def code_of(raised: pytest.ExceptionInfo[Fault]) -> tuple[int, str]:
@@ -138,6 +141,19 @@ def test_a_request_that_no_browser_of_a_factory_fits_is_not_locked_by_its_poll(s
     old = site.factory("old")
     site.browser("old", "Firefox", "2.0.0.20")
     assert [old.poll()["request"]] == site.task_ids(job)
+
+
+def test_a_request_whose_browser_was_removed_meanwhile_is_unlocked_by_the_visit(site):
+    job = site.order()
+    request = site.argo.poll()["request"]
+    (browser,) = view_factory(site.farm, "argo").browsers
+    remove_browser(site.farm, None, "argo", browser.id)
+    refused = site.argo.visit(request)
+    assert refused.status_code == 404
+    assert "No matching browser" in refused.text
+    other = site.factory("other")
+    site.browser("other")
+    assert [other.poll()["request"]] == site.task_ids(job)
 
 
 def test_the_screen_is_a_usual_one_that_fits(site):
@@ -497,6 +513,13 @@ def paint_page() -> bytes:
     image.paste((20, 20, 20), (40, 200, 400, 230))
     image.save(target, "PNG")
     return target.getvalue()
+
+
+def test_a_browser_s_own_page_of_an_error_is_refused_with_the_old_number(site):
+    site.order()
+    with pytest.raises(Fault) as refused:
+        site.argo.shoot((ERROR_PAGES / "firefox-refused-1024.png").read_bytes())
+    assert code_of(refused) == (673, "The connection failed.")
 
 
 def test_a_blank_picture_is_refused_until_somebody_else_makes_the_same(site):

@@ -23,7 +23,7 @@ NOTICEABLE = 24
 MOST_REGIONS = 50
 _GAP_ROWS = 24  # regions nearer than this are one
 _BAND_ROWS = 512
-_MARK = np.array((214, 0, 92), np.float32)
+_MARK_DARK, _MARK_LIGHT = np.array((126, 0, 56), np.float32), np.array((255, 116, 178), np.float32)
 _FADED = 0.3
 
 Mask = NDArray[np.bool_]
@@ -109,13 +109,13 @@ def difference(earlier: Pixels, later: Pixels) -> Difference:
 
 
 def drawn(later: Pixels, found: Difference) -> Image.Image:
-    """Draw the later picture faded, with what differs in a colour that few pages have."""
+    """Draw the later picture faded, with what differs in shades of a colour that few pages have, words to be read."""
     canvas = np.empty_like(later)
     for top in range(0, len(later), _BAND_ROWS):
         band = slice(top, top + _BAND_ROWS)
-        grey = 255 - (255 - later[band].mean(axis=2, dtype=np.float32)) * _FADED
-        marked = np.where(found.mask[band, :, None], (_MARK + grey[..., None] * _FADED) / (1 + _FADED), grey[..., None])
-        canvas[band] = marked.astype(np.uint8)
+        light = later[band].mean(axis=2, dtype=np.float32)[..., None] / 255
+        shade = _MARK_DARK + (_MARK_LIGHT - _MARK_DARK) * light
+        canvas[band] = np.where(found.mask[band, :, None], shade, 255 * (1 - (1 - light) * _FADED)).astype(np.uint8)
     return Image.fromarray(canvas)
 
 

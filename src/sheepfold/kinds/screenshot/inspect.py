@@ -1,6 +1,7 @@
 """Whether a file is a screenshot of the shape ordered, and shows a page at all."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -35,7 +36,8 @@ def inspect(path: Path, facts: Facts) -> Inspection:
         return "414: The screenshot is too short (less than half the width)." if height < width // 2 else ""
 
     allow_blank = bool(facts.spec.get("allow_blank"))
-    found = pictures.examine(path, misfit, allow_blank=allow_blank, doubt=_doubt)
+    doubt = partial(_doubt, is_screen=mode == Mode.WINDOW, allow_blank=allow_blank)
+    found = pictures.examine(path, misfit, doubt=doubt)
     if found.soundness is Soundness.SOUND and found.media_type != "image/png":
         found = replace(found, soundness=Soundness.UNDECODABLE, reason="A screenshot is a PNG picture.")
     if found.soundness is Soundness.UNDECODABLE:
@@ -49,7 +51,9 @@ def _misfit_height(height: int, exact: int) -> str:
     return f"413: The screenshot is higher than {TALLEST_PAGE} pixels." if height > TALLEST_PAGE else ""
 
 
-def _doubt(image: Image.Image) -> str:
+def _doubt(image: Image.Image, *, is_screen: bool, allow_blank: bool) -> str:
     """Say what is wrong in a picture of the right shape."""
-    problem = contents.problem_of(image)
+    problem = contents.problem_of(image, is_screen=is_screen)
+    if allow_blank and problem in contents.NOTHING_SEEN:
+        return ""
     return f"{problem.value}: {contents.SENTENCES[problem]}" if problem else ""

@@ -1,14 +1,17 @@
 """Laws of merging: a page that is cut into screens with bars around them comes back whole."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from sheepfold.kinds.screenshot.shooting.merging import Pixels, merge, shift
 
+ASIDE = Path(__file__).parent / "aside"
 WIDTH = 200
 
 
@@ -143,3 +146,11 @@ def test_screens_of_several_sizes_are_refused():
         merge([noise(10, 1), noise(11, 1)])
     with pytest.raises(ValueError, match="one size"):
         merge([])
+
+
+def test_a_button_in_a_corner_is_whole_though_specks_of_the_page_stay_in_place_too() -> None:
+    """These are screens of WebKitGTK, of a page with a bar at the side and a red button in its lower right corner."""
+    screens = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(ASIDE.glob("*.png"))]
+    merged = merge(screens, [322] * (len(screens) - 1))
+    is_red = (np.abs(merged[:, 750].astype(int) - (192, 0, 0)) < 10).all(axis=1)
+    assert np.flatnonzero(is_red).tolist() == list(range(len(merged) - 80, len(merged) - 20))

@@ -13,6 +13,8 @@ START_S = 30.0
 LARGEST_SURFACE = 16_000
 """Device pixels of a side that Chromium draws in one piece: beyond 16,384 it repeats what it has."""
 _NOWHERE = "http://127.0.0.1:1/"
+_UNFOCUSED = "data:,"
+"""A first page as empty as about:blank, at which Chromium would wait for an address, with the old one marked blue."""
 _FLAGS = (
     "--no-first-run",
     "--no-default-browser-check",
@@ -195,5 +197,5 @@ def _argv(shot: Shot, port: int, profile: Path) -> list[str]:
     argv = [shot.program, *_FLAGS, f"--user-data-dir={profile}", f"--proxy-server=http://127.0.0.1:{port}",
             f"--lang={shot.locale or 'en-US'}"]  # fmt: skip
     if shot.mode == "window":
-        return [*argv, "--window-position=0,0", "--start-maximized", "about:blank"]
+        return [*argv, "--window-position=0,0", "--start-maximized", _UNFOCUSED]
     return [*argv, "--headless=new", "--hide-scrollbars", f"--window-size={shot.width},{shot.height}", "about:blank"]

@@ -213,7 +213,9 @@ def write_profile(profile: Path, shot: Shot, port: int) -> None:
         "intl.accept_languages": f"{shot.locale or 'en-US'}, en",
         "browser.download.dir": str(profile / "downloads"),
     }
-    if shot.mode != "window":
+    if shot.mode == "window":
+        wanted["widget.gtk.overlay-scrollbars.enabled"] = False  # those lie upon the page, at each step elsewhere
+    else:
         wanted |= {"ui.useOverlayScrollbars": 1,
                    "layout.testing.overlay-scrollbars.always-hidden": True}  # fmt: skip
     if shot.locale:

@@ -20,6 +20,7 @@ STRIP_PX = 64
 _LEAST_ALIKE = 0.8  # of the strips that move: what an animation covers may differ
 _LEAST_RUN = 8  # rows
 _FEW = 2  # screens on which a column may be the same by chance
+_SPECKS_PX = 100  # that stay in place by chance, of words and gradients
 _STILL = 0.95  # of its rows: a strip that moves so little is a bar at the side
 
 
@@ -178,7 +179,7 @@ def _seam(pair: _Pair, by: int, start: int, rests: _Rests) -> int:
         top, end = least, len(alike)
     top = max(top, least)
     page = alike & ~rests.all[:len(alike)]
-    least_shown = rests.shown == rests.shown[top:end].min(initial=rests.shown.max(initial=0))
+    least_shown = rests.shown <= rests.shown[top:end].min(initial=rests.shown.max(initial=0)) + _SPECKS_PX
     for rows in (page & least_shown, page, alike):
         begin, length = _run(rows[top:end])
         if length >= _LEAST_RUN:

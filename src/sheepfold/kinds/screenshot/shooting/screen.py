@@ -20,6 +20,9 @@ from sheepfold.kinds.screenshot.shooting.taking import png, tops
 
 _START_S = 15.0
 _FRAME_S = 0.04  # two frames of a screen of 50 Hz
+_SCROLL_BAR = "window.innerWidth - document.documentElement.clientWidth"
+_WIDEST_BAR = 40  # pixels; a page may say anything
+_FEWEST_SCREENS = 3  # of two, neither is the rule
 # The title bar and the task bar, as people have them; nothing on it moves by itself but the clock's minutes.
 _PREFERENCES = """\
 ShowTaskBar=1
@@ -82,6 +85,8 @@ class Screen:
             screens.append(framebuffer.still(self._folder / framebuffer.FILE, before))
             steps.append(state.top - last)
             last = state.top
+        told = driver.evaluate(_SCROLL_BAR)
+        screens = _with_one_thumb(screens, told if isinstance(told, int) else 0)
         return png(_with_depth(merge(screens, steps[1:]), shot.depth))
 
     def _pixels(self) -> Pixels:
@@ -133,6 +138,17 @@ class Screen:
         except OSError as error:
             raise ShotFailed(f"{argv[0]} cannot be started: {error.strerror}") from error
         self._stack.callback(end_group, process)
+
+
+def _with_one_thumb(screens: list[Pixels], bar: int) -> list[Pixels]:
+    """Return screens of which only the first has a thumb in its scroll bar, so many columns wide at the right edge.
+
+    In one tall picture they would stand one below the other. Elsewhere the bar is as most of the screens show it.
+    """
+    if not 0 < bar < _WIDEST_BAR or len(screens) < _FEWEST_SCREENS:
+        return screens
+    track = np.median([screen[:, -bar:] for screen in screens], axis=0).astype(np.uint8)
+    return [screens[0], *(np.concatenate((screen[:, :-bar], track), axis=1) for screen in screens[1:])]
 
 
 def _drawn_depth(depth: int) -> int:

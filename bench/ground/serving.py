@@ -1,0 +1,45 @@
+"""A real server in a process of its own, and what it uses of the machine."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+
+@contextmanager
+def served(folder: Path, url: str, *, with_house: bool,
+           settings: Mapping[str, str] | None = None) -> Iterator[tuple[psutil.Process, int]]:
+    """Run `sheepfold serve` until the block ends; gives its process and the port that it chose."""
+    argv = [sys.executable, "-m", "sheepfold", "serve", "--data", str(folder), "--port", "0"]
+    log = folder / "serve.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(argv + ([] if with_house else ["--no-house"]), stderr=errors,
+                                   env=os.environ | {"DATABASE_URL": url} | dict(settings or {}))
+    try:
+        yield psutil.Process(process.pid), _port(process, log)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
+    while (found := re.search(r"listening=http://[\d.]+:(\d+)", log.read_text())) is None:
+        try:
+            process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        raise SystemExit(f"The server ended:\n{log.read_text()}")
+    return int(found[1])
+
+
+def spent_by(server: psutil.Process) -> dict[str, float]:
+    """Return the seconds of processor that the server and its children have used so far."""
+    times = [(process.cpu_times().user + process.cpu_times().system) for process in server.children(recursive=True)]
+    own = server.cpu_times()
+    return {"server": own.user + own.system, "its children": sum(times) + own.children_user + own.children_system}
