@@ -6,27 +6,22 @@ the figures stands the bare work of the same cycles, measured in the same run.
 
 import argparse
 import json
-import os
-import re
-import signal
 import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 from ground.bare import bare
 from ground.databases import KINDS, NoPostgres, database
 from ground.figures import latencies, machine
 from ground.filling import ABILITIES, NEEDS, Filling, fill
 from ground.load import WIRES, Orders
 from ground.pictures import HEIGHT, WIDTH, painted
+from ground.serving import served, spent_by
 
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account, add_key
@@ -71,13 +66,13 @@ def _measure(kind: str, protocol: str, asked: argparse.Namespace) -> None:
         keys = _furnish(folder, url, asked)
         (folder / "picture.png").write_bytes(picture)
         least = bare(url, folder, picture, min(BARE_CYCLES, asked.tasks // 4))
-        with _served(folder, url, with_house=asked.house) as (server, port):
+        with served(folder, url, with_house=asked.house) as (server, port):
             secrets = [_session(port, key) for key in keys] if protocol == "rest" else [uuid.uuid4().hex for _ in keys]
             orders = Orders(port, protocol, secrets, asked.seconds, str(folder / "picture.png"))
             _driven(replace(orders, seconds=asked.warm_up))
-            before = _spent(server)
+            before = spent_by(server)
             measured = _driven(orders)
-            after = _spent(server) | {"load": measured["processor_s"]}
+            after = spent_by(server) | {"load": measured["processor_s"]}
     spent = {who: (time_s - before.get(who, 0.0)) * 1000 / len(measured["uploads_s"]) for who, time_s in after.items()}
     rate = measured["cycles"] / asked.seconds
     print(f"{kind} over {protocol}: {rate:.0f} cycles/s\n"
@@ -113,31 +108,6 @@ def _check(farm: Farm) -> None:
         raise SystemExit(f"The machines of this benchmark cannot do {NEEDS.canonical()}.")
 
 
-@contextmanager
-def _served(folder: Path, url: str, *, with_house: bool) -> Iterator[tuple[psutil.Process, int]]:
-    """Run `sheepfold serve` until the block ends; gives its process and the port that it chose."""
-    argv = [sys.executable, "-m", "sheepfold", "serve", "--data", str(folder), "--port", "0"]
-    log = folder / "serve.log"
-    with log.open("wb") as errors:
-        process = subprocess.Popen(argv + ([] if with_house else ["--no-house"]), stderr=errors,
-                                   env=os.environ | {"DATABASE_URL": url})
-    try:
-        yield psutil.Process(process.pid), _port(process, log)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
-
-
-def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
-    while (found := re.search(r"listening=http://[\d.]+:(\d+)", log.read_text())) is None:
-        try:
-            process.wait(0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        raise SystemExit(f"The server ended:\n{log.read_text()}")
-    return int(found[1])
-
-
 def _session(port: int, key: str) -> str:
     asked = wire.SessionAsked(abilities=wire.Abilities.of(ABILITIES))
     answer = httpx.post(f"http://127.0.0.1:{port}{wire.BASE}/sessions", content=asked.model_dump_json(), timeout=60,
@@ -152,13 +122,6 @@ def _driven(orders: Orders) -> dict[str, Any]:
                          stdout=subprocess.PIPE, text=True, check=True)
     measured: dict[str, Any] = json.loads(run.stdout)
     return measured
-
-
-def _spent(server: psutil.Process) -> dict[str, float]:
-    """Return the seconds of processor that the server and its children have used so far."""
-    times = [(process.cpu_times().user + process.cpu_times().system) for process in server.children(recursive=True)]
-    own = server.cpu_times()
-    return {"server": own.user + own.system, "its children": sum(times) + own.children_user + own.children_system}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ import numpy as np
 import psycopg
 import pytest
 from PIL import Image
+from tests.serving import free_port
 
 from sheepfold.blobs.spool import Spool, Spooled
 from sheepfold.config import Settings
@@ -127,8 +127,7 @@ class _running:  # noqa: N801 - reads as a verb
             [programs / "initdb", "-D", folder / "data", "-U", "sheepfold", "-A", "trust", "-E", "UTF8", "--no-sync"],
             user=user, cwd=folder, env={"LC_ALL": "C.UTF-8"}, check=True, capture_output=True,
         )  # fmt: skip
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         options = {
             "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off",
             "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": 100,

@@ -1,21 +1,19 @@
 """The composition: one application on two ports, and a server that ends when it is told to."""
 
-import re
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 from cryptography import x509
 from starlette.testclient import TestClient
+from tests.serving import Server
 
 from sheepfold.app import make_app
 from sheepfold.certificate import ensure_certificate
@@ -27,38 +25,14 @@ from sheepfold.protocols.electricsheep import wire
 UID = "A5BD1F1A9DAB2B36"
 
 
-@dataclass
-class Served:
-    """A `sheepfold serve` of its own, and where it listens."""
-
-    process: subprocess.Popen
-    urls: dict[str, str]
-    log: list[str]
-
-
 @contextmanager
-def served(data: Path, *words: str) -> Iterator[Served]:
+def served(data: Path, *words: str) -> Iterator[Server]:
     """Serve a farm as a process until the block ends."""
-    command = [sys.executable, "-m", "sheepfold", "serve", "--data", str(data), "--port", "0", *words]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    made = Served(process, {}, [])
-    for line in process.stderr:
-        made.log.append(line)
-        if found := re.search(r"listening=(https?)(://\S+)", line):
-            made.urls[found[1]] = "".join(found.groups())
-        if len(made.urls) == (2 if "--tls-port" in words else 1):
-            break
-    drain = threading.Thread(target=lambda: made.log.extend(process.stderr), daemon=True)
-    drain.start()
+    made = Server(data, *words)
     try:
-        assert made.urls, made.log
         yield made
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait(30)
-        drain.join(30)
-        process.stderr.close()
+        made.end(signal.SIGKILL)
 
 
 def client(**more) -> httpx.Client:

@@ -39,7 +39,7 @@ DOCS = ROOT / "docs"
 SOURCE = ROOT / "src" / "sheepfold"
 WIRES = DOCS / "protocols"
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"(?:^|\s)sheepfold ([a-z]+ .*)")
+COMMAND = re.compile(r"(?:^|\s|/bin/)sheepfold ([a-z]+ .*)")
 
 
 def script(name: str) -> ModuleType:

@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.postman import Postman
 from sheepfold.farm.upkeep import House
 from sheepfold.kinds.orphans import begin_humbly
 from sheepfold.model.errors import Unavailable
@@ -77,10 +78,13 @@ def house_kept(farm: Farm) -> Iterator[None]:
     """Keep house while the block runs: upkeep, and chores in processes of their own."""
     children, context = farm.settings.chore_processes, get_context("spawn")
     house = House(farm, lambda: ProcessPoolExecutor(children, mp_context=context, initializer=begin_humbly))
+    postman = Postman(farm)
     house.start()
+    postman.start()
     try:
         yield
     finally:
+        postman.stop()
         house.stop()
 
 

@@ -42,6 +42,10 @@ class Settings:
     """What idle clients are told to wait, where their wire can tell them."""
     orphan_blob_age_s: int = 86_400
     """How long a blob may lie unnamed before upkeep drops it."""
+    keep_days: int = 0
+    """How many days after its end a job's pictures and inputs are kept, unless somebody keeps it; 0 for ever."""
+    storage_limit_bytes: int = 0
+    """Above how many bytes of files the oldest jobs' pictures are cleared, then their films; 0 for never."""
     threads: int = 64
     """How many operations may be under way at once; most of them wait for the writer or for an inspection."""
     inspection_processes: int = 2
@@ -83,6 +87,8 @@ class Settings:
     """How many orders of one page are taken in 24 hours, from all but the owner; 0 for any number."""
     screenshot_domain_limit: int = 200
     screenshot_account_limit: int = 300
+    webhook_allowed_ranges: tuple[str, ...] = ()
+    """Private networks that webhooks may lead to all the same, such as 127.0.0.0/8,10.1.0.0/16."""
 
     ready_needs_house: bool = True
     """Whether /readyz wants a house in this data folder; not where `sheepfold house` runs on another machine."""

@@ -15,6 +15,7 @@ WORDS = {
     "screenshot": ["--shots", "1"],
     "flame": ["--names", "r1", "--size", "80x60", "--quality", "5", "--rounds", "1"],
     "pages": ["--jobs", "300", "--frames", "200"],
+    "browsershots": ["--jobs", "200", "--factories", "2", "--seconds", "1", "--warm-up", "0.5"],
     "dispatch": ["--tasks", "3000", "--connections", "2", "--seconds", "1", "--warm-up", "0.5"],
 }
 DATABASES = ("sqlite", "postgresql")
@@ -42,6 +43,13 @@ def test_full_cycles_are_measured_over_both_wires_beside_the_bare_work(database:
         assert f"{database} over {wire}: " in lines
     assert lines.count("of the bare work") == 2
     assert lines.count("processor time of a cycle: server ") == 2
+
+
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def test_screenshot_jobs_over_browsershots_are_measured_beside_the_bare_work(database: str):
+    lines = printed("browsershots", database)
+    assert f"{database} over browsershots: " in lines
+    assert all(f"    {step}" in lines for step in ("poll ", "redirect ", "upload ", "ratio "))
 
 
 @pytest.mark.timeout(900)  # it may have to install bpy

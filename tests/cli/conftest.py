@@ -1,10 +1,7 @@
 """The command line as people use it: real processes, a real farm in a folder, and a real server for it."""
 
-import os
-import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.serving import CLEAN, Server
 
 from sheepfold.model.matching import Abilities, Program
 from sheepfold.protocols.electricsheep.client import ElectricSheepLink
@@ -20,9 +18,7 @@ from sheepfold.protocols.link import Figures
 SIDE = 32
 FLAMES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("flam3", "3.1.1")}))
 GENOMES = Path(__file__).parents[1] / "genomes"
-CLEAN = {name: value for name, value in os.environ.items()
-         if not name.startswith("SHEEPFOLD_") and name not in {"DATABASE_URL", "BLOBS_URL", "PUBLIC_URL"}}
-CLEAN |= {"SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES": "127.0.0.0/8", "SHEEPFOLD_SCREENSHOT_OBEY_ROBOTS": "0"}
+ENVIRONMENT = CLEAN | {"SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES": "127.0.0.0/8", "SHEEPFOLD_SCREENSHOT_OBEY_ROBOTS": "0"}
 
 
 @dataclass(frozen=True)
@@ -42,18 +38,9 @@ class Ended:
 def sheepfold(*words: object, said: str = "", **environment: str) -> Ended:
     """Run a command of the command line to its end."""
     command = [sys.executable, "-m", "sheepfold", *map(str, words)]
-    wide = CLEAN | {"COLUMNS": "120", "NO_COLOR": "1"} | environment
+    wide = ENVIRONMENT | {"COLUMNS": "120", "NO_COLOR": "1"} | environment
     ended = subprocess.run(command, input=said, env=wide, capture_output=True, text=True, timeout=120, check=False)
     return Ended(ended.returncode, ended.stdout, ended.stderr)
-
-
-@dataclass
-class Serving:
-    """A `sheepfold serve` that runs, its address and what it logged so far."""
-
-    process: "subprocess.Popen[str]"
-    url: str = ""
-    log: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -62,7 +49,7 @@ class Fold:
 
     data: Path
     folder: Path
-    served: list[Serving] = field(default_factory=list)
+    served: list[Server] = field(default_factory=list)
 
     def do(self, *words: object, said: str = "") -> Ended:
         """Run a command on the farm's folder."""
@@ -96,27 +83,15 @@ class Fold:
                 painted += 1
         return painted
 
-    def serve(self, *words: str) -> Serving:
+    def serve(self, *words: str) -> Server:
         """Start a server of the farm on a free port."""
-        command = [sys.executable, "-m", "sheepfold", "serve", "--data", str(self.data), "--port", "0", *words]
-        process = subprocess.Popen(command, env=CLEAN, stderr=subprocess.PIPE, text=True)
-        serving = Serving(process)
-        self.served.append(serving)
-        for line in process.stderr:
-            serving.log.append(line)
-            if found := re.search(r"listening=([^\s\"]+)", line):
-                serving.url = found[1]
-                break
-        assert serving.url, serving.log
-        threading.Thread(target=lambda: serving.log.extend(process.stderr), daemon=True).start()
-        return serving
+        self.served.append(Server(self.data, *words, environment=ENVIRONMENT))
+        return self.served[-1]
 
     def end(self) -> None:
         """End the servers that were started."""
-        for serving in self.served:
-            if serving.process.poll() is None:
-                serving.process.terminate()
-            serving.process.wait(30)
+        for server in self.served:
+            server.end()
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ GOOD = "correct horse\n"
 def test_an_account_is_added_and_listed_with_what_it_earned(fold):
     assert fold.done("account", "add", "Spot", "--password-stdin", said=GOOD) == "Added spot (artist).\n"
     listed = fold.done("account", "list").splitlines()
-    assert listed[0].split() == ["account", "points"]
-    assert ["spot", "0.000"] in [line.split() for line in listed]
+    assert listed[0].split() == ["account", "earned", "spent", "left"]
+    assert ["spot", "0.000", "0.000", "0.000"] in [line.split() for line in listed]
 
 
 @pytest.mark.parametrize(("name", "said", "status", "why"), [

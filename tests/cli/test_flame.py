@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import OpenImageIO as oiio  # noqa: N813 - as its manual has it
 import pytest
 from lxml import etree
 from PIL import Image
@@ -65,6 +66,31 @@ def test_a_genome_is_rendered_and_animated(genomes: Path, tmp_path: Path) -> Non
     small = ("--size", "32x24", "--quality", "1", "--frames", "3", "--blur", "2")
     assert run("animate", genome, *small, "-o", tmp_path / "film.mp4").exit_code == 0
     assert (tmp_path / "film.mp4").stat().st_size > 500
+
+
+def test_a_picture_is_of_the_form_that_its_name_and_options_ask_for(genomes: Path, tmp_path: Path) -> None:
+    small = (genomes / "s11.flam3", "--size", "64x48", "--quality", "2")
+    forms = {"deep.png": ["--bits", "16"], "clear.png": ["--transparent"], "a.jpg": [], "raw.exr": []}
+    for name, words in forms.items():
+        assert run("render", *small, *words, "-o", tmp_path / name).exit_code == 0
+    assert (tmp_path / "deep.png").read_bytes()[24] == 16  # the depth in a PNG's head
+    with Image.open(tmp_path / "clear.png") as clear, Image.open(tmp_path / "a.jpg") as lossy:
+        assert (clear.mode, clear.size) == ("RGBA", (64, 48))
+        assert (lossy.format, lossy.size) == ("JPEG", (64, 48))
+    raw = oiio.ImageInput.open(str(tmp_path / "raw.exr"))
+    assert raw.spec().nchannels == 4
+    assert raw.spec().width > 64  # the gutter is in it
+    buckets = raw.read_image(oiio.FLOAT)
+    raw.close()
+    assert buckets[:, :, 3].max() >= 255.0
+
+
+def test_an_edge_is_animated_into_a_folder_with_a_bar(genomes: Path, tmp_path: Path) -> None:
+    small = ("--size", "24x16", "--quality", "1", "--frames", "2", "--blur", "1")
+    done = run("animate", genomes / "s11.flam3", genomes / "s11.flam3", *small, "-o", tmp_path / "film")
+    assert done.exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "film").iterdir()) == [f"frame-{n:05d}.png" for n in range(7)]
+    assert "100 %" in done.stderr
 
 
 def test_what_the_engine_cannot_do_is_rendered_by_flam3_and_said(

@@ -1,6 +1,9 @@
 """The first word of the command line, and the help of all others."""
 
+import json
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -67,3 +70,18 @@ def test_missing_and_wrong_words_are_said_without_a_traceback(run, words):
     assert ended.status == 2
     assert "Traceback" not in ended.err
     assert "Usage" in ended.err
+
+
+def test_a_farms_command_says_what_a_volunteers_program_lacks():
+    program = "import sys; sys.modules['sqlalchemy'] = None; from sheepfold.cli.main import main; main()"
+    words = [sys.executable, "-c", program, "account", "list"]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == ("sheepfold: `account` is for those who run a farm, and sqlalchemy is not installed here. "
+                            "Install sheepfold[server] in place of sheepfold.\n")
+
+
+def test_what_lists_also_writes_json(fold):
+    fold.done("account", "add", "spot", "--role", "owner", "--password-stdin", said="correct horse\n")
+    for words in (("account", "list"), ("people", "audit"), ("renderer", "list"), ("browser", "list"), ("check",)):
+        json.loads(fold.done(*words, "--json"))

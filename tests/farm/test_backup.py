@@ -9,11 +9,15 @@ from tests.conftest import HEIGHT, WIDTH, World, backwards, new_database, pictur
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.backup import MANIFEST, back_up, read_backup, restore
-from sheepfold.farm.browse import balances, list_jobs
+from sheepfold.farm.browse import balances, list_jobs, view_job
 from sheepfold.farm.checkup import check
 from sheepfold.farm.dispatch import held_lease
 from sheepfold.farm.farm import open_farm
 from sheepfold.model.errors import BadInput, UnknownBlob
+from sheepfold.model.jobs import Job
+from sheepfold.store import chores as chore_rows
+from sheepfold.store import retention as retention_rows
+from sheepfold.store.chores import ChoreWhat
 
 
 @pytest.fixture
@@ -75,6 +79,41 @@ def test_a_second_backup_copies_only_what_is_new(world: World, tmp_path):
     world.send(world.held(box), picture(2))
     second = back_up(world.farm, tmp_path / "backup")
     assert (first.new_blobs, second.blobs, second.new_blobs) == (1, 2, 1)
+
+
+def test_what_is_cleared_is_cleared_in_a_backup_too_and_leaves_an_older_one(
+        world: World, elsewhere, tmp_path, shared_inspector):
+    job = world.order(frames=2, widths=[WIDTH, WIDTH + 1])
+    kept = world.order()
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    full = back_up(world.farm, tmp_path / "backup")
+    cleared(world, job)
+    made = back_up(world.farm, tmp_path / "backup")
+    assert full.blobs - made.blobs == 1  # the other picture is one of the job that is kept as well
+    assert sum(path.is_file() for path in (tmp_path / "backup" / "blobs").glob("*/*")) == made.blobs
+    restore(elsewhere, tmp_path / "backup")
+    with open_farm(elsewhere, backwards, world.clock, shared_inspector) as again:
+        assert [view_job(again, one.id).job.cleared_at is None for one in (job, kept)] == [False, True]
+        assert list(check(again, read_blobs=True)) == []
+
+
+def cleared(world: World, job: Job) -> None:
+    """Have a job cleared, as the farm does when its time is over."""
+    world.farm.db.write(lambda tx: retention_rows.clear(tx, job.id, world.clock.now))
+    world.farm.db.write(lambda tx: chore_rows.add(tx, ChoreWhat.CLEAR, job.id, None, world.clock.now))
+    assert world.do_chores() == 1
+
+
+def test_nothing_is_cleared_while_a_backup_lasts_and_all_goes_on_when_it_has_ended(world: World, tmp_path):
+    job = world.order()
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    world.farm.db.write(lambda tx: retention_rows.pause(tx, world.clock.now + 50))
+    cleared(world, job)
+    assert back_up(world.farm, tmp_path / "backup").blobs > 0
+    assert world.findings() == []
+    assert world.farm.db.write(retention_rows.paused_until) == 0
 
 
 def test_a_spoilt_or_unfinished_backup_is_refused(world: World, elsewhere, tmp_path):

@@ -37,6 +37,9 @@ def broken(world: World, statement: str) -> list[str]:
     [
         ("DELETE FROM ledger", "a valid result is paid once: result 2"),
         ("UPDATE ledger SET result_id = 1", "only valid results are paid: result 1"),
+        ("UPDATE ledger SET payer_id = account_id", "the account whose job it is pays: result 2"),
+        ("UPDATE ledger SET millipoints = 5 * cost_ms",
+         "no payment is far from what its picture was expected to cost: result 2"),
         ("UPDATE jobs SET tasks_done = 0, tasks_failed = 1 WHERE id = 1001",
          "a job's counts are those of its tasks: job 1001"),
         (

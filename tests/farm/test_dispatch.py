@@ -53,8 +53,6 @@ def test_a_claim_tells_all_that_a_machine_must_know(world: World):
     assert assignment is not None
     assert (assignment.job, assignment.frame, assignment.part) == (job, 0, 0)
     assert (assignment.term_s, assignment.deadline_at) == (TERM_S, world.clock.now + TERM_S)
-    assert assignment.sheep is not None
-    assert assignment.sheep.job_id == job.id
     assert assignment.input is not None
 
 

@@ -53,6 +53,13 @@ def test_no_more_than_a_chunk_is_held(world, monkeypatch):
     assert max(pieces) < 2**20 + 1000
 
 
+def test_frames_are_listed_some_at_a_time(world, monkeypatch):
+    job, bodies = made(world, 5)
+    monkeypatch.setattr(frames, "FRAMES_AT_A_TIME", 2)
+    assert [frame.name for frame in list_frames(world.farm, job.id)] == [f"{n:04d}.png" for n in range(5)]
+    assert len(bodies) == 5
+
+
 def test_a_job_without_frames_has_no_zip(world):
     with pytest.raises(UnknownBlob):
         list_frames(world.farm, world.order().id)

@@ -101,10 +101,10 @@ def test_who_leaves_is_forgotten_by_name_and_keeps_what_was_earned(world):
     kim = add_account(world.farm, "kim", Role.VOLUNTEER, PASSWORD)
     world.order(frames=1)
     world.make_all(maker_named(world.farm, kim.id, "argo", "rest"))
-    earned = people.view_person(world.farm, kim.id).millipoints
+    earned = people.view_person(world.farm, kim.id).purse.earned
     privacy.forget_person(world.farm, kim, PASSWORD)
     person = people.view_person(world.farm, kim.id)
-    assert (person.account.name, person.millipoints) == (f"gone-{kim.id}", earned)
+    assert (person.account.name, person.purse.earned) == (f"gone-{kim.id}", earned)
     assert earned > 0
     assert [machine.name for machine in views.machines_of(world.farm, kim)] == ["gone-machine-1"]
     assert world.findings() == []

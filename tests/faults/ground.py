@@ -6,11 +6,9 @@ answered. The reckoning looks into the farm itself: each picture whose bytes wer
 
 import contextlib
 import hashlib
-import itertools
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +19,7 @@ import httpx
 from sqlalchemy import text
 from tests.conftest import GENOMES, picture
 from tests.protocols.sheepit.conftest import Client as SheepItClient
+from tests.serving import CLEAN, free_port
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.config import Settings
@@ -41,14 +40,7 @@ ENOUGH = 5
 """So many pictures bring a server to each of its borders; chores may take their time."""
 TERM_S = 3
 """How long leases last here: what was granted in an answer that got lost must come back soon."""
-CLEAN = {name: value for name, value in os.environ.items()
-         if not name.startswith(("SHEEPFOLD_", "AWS_")) and name not in {"DATABASE_URL", "BLOBS_URL", "PUBLIC_URL"}}
 FLAMES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("flam3", "3.1.1")}))
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 class NotNow(Exception):
@@ -266,20 +258,15 @@ class Crew:
         return True
 
     def work_until_it_dies(self):
+        """Make pictures, and wait for all that is made of them; chores give way to others, however long that takes."""
         deaths = self.house.deaths
-        until = time.monotonic() + 30
-        for number in itertools.count():
-            if self.house.deaths > deaths:
-                return
-            if self.house.process.poll() is not None:
-                self.house.revive()
-                return
-            if number < ENOUGH:
+        for _ in range(ENOUGH):
+            if self.house.deaths == deaths:
                 self.make_one()
-            elif time.monotonic() > until:
-                break
-            time.sleep(0.05 if number >= ENOUGH else 0)
-        raise AssertionError(f"It did not die. {self.house.log.read_text()[-3000:]}")
+        while self.house.deaths == deaths:
+            waiting = self.insist(self._job)["chores_waiting"]
+            assert waiting or self.house.deaths > deaths, f"It did not die. {self.house.log.read_text()[-3000:]}"
+            time.sleep(0.05)
 
     def finish(self, limit_s=120):
         """Work until the job is done and all that is made of it is made."""
@@ -292,9 +279,12 @@ class Crew:
         return self.insist(self._is_done)
 
     def _is_done(self):
-        answer = checked(httpx.get(f"{self.house.url}{rest.BASE}/jobs/{self.people.job}", trust_env=False, timeout=30,
-                                   headers={"Authorization": f"Bearer {self.people.artist}"}), 200).json()
-        return answer["state"] == "done" and answer["chores_waiting"] == 0
+        job = self._job()
+        return job["state"] == "done" and job["chores_waiting"] == 0
+
+    def _job(self):
+        return checked(httpx.get(f"{self.house.url}{rest.BASE}/jobs/{self.people.job}", trust_env=False, timeout=30,
+                                 headers={"Authorization": f"Bearer {self.people.artist}"}), 200).json()
 
 
 def reckon(house, sent, tasks):

@@ -17,18 +17,17 @@ import psycopg
 import pytest
 from tests.conftest import PostgresServer, picture
 from tests.faults.ground import (
-    CLEAN,
     LAUNCHER,
     SIZE,
     TERM_S,
     Crew,
     NotNow,
     assert_check_is_content,
-    free_port,
     furnish,
     reckon,
 )
 from tests.faults.proxy import TRICKS, Proxy
+from tests.serving import CLEAN, free_port
 
 FRAMES = 4
 

@@ -172,11 +172,23 @@ class Client:
         assert root.get("status") == "0", etree.tostring(root)
         assert root.get("publickey") is not None, "the Java clients since 2019-09 end without it"
         self.paths = {one.get("type"): one.get("path") for one in root.iter("request")}
+        self.check_paths(root)
         say("login", self.era)
         if self.era == "b22":
             self.send_file(self.paths["error"] + "?type=0", "farm_1.txt", b"Configuration: all is well\n", "text/plain")
         if self.era == "c":
             self.ask("GET", self.paths["keepmealive"] + "?paused=false")
+
+    def check_paths(self, root):
+        """Refuse an answer as the era would: its types of requests must be there, with paths to glue a query to."""
+        wanted = {"request-job", "error", "keepmealive", "logout"}
+        wanted |= {"a0": {"validate-job", "download-archive"}, "b": {"download-archive"}, "b22": {"download-archive"},
+                   "c": {"download-binary", "download-chunk", "speedtest-answer"}}.get(
+                       self.era, {"validate-job", "download-archive"})
+        assert wanted <= set(self.paths), wanted - set(self.paths)
+        assert not any("?" in path for path in self.paths.values()), self.paths
+        beat = next(one for one in root.iter("request") if one.get("type") == "keepmealive")
+        assert int(beat.get("max-period")) > 0
 
     def request(self):
         """Ask for a job; None where there is none."""
@@ -184,6 +196,8 @@ class Client:
         headers, body = {"c": ([], b"")}.get(self.era, (old, OLD_CACHE) if self.is_old else (new, b"<cache/>"))
         root = self.ask("POST", f"{self.paths['request-job']}?{JOB_QUERIES[self.era]}", headers, body).root
         say("status", root.get("status"))
+        for file in root.findall("file"):
+            assert (file.get("action"), len(file.get("md5"))) == ("delete", 32)
         if root.get("status") == "202":
             self.log_in()
             return self.request()
@@ -200,8 +214,19 @@ class Client:
                                                                                               "password", "extras"})
         wanted |= {"validation_url", "synchronous_upload"} if self.era in {"b", "b22"} else set()
         assert wanted <= set(job.attrib), wanted - set(job.attrib)
-        assert root.find("frames" if self.era in {"a0", "a"} else "stats") is not None
-        assert job.find("renderer").get("update_method")
+        if self.era in {"a0", "a"}:
+            assert root.find("frames") is not None
+        else:
+            stats = root.find("stats").attrib
+            for name in ("credits_session", "credits_total", "frame_remaining", "waiting_project", "connected_machine"):
+                assert int(stats[name]) >= 0
+        for name in ("id", "use_gpu", "synchronous_upload"):
+            int(job.get(name))
+        for name in ("id", "frame", "extras", "revision"):  # they are glued into queries as they are
+            assert re.fullmatch("[A-Za-z0-9_.-]*", job.get(name)), name
+        assert re.fullmatch("[0-9]{4,}", job.get("frame")), "Blender pads to four"
+        assert "?" in unquote(job.get("validation_url")), "figures are appended with an ampersand"
+        assert job.find("renderer").get("update_method") in {"remainingtime", "by_tile"}
         assert job.findtext("script").strip()
         assert self.era != "c" or job.findall("chunks/chunk")
         assert int(job.get("id")) >= 20
@@ -278,13 +303,15 @@ class Client:
         say("rendering", job.get("id"), job.get("frame"))
         self.beat(job, 0)
         lines = process.stdout.read()
-        process.wait()
+        assert process.wait() == 0 or self.era != "c", "the Rust client takes any other status for a crash"
         peaks = [float(found) for found in re.findall(r"Peak:?\s*([0-9.]+)M", lines)]
         assert peaks, lines
         if self.era in {"b22", "c"}:  # the Rust client drops a frame without a word where it reads no such line
             assert re.search(r"Fra:[0-9]+ .*(Compositing|Denoising|Finished)", lines), lines
+            assert "Read blend:" in lines, lines
             assert re.search(r"(Rendered|Path Tracing Tile|Rendering|Sample) [0-9]+ ?/ ?[0-9]+", lines), lines
         begin = f"{job.get('id')}_{job.get('frame')}"
+        begin += "." if self.era == "c" else ""
         made = [path for path in sorted(self.folder.iterdir()) if path.name.startswith(begin)]
         assert made, lines
         return made[0], int(time.monotonic() - began) + 1, int(max(peaks) * 1000)
@@ -306,6 +333,14 @@ class Client:
             time.sleep(2)
         path.unlink()
 
+    def look_at_window(self):
+        """Fetch what the window of the old ones shows; a body without a length they take for none."""
+        for name in ("credits-earned", "last-render-frame"):
+            answer = self.ask("GET", self.paths[name])
+            lengths = [int(value) for header, value in answer.headers if header.lower() == "content-length"]
+            assert (answer.status, lengths) == (200, [len(answer.body)]), name
+            say(name, int(answer.body) if name == "credits-earned" else len(answer.body))
+
     def work(self, frames):
         self.log_in()
         while frames:
@@ -314,6 +349,8 @@ class Client:
                 break
             self.upload(job, *self.render(job))
             frames -= 1
+        if self.era in {"a0", "a"}:
+            self.look_at_window()
         self.ask("GET", self.paths["logout"])
         say("logout")
 

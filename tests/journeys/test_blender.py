@@ -1,19 +1,15 @@
 """The promise to artists: a project goes in as it is, and its film and its frames come out, over REST with real bpy."""
 
-import os
-import re
 import subprocess
 import sys
-import threading
 import zipfile
 from pathlib import Path
 
 import av
 import pytest
+from tests.serving import CLEAN, Server
 
 ROOT = Path(__file__).parents[2]
-CLEAN = {name: value for name, value in os.environ.items()
-         if not name.startswith("SHEEPFOLD_") and name not in {"DATABASE_URL", "BLOBS_URL", "PUBLIC_URL"}}
 SCENE = """
 import os, sys, bpy
 scene, cube = bpy.context.scene, bpy.data.objects["Cube"]
@@ -49,11 +45,8 @@ class Farm:
 
     def __init__(self, data):
         self.data = data
-        command = [sys.executable, "-m", "sheepfold", "serve", "--data", str(data), "--port", "0"]
-        self.server = subprocess.Popen(command, env=CLEAN, stderr=subprocess.PIPE, text=True)
-        self.url = next(found[1] for line in self.server.stderr if (found := re.search(r"listening=(\S+)", line)))
-        self._reader = threading.Thread(target=self.server.stderr.read, daemon=True)
-        self._reader.start()
+        self.server = Server(data)
+        self.url = self.server.url
 
     def run(self, *words, said="", status=0):
         command = [sys.executable, "-m", "sheepfold", *map(str, words)]
@@ -61,18 +54,12 @@ class Farm:
         assert ended.returncode == status, ended
         return ended
 
-    def end(self):
-        self.server.terminate()
-        self.server.wait(30)
-        self._reader.join(30)
-        self.server.stderr.close()
-
 
 @pytest.fixture
 def farm(tmp_path):
     farm = Farm(tmp_path / "farm")
     yield farm
-    farm.end()
+    farm.server.end()
 
 
 def test_a_project_becomes_a_film_and_a_zip_of_its_frames(farm, project, tmp_path):

@@ -3,18 +3,16 @@
 The server is a real process, killed without warning in the middle of the work, and started again on the same folder.
 """
 
-import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import av
 import pytest
+from tests.serving import CLEAN, Server, free_port
 
 from sheepfold.kinds.flame.flam3 import find
 from sheepfold.model.matching import Abilities, Program
@@ -26,8 +24,6 @@ FLAMES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("fla
 FRAMES, WIDTH, HEIGHT = 4, 64, 48
 SMALL = ("--frames", str(FRAMES), "--size", f"{WIDTH}x{HEIGHT}", "--quality", "1")
 PATIENCE_S = 120
-CLEAN = {name: value for name, value in os.environ.items()
-         if not name.startswith("SHEEPFOLD_") and name not in {"DATABASE_URL", "BLOBS_URL", "PUBLIC_URL"}}
 
 
 class Fold:
@@ -39,7 +35,6 @@ class Fold:
         self.log = []
         self._port = port
         self._server = None
-        self._reader = None
 
     def run(self, *words, said=""):
         """Run a command on the folder; returns what it printed."""
@@ -51,26 +46,14 @@ class Fold:
 
     def start(self, *words):
         """Start the server, and wait until it listens."""
-        command = [sys.executable, "-m", "sheepfold", "serve", "--data", str(self.data), "--port", str(self._port)]
-        self._server = subprocess.Popen([*command, *words], env=CLEAN, stderr=subprocess.PIPE, text=True)
-        for line in self._server.stderr:
-            self.log.append(line)
-            if "listening=" in line:
-                break
-        else:
-            raise AssertionError("".join(self.log))
-        self._reader = threading.Thread(target=lambda errors=self._server.stderr: self.log.extend(errors), daemon=True)
-        self._reader.start()
+        self._server = Server(self.data, *words, port=self._port)
 
     def stop(self, sign):
         """End the server by a signal; returns its exit status."""
         if self._server is None:
             return 0
-        self._server.send_signal(sign)
-        status = self._server.wait(30)
-        self._reader.join(30)
-        assert not self._reader.is_alive(), "a child of the server outlived it"
-        self._server.stderr.close()
+        status = self._server.end(sign)
+        self.log += self._server.log
         self._server = None
         return status
 
@@ -140,9 +123,7 @@ def probed(path):
 
 @pytest.fixture
 def fold(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    fold = Fold(tmp_path / "farm", port)
+    fold = Fold(tmp_path / "farm", free_port())
     fold.run("account", "add", "shepherd", "--role", "owner", "--password-stdin", said="correct horse\n")
     fold.run("account", "add", "spot", "--role", "volunteer", "--password-stdin", said="correct horse\n")
     yield fold

@@ -1,6 +1,5 @@
 """A web developer reviews a visual change: a line in CI, a real browser, a page that changes, and the farm's page."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from threading import Thread
 import httpx
 import pytest
 from PIL import Image
-from tests.cli.conftest import CLEAN, Fold
+from tests.cli.conftest import ENVIRONMENT, Fold
 
 BEFORE = "<h1>Our shop</h1><p>Wool, felt and yarn.</p><button style='background:#264;color:#fff'>Buy</button>"
 AFTER = BEFORE.replace("#264", "#a22")
@@ -57,7 +56,7 @@ def review(url: str, key: str, page: str) -> tuple[int, str]:
     """Run the line that stands in a CI's configuration."""
     words = [sys.executable, "-m", "sheepfold", "review", page, "--browser", "chromium", "--width", "400",
              "--timeout", "120"]  # fmt: skip
-    said = CLEAN | {"SHEEPFOLD_SERVER": url, "SHEEPFOLD_KEY": key}
+    said = ENVIRONMENT | {"SHEEPFOLD_SERVER": url, "SHEEPFOLD_KEY": key}
     ended = subprocess.run(words, env=said, capture_output=True, text=True, timeout=150, check=False)
     return ended.returncode, ended.stdout + ended.stderr
 
@@ -69,7 +68,7 @@ def test_a_visual_change_is_found_looked_at_and_accepted(fold, shop, tmp_path):
     words = [sys.executable, "-m", "sheepfold", "work", "--server", url, "--key", maker, "--kind", "screenshot",
              "--folder", str(tmp_path / "work")]  # fmt: skip
     with (tmp_path / "work.log").open("wb") as log:
-        worker = subprocess.Popen(words, env=CLEAN, stderr=log)
+        worker = subprocess.Popen(words, env=ENVIRONMENT, stderr=log)
     try:
         assert review(url, key, shop.url) == (0, "chromium, 400 px: new\n")
         shop.html = AFTER
@@ -93,7 +92,7 @@ def test_a_farm_that_makes_nothing_in_time_is_said_so(fold, shop):
     key = fold.key("ann", "ci")
     url = fold.serve().url
     words = ["review", shop.url, "--timeout", "1", "--server", url, "--key", key]
-    ended = subprocess.run([sys.executable, "-m", "sheepfold", *words], env=os.environ | CLEAN, capture_output=True,
-                           text=True, timeout=60, check=False)  # fmt: skip
+    ended = subprocess.run([sys.executable, "-m", "sheepfold", *words], env=ENVIRONMENT, capture_output=True, text=True,
+                           timeout=60, check=False)  # fmt: skip
     assert ended.returncode == 3
     assert "is not done after 1 seconds" in ended.stderr

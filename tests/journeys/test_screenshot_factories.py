@@ -8,7 +8,6 @@ part of the client, and the password's arithmetic written out here.
 import hashlib
 import http.client
 import io
-import os
 import re
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.serving import CLEAN, Server
 
 AGENTS = {
     "2008": "Mozilla/5.0 (X11; U; Linux i686; en-US; rv:1.9) Gecko/2008061015 Firefox/3.0",
@@ -114,21 +114,13 @@ class Farm:
 
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SHEEPFOLD_")}
-    environment |= {"SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES": "127.0.0.0/8"}
+    environment = CLEAN | {"SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES": "127.0.0.0/8"}
     made = Farm(tmp_path_factory.mktemp("screenshots") / "farm", environment)
     made.do("account", "add", "ann", "--role", "artist", "--password-stdin", said="correct horse\n")
-    command = [sys.executable, "-m", "sheepfold", "serve", "--data", str(made.data), "--port", "0"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    assert process.stderr
-    for line in process.stderr:
-        if found := re.search(r"listening=(\S+)", line):
-            made.url = found[1]
-            break
-    threading.Thread(target=process.stderr.read, daemon=True).start()
+    server = Server(made.data, environment=environment)
+    made.url = server.url
     yield made
-    process.terminate()
-    process.wait(30)
+    server.end()
 
 
 @pytest.fixture(scope="module")

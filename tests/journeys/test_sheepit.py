@@ -2,16 +2,15 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.serving import CLEAN, Server, free_port
 
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account, add_key
@@ -27,8 +26,6 @@ ROOT = Path(__file__).parents[2]
 CLIENT = Path(__file__).with_name("eras.py")
 NOWHERE = "/nonexistent/python"  # the farm does not look into scenes here: they are ours, and each look takes a Blender
 ERAS = ("a0", "a", "a2", "b", "b22", "c")
-CLEAN = {name: value for name, value in os.environ.items()
-         if not name.startswith("SHEEPFOLD_") and name not in {"DATABASE_URL", "BLOBS_URL", "PUBLIC_URL"}}
 SCENE = """
 import os, sys, bpy
 cube = bpy.data.objects["Cube"]
@@ -62,8 +59,7 @@ class House:
         self.folder, self.data, self.python = folder, folder / "farm", bpy_python
         self.environment = CLEAN | {"SHEEPFOLD_BPY_PYTHON": NOWHERE} | settings
         self.data.mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.clients = []
         with self.farm() as farm:
@@ -77,14 +73,10 @@ class House:
         return open_farm(Settings(data=self.data), verifiers)
 
     def start(self):
-        argv = [sys.executable, "-m", "sheepfold", "serve", "--data", str(self.data), "--port", str(self.port)]
-        self.server = subprocess.Popen(argv, env=self.environment, stderr=subprocess.PIPE, text=True)
-        assert any("listening=" in line for line in self.server.stderr)
-        threading.Thread(target=self.server.stderr.read, daemon=True).start()
+        self.server = Server(self.data, port=self.port, environment=self.environment)
 
     def kill(self):
-        self.server.kill()
-        self.server.wait(30)
+        self.server.end(signal.SIGKILL)
 
     def run(self, *words):
         argv = [sys.executable, "-m", "sheepfold", *map(str, words), "--server", self.url, "--key", self.key]
@@ -123,9 +115,7 @@ class House:
             if client.poll() is None:
                 os.killpg(client.pid, signal.SIGKILL)
             client.communicate()
-        self.server.terminate()
-        self.server.wait(30)
-        self.server.stderr.close()
+        self.server.end()
 
 
 @pytest.fixture

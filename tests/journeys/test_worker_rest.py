@@ -2,19 +2,15 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
+from tests.serving import serving
 
-from sheepfold.app import make_app
 from sheepfold.client import FarmClient
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account, add_key
@@ -33,23 +29,6 @@ def farm(tmp_path: Path) -> Iterator[Farm]:
         add_account(farm, "ann", Role.ARTIST, "")
         add_account(farm, "vera", Role.VOLUNTEER, "")
         yield farm
-
-
-@contextmanager
-def served(farm: Farm, port: int = 0) -> Iterator[str]:
-    """Serve a farm on a port of this machine until the block ends."""
-    config = uvicorn.Config(make_app(farm), lifespan="off", log_config=None, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", port)) as listening:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        try:
-            while not server.started:
-                time.sleep(0.01)
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(30)
 
 
 @pytest.fixture
@@ -92,7 +71,7 @@ def tasks_done(farm: Farm, url: str, job_id: int) -> int:
 
 def test_a_worker_renders_a_job_over_rest(farm: Farm, work: Work, order: Callable[..., int], tmp_path: Path) -> None:
     key = add_key(farm, "vera", "veras-box").key
-    with served(farm) as url:
+    with serving(farm) as url:
         job_id = order(url, 3, FLAME)
         assert work(url, key, "--once").wait() == 0
         assert tasks_done(farm, url, job_id) == 3
@@ -105,7 +84,7 @@ def test_a_worker_renders_a_job_over_electric_sheep(
     farm: Farm, work: Work, order: Callable[..., int], tmp_path: Path
 ) -> None:
     key = add_key(farm, "vera", "veras-box").key
-    with served(farm) as url:
+    with serving(farm) as url:
         job_id = order(url, 2, FLAME | {"format": "jpg"})
         words = ("--once", "--protocol", "electricsheep", "--account", "vera")
         assert work(url, key, *words).wait() == 0
@@ -114,7 +93,7 @@ def test_a_worker_renders_a_job_over_electric_sheep(
 
 
 def test_a_wrong_key_ends_the_worker_in_one_line(farm: Farm, work: Work, tmp_path: Path) -> None:
-    with served(farm) as url:
+    with serving(farm) as url:
         assert work(url, "0" * 32).wait() == 1
     log = (tmp_path / "worker.log").read_text()
     assert "ended problem=The farm answered 401" in log
@@ -126,14 +105,14 @@ def test_a_farm_that_goes_away_gets_the_picture_when_it_is_back(
 ) -> None:
     key = add_key(farm, "vera", "veras-box").key
     log = tmp_path / "worker.log"
-    with served(farm) as url:
+    with serving(farm) as url:
         job_id = order(url, 1, LONG)
         process = work(url, key, "--once")
         while not log.exists() or "claimed" not in log.read_text():
             time.sleep(0.02)
     while "undelivered" not in log.read_text():
         time.sleep(0.02)
-    with served(farm, int(url.rpartition(":")[2])) as url:
+    with serving(farm, int(url.rpartition(":")[2])) as url:
         assert process.wait() == 0
         assert tasks_done(farm, url, job_id) == 1
 
@@ -143,7 +122,7 @@ def test_a_worker_that_is_told_twice_to_stop_gives_its_lease_back_at_once(
 ) -> None:
     key = add_key(farm, "vera", "veras-box").key
     log = tmp_path / "worker.log"
-    with served(farm) as url:
+    with serving(farm) as url:
         job_id = order(url, 1, LONG | {"quality": 10_000, "width": 2000, "height": 2000})
         process = work(url, key)
         while not log.exists() or "chain=opened" not in log.read_text():  # one not yet begun goes back at once

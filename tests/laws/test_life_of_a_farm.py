@@ -38,7 +38,8 @@ from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.settlement import settle
 from sheepfold.farm.upkeep import expire_leases, tidy_lanes
 from sheepfold.model import lifecycle
-from sheepfold.model.credit import earned
+from sheepfold.model.accounts import AccountId
+from sheepfold.model.credit import BOUND, Purse
 from sheepfold.model.errors import LeaseNotHeld, MachineSuspended
 from sheepfold.model.jobs import JobState, Terms
 from sheepfold.model.tasks import LeaseState, Result, ResultId, Soundness, Task, TaskId, TaskState, Verdict
@@ -201,26 +202,27 @@ class FarmLife(RuleBasedStateMachine):
     def the_laws_hold(self) -> None:
         if not hasattr(self, "job"):
             return
-        findings, tasks, earnings = self.farm.db.read(self._look)
+        findings, tasks, purses = self.farm.db.read(self._look)
         assert findings == []
-        self._each_valid_result_is_paid_once(tasks, earnings)
+        self._points_only_move(tasks, purses)
         self._verdicts_are_final(tasks)
         for task in tasks:
             holders = [lease.machine_id for lease in task.leases if lease.state is LeaseState.ACTIVE]
             assert len(set(holders)) == len(holders) <= task.quorum
 
-    def _look(self, tx: Tx) -> tuple[list[Finding], list[Task], int]:
+    def _look(self, tx: Tx) -> tuple[list[Finding], list[Task], dict[AccountId, Purse]]:
         """Read all that the laws are about in one transaction; tasks of earlier lives are looked at in the end."""
         findings = list(checks.contradictions(tx, self.farm.now()))
         findings += checks.wrong_tasks(tx, TaskId(min(self.task_ids) - 1), 100)[0]
-        crews = {maker.account_id for maker in self.makers}
-        earnings = sum(ledger_rows.balance(tx, account_id) for account_id in crews)
-        return findings, [task_rows.load(tx, task_id, lock=False) for task_id in self.task_ids], earnings
+        tasks = [task_rows.load(tx, task_id, lock=False) for task_id in self.task_ids]
+        return findings, tasks, ledger_rows.purses(tx)
 
-    @staticmethod
-    def _each_valid_result_is_paid_once(tasks: list[Task], earnings: int) -> None:
-        due = (earned(task.cost_ms) for task in tasks for r in task.results if r.verdict is Verdict.VALID)
-        assert sum(due) == earnings
+    def _points_only_move(self, tasks: list[Task], purses: dict[AccountId, Purse]) -> None:
+        """What one earns another spends; each valid result is paid once, within the bound of its expected cost."""
+        due = [task.cost_ms for task in tasks for r in task.results if r.verdict is Verdict.VALID]
+        earned = sum(purses[account_id].earned for account_id in {maker.account_id for maker in self.makers})
+        assert sum(purse.balance for purse in purses.values()) == 0
+        assert sum(cost // BOUND for cost in due) <= earned <= sum(cost * BOUND for cost in due)
 
     def _verdicts_are_final(self, tasks: list[Task]) -> None:
         for task in tasks:

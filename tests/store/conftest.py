@@ -1,6 +1,5 @@
 """What the store's tests share: rows to begin with, made by the store's own functions."""
 
-import socket
 from dataclasses import dataclass
 
 import pytest
@@ -102,10 +101,3 @@ class Rows:
 @pytest.fixture
 def rows(db: Database) -> Rows:
     return Rows(db)
-
-
-@pytest.fixture
-def free_port() -> int:
-    """Return a port of this machine where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

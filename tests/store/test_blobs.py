@@ -1,6 +1,5 @@
 """Rows of blobs and of what is made of them."""
 
-import pytest
 from tests.store.conftest import NOW, Rows
 from tests.store.test_tasks import submitted
 
@@ -47,41 +46,19 @@ def test_a_task_without_a_file_of_its_own_has_none(rows: Rows):
     assert rows.db.read(lambda tx: blobs.task_input(tx, 99)) is None
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "INSERT INTO job_inputs (job_id, name, digest) VALUES (1000, 'genome', :digest)",
-        "UPDATE tasks SET input = :digest",
-        "UPDATE results SET digest = :digest",
-        "INSERT INTO previews (task_id, width, digest) VALUES (1, 320, :digest)",
-        "INSERT INTO products (job_id, name, digest, media_type, made_at) VALUES (1000, 'x', :digest, 'x', 1)",
-        "UPDATE leases SET log = :digest",
-        """INSERT INTO renderers (name, version, os, bits, digest, made, added_at)
-           VALUES ('blender', '4.2', 'linux', 64, :digest, 'x', 1)""",
-        "INSERT INTO archives (job_id, revision, digest, main, made_at) VALUES (1000, 0, :digest, 'x', 1)",
-    ],
-    ids=lambda name: name.split()[2] if name.startswith("INSERT") else name.split()[1],
-)  # fmt: skip
-def test_whatever_names_a_blob_keeps_it(rows: Rows, name: str):
-    rows.job()
-    submitted(rows, rows.claim(rows.machine("box")), rows.blob(B))
+def test_pictures_are_read_some_at_a_time(rows: Rows):
+    job_id = rows.job(tasks=3)
+    for digest in (A, B):
+        submitted(rows, rows.claim(rows.machine("box")), rows.blob(digest))
+    first = rows.db.read(lambda tx: blobs.pictures_after(tx, job_id, None, 1))
+    place = first[0].frame, first[0].part
+    others = rows.db.read(lambda tx: blobs.pictures_after(tx, job_id, place, 9))
+    assert [one.digest for one in (*first, *others)] == [A, B]
+
+
+def test_a_blob_that_is_named_again_is_cleared_no_more(rows: Rows):
     rows.blob(A)
-    rows.run(name, digest=A)
-    assert not rows.db.write(lambda tx: blobs.forget_unnamed(tx, A))
-    assert rows.db.read(lambda tx: blobs.find(tx, A)) is not None
-
-
-def test_every_column_that_names_a_blob_is_asked_before_one_is_forgotten():
-    from sheepfold.store.schema import metadata
-
-    naming = {column.table.name for table in metadata.sorted_tables for column in table.columns
-              for key in column.foreign_keys if key.column.table.name == "blobs"}  # fmt: skip
-    asked = {table for table in naming if f"FROM {table} WHERE" in blobs._NAMED.text}
-    assert naming == asked
-
-
-def test_a_blob_that_nothing_names_is_forgotten(rows: Rows):
+    rows.run("UPDATE blobs SET cleared_at = 5")
+    assert rows.db.read(lambda tx: list(blobs.all_blobs(tx))) == []
     rows.blob(A)
-    assert rows.db.write(lambda tx: blobs.forget_unnamed(tx, A))
-    assert rows.db.write(lambda tx: blobs.forget_unnamed(tx, B))  # whose row never was
-    assert rows.db.read(lambda tx: blobs.find(tx, A)) is None
+    assert rows.db.read(lambda tx: blobs.find(tx, A)) == BlobRow(A, "m" * 32, 7)

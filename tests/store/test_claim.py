@@ -8,11 +8,13 @@ from sqlalchemy import text
 from tests.conftest import in_threads
 from tests.store.conftest import EASY, NOW, Rows
 
+from sheepfold.model.credit import FAVOUR
 from sheepfold.model.jobs import Terms
 from sheepfold.model.machines import Machine
 from sheepfold.model.matching import Needs
 from sheepfold.model.tasks import LeaseState, TaskState
 from sheepfold.store import lanes as lane_rows
+from sheepfold.store import ledger
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.claim import LANES_AT_A_TIME, Claimant, claim, plans
 from sheepfold.store.database import Tx
@@ -153,6 +155,16 @@ def test_a_claim_charges_its_lane_by_cost_over_weight(rows: Rows):
     rows.job(account="bob", cost_ms=3000)
     claimed_jobs(rows, rows.machine("box"), 1)
     assert [virtual_time for _, _, virtual_time, _ in rows.lanes()] == [1500]
+
+
+def test_who_has_points_to_spend_gets_four_times_its_share(rows: Rows):
+    for account in ("bob", "cid"):
+        rows.job(tasks=40, account=account)
+    bob = rows.account("bob")
+    assert rows.db.write(lambda tx: ledger.set_favour(tx, bob.id, FAVOUR))
+    box = rows.machine("box")
+    makers = [rows.job_of_task(rows.claim(box).task_id) for _ in range(50)]
+    assert sorted(makers.count(job_id) for job_id in set(makers)) == pytest.approx([10, 40], abs=1)
 
 
 def test_accounts_take_turns_also_between_two_folds(rows: Rows):

@@ -1,26 +1,31 @@
 """The ledger: one row for a valid result."""
 
+from functools import partial
+
 from tests.conftest import in_threads
 from tests.store.conftest import NOW, Rows
 from tests.store.test_tasks import submitted
 
-from sheepfold.model.credit import Millipoints
+from sheepfold.model.credit import Effort, Millipoints
 from sheepfold.model.tasks import Verdict
 from sheepfold.store import ledger
+
+EFFORT = Effort(1000, 20)
 
 
 def test_a_result_is_paid_once_however_many_try(rows: Rows):
     job_id = rows.job()
     box = rows.machine("box")
     result = submitted(rows, rows.claim(box), rows.blob()).results[0]
-    paid = in_threads(5, lambda _: rows.db.write(lambda tx: ledger.pay(tx, result, job_id, Millipoints(1000), NOW)))
+    pay = partial(ledger.pay, result=result, job_id=job_id, effort=EFFORT, millipoints=Millipoints(1000), now=NOW)
+    paid = in_threads(5, lambda _: rows.db.write(pay))
     assert sorted(paid) == [False] * 4 + [True]
-    assert rows.db.read(lambda tx: ledger.balance(tx, box.account_id)) == 1000
+    assert rows.db.read(lambda tx: ledger.purse_of(tx, box.account_id).earned) == 1000
 
 
 def test_who_earned_nothing_has_nothing(rows: Rows):
     ann = rows.account("ann")
-    assert rows.db.read(lambda tx: ledger.balance(tx, ann.id)) == 0
+    assert rows.db.read(lambda tx: ledger.purse_of(tx, ann.id).earned) == 0
 
 
 def test_a_balance_outgrows_32_bits(rows: Rows):
@@ -28,8 +33,8 @@ def test_a_balance_outgrows_32_bits(rows: Rows):
     box = rows.machine("box")
     for n in range(3):
         result = submitted(rows, rows.claim(box), rows.blob(f"{n}" * 64)).results[0]
-        rows.db.write(lambda tx, r=result: ledger.pay(tx, r, job_id, Millipoints(2**40), NOW))
-    assert rows.db.read(lambda tx: ledger.balance(tx, box.account_id)) == 3 * 2**40
+        rows.db.write(lambda tx, r=result: ledger.pay(tx, r, job_id, EFFORT, Millipoints(2**40), NOW))
+    assert rows.db.read(lambda tx: ledger.purse_of(tx, box.account_id).earned) == 3 * 2**40
 
 
 def test_a_machines_verdicts_come_newest_first_and_without_pending_ones(rows: Rows):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.serving import free_port
 
 from sheepfold.model.errors import StoreUnavailable
 from sheepfold.store.database import Database
@@ -28,9 +29,9 @@ def test_the_address_shows_no_password(postgres_server, tmp_path: Path):
     assert "secret" not in opened.url
 
 
-def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path, free_port: int):
+def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path):
     with pytest.raises(StoreUnavailable, match="does not answer"):
-        open_database(f"postgresql://nobody@127.0.0.1:{free_port}/nothing", tmp_path)
+        open_database(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing", tmp_path)
 
 
 def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path):

@@ -1,6 +1,7 @@
 """PostgreSQL: tries again where it helps, hears of other servers, and says when it is away."""
 
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from sheepfold.model.accounts import Role
 from sheepfold.model.errors import StoreUnavailable
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import blobs as blob_rows
+from sheepfold.store import clearing
 from sheepfold.store.blobs import BlobRow
 from sheepfold.store.database import Database, Tx
 from sheepfold.store.postgres import POOL_SIZE, TRIES, PostgresDatabase
@@ -84,22 +86,21 @@ def test_a_row_that_somebody_added_since_we_looked_is_seen_at_the_next_try(rows:
     assert [account and account.name for account in looked] == [None, "bob"]
 
 
-def test_a_blob_that_is_swept_between_its_naming_and_its_use_is_named_again(rows: Rows):
-    """An upload of bytes that lay unnamed for a day: the sweep forgets them while the upload is being settled."""
+def test_a_sweep_between_the_naming_of_a_blob_and_its_use_waits_and_lets_it_lie(rows: Rows):
+    """An upload of bytes that lay unnamed for a day: the sweep comes while the upload is being settled."""
     job_id = rows.job()
     digest = Digest("ab" * 32)
     blob = BlobRow(digest, "m" * 32, 7)
     rows.db.write(lambda tx: blob_rows.add(tx, blob, NOW))
-    swept: list[object] = []
+    with ThreadPoolExecutor(1) as sweeper:
 
-    def settle(tx: Tx) -> None:
-        blob_rows.add(tx, blob, NOW)
-        if not swept:
-            swept.extend(in_threads(1, lambda _: rows.db.write(lambda tx: blob_rows.forget_unnamed(tx, digest))))
-        blob_rows.set_product(tx, job_id, "film.mp4", digest, "video/mp4", NOW)
+        def settle(tx: Tx) -> "Future[list[str]]":
+            blob_rows.add(tx, blob, NOW)
+            swept = sweeper.submit(rows.db.write, lambda tx: clearing.let_go(tx, [digest], NOW))
+            blob_rows.set_product(tx, job_id, "film.mp4", digest, "video/mp4", NOW)
+            return swept
 
-    rows.db.write(settle)
-    assert swept == [True]
+        assert rows.db.write(settle).result(60) == []
     assert [product.digest for product in rows.db.read(lambda tx: blob_rows.products_of(tx, job_id))] == [digest]
 
 

@@ -8,7 +8,8 @@ from sqlalchemy import text
 from tests.store.conftest import NOW, Rows
 
 from sheepfold.model.jobs import Terms
-from sheepfold.store.schema import CHURN, metadata
+from sheepfold.store.columns import CHURN
+from sheepfold.store.schema import metadata
 
 BROKEN = (sqlite3.IntegrityError, psycopg.IntegrityError)
 

@@ -3,8 +3,6 @@
 import io
 import re
 import shutil
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +12,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+from tests.serving import serving
 
-from sheepfold.app import make_app
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account
 from sheepfold.farm.chores import do_next_chore
@@ -103,20 +100,13 @@ def site(tmp_path: Path, migrated_sqlite: Path, shared_inspector: Inspector) -> 
     folder = tmp_path / "farm"
     folder.mkdir()
     shutil.copy(migrated_sqlite, folder / "farm.sqlite")
-    with open_farm(Settings(data=folder), verifiers, inspector=shared_inspector) as farm:
-        server = uvicorn.Server(uvicorn.Config(make_app(farm), lifespan="off", log_config=None,
-                                               timeout_graceful_shutdown=1))
-        with socket.create_server(("127.0.0.1", 0)) as bound:
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
-            thread.start()
-            while not server.started:
-                time.sleep(0.01)
-            url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-            with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
-                yield Site(farm, add_account(farm, "bella", Role.OWNER, ""), url, http)
-            farm.closing.set()
-            server.should_exit = True
-            thread.join(30)
+    with (
+        open_farm(Settings(data=folder), verifiers, inspector=shared_inspector) as farm,
+        serving(farm) as url,
+        httpx.Client(base_url=url, timeout=30, trust_env=False) as http,
+    ):
+        yield Site(farm, add_account(farm, "bella", Role.OWNER, ""), url, http)
+        farm.closing.set()
 
 
 @pytest.fixture(scope="module")  # while it lives, its event loop runs in this thread, where others want theirs

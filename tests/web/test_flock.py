@@ -41,9 +41,10 @@ def test_the_wall_moves_and_leads_to_a_sheep_that_can_be_voted_for(flock, look, 
 
 def test_a_sheep_names_the_edges_that_leave_it_and_come_to_it(flock, look):
     page = look("/flock/1/1")
-    expect(page.get_by_text("Edges from it: 1.3")).to_be_visible()
+    edge = page.get_by_role("region", name="Edges from it").get_by_role("link", name="Edge 1.3")
+    expect(edge.locator("img")).to_have_count(1)
     expect(page.get_by_text("Sign in to vote")).to_be_visible()
-    page.get_by_role("link", name="1.3").click()
+    edge.click()
     expect(page.locator("figcaption")).to_have_text(re.compile("an edge from 1 to 2"))
 
 

@@ -39,7 +39,10 @@ def test_an_empty_farm_leads_to_its_owner_and_to_a_first_machine(orphan, look, a
     key = words[0]
     assert re.fullmatch(r"[0-9a-f]{32}", key)
     assert words[1] == f"sheepfold work --server {orphan.url} --key {key}"
-    assert all(key in word for word in words)
+    assert len(words) == 5
+    page.locator("summary").click()
+    assert page.locator(".words").all_inner_texts()[2].splitlines()[-1].endswith(f"--key {key}")
+    assert all(key in word for word in page.locator(".words").all_inner_texts())
     assert key not in page.url
     assert orphan.http.get("/api/v1/jobs", headers={"Authorization": f"Bearer {key}"}).status_code == 200
     page.goto(orphan.url + "/machines")

@@ -2,6 +2,10 @@ import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
+
+import pytest
 
 from sheepfold.worker import confine
 
@@ -34,3 +38,37 @@ def test_a_program_that_cannot_be_started_is_told() -> None:
     done = confined(os.getpid(), "/no/such/program")
     assert done.returncode
     assert "/no/such/program cannot be started" in done.stderr
+
+
+FAKE = """#!/bin/sh
+[ "$1" = -- ] && shift
+outer=$$
+(while kill -0 $outer 2>/dev/null; do :; done; "$@"; echo $? > {folder}/ended) &
+[ -e {folder}/lives ] && wait || kill -9 $$
+"""
+"""A bubblewrap whose child goes its own way, and begins only when bubblewrap has died, unless it is to live."""
+
+
+def run_behind(folder: Path, fake: str) -> None:
+    program = folder / "bwrap"
+    program.write_text(fake.format(folder=folder))
+    program.chmod(0o755)
+    order = {"limits": {}, "environment": {}, "parent": os.getpid()}
+    words = [sys.executable, "-I", "-S", confine.__file__, json.dumps(order), str(program), "--", "/bin/sh", "-c"]
+    subprocess.run([*words, f"echo rendered > {folder}/picture"], check=False)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Only Linux has bubblewrap.")
+def test_a_program_behind_walls_does_not_begin_when_bubblewrap_died_before_it_was_bound(tmp_path: Path) -> None:
+    run_behind(tmp_path, FAKE)
+    while not (tmp_path / "ended").exists() or not (tmp_path / "ended").read_text():
+        time.sleep(0.01)
+    assert (tmp_path / "ended").read_text() == "1\n"
+    assert not (tmp_path / "picture").exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Only Linux has bubblewrap.")
+def test_a_program_behind_walls_begins_while_bubblewrap_lives(tmp_path: Path) -> None:
+    (tmp_path / "lives").touch()
+    run_behind(tmp_path, FAKE.replace("while kill -0 $outer 2>/dev/null; do :; done; ", ""))
+    assert (tmp_path / "picture").read_text() == "rendered\n"

@@ -4,10 +4,10 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from sheepfold.cli.office import JsonOption
 from sheepfold.cli.options import DataOption, farm_in
+from sheepfold.cli.plain import print_rows
 from sheepfold.farm import accounts, browse
 from sheepfold.model.accounts import Role
 
@@ -38,10 +38,13 @@ def add(name: _Name, data: DataOption, role: _RoleOption = Role.ARTIST, password
 
 
 @app.command("list")
-def list_accounts(data: DataOption) -> None:
-    """List the accounts and what they have earned."""
-    table = Table("account", "points", box=None)
+def list_accounts(data: DataOption, as_json: JsonOption = False) -> None:
+    """List the accounts with the points that they have earned, spent, and left to spend; in JSON a thousandth each."""
     with farm_in(data) as farm:
-        for name, millipoints in browse.balances(farm).items():
-            table.add_row(name, f"{millipoints / 1000:,.3f}")
-    Console().print(table)
+        rows = [{"account": name, "earned": purse.earned, "spent": purse.spent, "left": purse.balance}
+                for name, purse in browse.purses(farm).items()]
+    print_rows({"account": str, "earned": _points, "spent": _points, "left": _points}, rows, as_json=as_json)
+
+
+def _points(millipoints: int) -> str:
+    return f"{millipoints / 1000:,.3f}"

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from sheepfold.cli.office import FolderOption, KeyOption, ServerOption
+from sheepfold.cli.office import FolderOption, JsonOption, KeyOption, ServerOption
 from sheepfold.cli.options import farm_in
 from sheepfold.cli.plain import plain
 from sheepfold.farm import browsers
@@ -96,13 +96,13 @@ def add(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each g
     command: Annotated[str, typer.Option(help="How the factory starts it; else by its own idea.")] = "",
     platform: Annotated[str, typer.Option(help="linux, windows, mac os or bsd; linux at first.")] = "",
     width: Annotated[int | None, typer.Option(min=100, max=8000, metavar="PIXELS",
-                                                help="Of a screen that it can set up; else it makes all.")] = None,
-    height: Annotated[int | None, typer.Option(min=100, max=8000, help="Of that screen, in pixels.")] = None,
-    bpp: Annotated[int, typer.Option(min=1, max=32, help="Of that screen, in bits a pixel.")] = 24,
+                                                help="How wide a screen it can set up; else it makes all.")] = None,
+    height: Annotated[int | None, typer.Option(min=100, max=8000, help="How high that screen is, in pixels.")] = None,
+    bpp: Annotated[int, typer.Option(min=1, max=32, help="The colour depth of that screen, in bits a pixel.")] = 24,
     javascript: Annotated[str, typer.Option(help=f"{_Feature}.")] = "enabled",
     java: Annotated[str, typer.Option(help=f"{_Feature}.")] = "disabled",
     flash: Annotated[str, typer.Option(help=f"{_Feature}.")] = "disabled",
-    found: Annotated[bool, typer.Option("--found", help="Every browser of this very computer, true versions.")] = False,
+    found: Annotated[bool, typer.Option("--found", help="Add every browser of this computer, as it is.")] = False,
     server: ServerOption = "",
     key: KeyOption = "",
     data: FolderOption = None,
@@ -144,10 +144,14 @@ def list_all(
     server: ServerOption = "",
     key: KeyOption = "",
     data: FolderOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """List the browsers of MACHINE, or of all machines."""
     with open_registry(server, key, data) as registry:
         factories = [registry.factory(machine)] if machine else registry.factories()
+    if as_json:
+        typer.echo(TypeAdapter(list[FactoryOut]).dump_json(list(factories), indent=2))
+        return
     table = Table("number", "machine", "platform", "browser", "version", "screens", "state", "User-Agent", box=None)
     for factory in factories:
         screens = " ".join(f"{one.width}x{one.height}x{one.bpp}" for one in factory.screens) or "any"
@@ -161,7 +165,7 @@ def list_all(
 @app.command()
 def remove(
     machine: _Machine,
-    number: Annotated[int, typer.Argument(metavar="NUMBER", help="As `browser list` tells it.")],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Its number in `browser list`.")],
     server: ServerOption = "",
     key: KeyOption = "",
     data: FolderOption = None,

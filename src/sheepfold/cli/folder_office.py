@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sheepfold.cli.options import farm_in
-from sheepfold.farm import baselines, browse, expiry, sight
+from sheepfold.farm import baselines, browse, expiry, sight, teams, webhooks
 from sheepfold.farm.accounts import find_customer
 from sheepfold.farm.dispatch import Input
 from sheepfold.farm.extending import extend_job
@@ -17,6 +17,8 @@ from sheepfold.farm.orders import Order, cancel_job, order_job
 from sheepfold.farm.problems import report_problem
 from sheepfold.farm.repeating import render_again
 from sheepfold.farm.replacing import replace_input
+from sheepfold.farm.retention import keep_job
+from sheepfold.farm.storage import read_storage
 from sheepfold.farm.views import prioritise
 from sheepfold.model.accounts import Account
 from sheepfold.model.jobs import JobId, Terms
@@ -25,7 +27,19 @@ from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.change_wire import ChangesOut
 from sheepfold.protocols.rest.changes import changes_out
 from sheepfold.protocols.rest.jobs import job_detail
+from sheepfold.protocols.rest.storage import storage_out
+from sheepfold.protocols.rest.storage_wire import StorageOut
+from sheepfold.protocols.rest.team_wire import TeamList, TeamOut, TeamPage
+from sheepfold.protocols.rest.teams import team_out, team_page
 from sheepfold.protocols.rest.watching import watch
+from sheepfold.protocols.rest.webhook_wire import (
+    DeliveryList,
+    WebhookAdded,
+    WebhookList,
+    WebhookMade,
+    WebhookOut,
+)
+from sheepfold.protocols.rest.webhooks import delivery_out, wanted, webhook_made, webhook_out
 
 
 class FolderOffice:
@@ -60,11 +74,14 @@ class FolderOffice:
         """Cancel a job of this account."""
         return wire.JobSummary.of(cancel_job(self._farm, self._account, JobId(job_id)))
 
-    def change(self, job_id: int, *, priority: int | None = None, private: bool | None = None) -> wire.JobSummary:
-        """Change the priority of a job of this account, or whether others see it."""
+    def change(self, job_id: int, *, priority: int | None = None, private: bool | None = None,
+               kept: bool | None = None) -> wire.JobSummary:
+        """Change the priority of a job of this account, whether others see it, or whether it is kept for ever."""
         job = browse.view_job(self._farm, JobId(job_id)).job
         if private is not None:
             job = sight.set_private(self._farm, self._account, job.id, is_private=private)
+        if kept is not None:
+            job = keep_job(self._farm, self._account, job.id, is_kept=kept)
         if priority is not None:
             job = prioritise(self._farm, self._account, job.id, priority)
         return wire.JobSummary.of(job)
@@ -107,6 +124,70 @@ class FolderOffice:
         """Accept the pictures of a job of this account."""
         baselines.accept(self._farm, self._account, JobId(job_id))
         return self.changes(job_id)
+
+    def storage(self) -> StorageOut:
+        """See what lies on the farm's disk, for its owner."""
+        return storage_out(read_storage(self._farm, self._account))
+
+    def webhooks(self) -> WebhookList:
+        """List this account's webhooks."""
+        return WebhookList(webhooks=[webhook_out(one) for one in webhooks.list_webhooks(self._farm, self._account)])
+
+    def add_webhook(self, asked: WebhookAdded) -> WebhookMade:
+        """Add a webhook; its secret is told now alone."""
+        hook = webhooks.add_webhook(self._farm, self._account, wanted(asked))
+        return webhook_made(hook, has_token=bool(asked.token))
+
+    def remove_webhook(self, hook_id: int) -> None:
+        """Remove a webhook of this account."""
+        webhooks.remove_webhook(self._farm, self._account, hook_id)
+
+    def try_webhook(self, hook_id: int) -> str:
+        """Have the farm's house send a test to a webhook."""
+        return webhooks.try_webhook(self._farm, self._account, hook_id)
+
+    def enable_webhook(self, hook_id: int) -> WebhookOut:
+        """Have a disabled webhook told again."""
+        return webhook_out(webhooks.enable_webhook(self._farm, self._account, hook_id))
+
+    def deliveries(self, hook_id: int) -> DeliveryList:
+        """List what was sent to a webhook lately."""
+        found = webhooks.list_deliveries(self._farm, self._account, hook_id)
+        return DeliveryList(deliveries=[delivery_out(one) for one in found])
+
+    def teams(self) -> TeamList:
+        """List teams, those whose members earned most first."""
+        return TeamList(teams=[team_out(one) for one in teams.list_teams(self._farm)])
+
+    def team(self, name: str) -> TeamPage:
+        """See a team with its members."""
+        return team_page(teams.view_team(self._farm, name))
+
+    def make_team(self, name: str) -> TeamOut:
+        """Make a team that this account leads."""
+        return team_out(teams.make_team(self._farm, self._account, name))
+
+    def invite_to_team(self, name: str) -> str:
+        """Make a link to join a team; where the farm's address is not set, its path."""
+        code = teams.invite(self._farm, self._account, name)
+        return f"{self._farm.settings.public_url.rstrip('/')}/invited/{code}"
+
+    def join_team(self, invitation: str) -> TeamOut:
+        """Have this account join the team that an invitation's code leads to."""
+        return team_out(teams.join(self._farm, self._account, invitation))
+
+    def remove_from_team(self, name: str, member: str) -> None:
+        """Take a member out of a team, or leave it."""
+        teams.remove(self._farm, self._account, name, member)
+
+    def hand_over_team(self, name: str, member: str) -> TeamPage:
+        """Have another member lead a team."""
+        teams.hand_over(self._farm, self._account, name, member)
+        return self.team(name)
+
+    def show_to_team(self, job_id: int, *, is_shown: bool) -> str:
+        """Show a private job to the team of its account, or no more."""
+        return sight.show_to_team(self._farm, self._account, JobId(job_id), is_shown=is_shown)
 
     def download_frames(self, job_id: int, target: Path) -> None:
         """Write all frames as one zip."""

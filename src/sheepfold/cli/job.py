@@ -28,7 +28,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_
 
 @app.callback()
 def job() -> None:
-    """List, watch, download, change, share and cancel jobs."""
+    """List, watch, download, change, keep, share and cancel jobs."""
 
 
 @app.command("list")
@@ -65,7 +65,7 @@ def show(
 @app.command()
 def wait(
     job_id: IdArgument,
-    timeout: Annotated[float | None, typer.Option(help="Seconds; exit 3 when they are over.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait; exit 3 when they are over.")] = None,
     server: ServerOption = "",
     key: KeyOption = "",
     data: FolderOption = None,
@@ -94,6 +94,8 @@ def download(
     with open_office(server, key, data) as office:
         for path in download_all(office, job_id, folder):
             typer.echo(path)
+        if (cleared_at := office.job(job_id).cleared_at) is not None:
+            typer.echo(f"The pictures of job {job_id} were cleared {clock(cleared_at)}.", err=True)
 
 
 @app.command()
@@ -269,6 +271,28 @@ def unhide(
 
 
 @app.command()
+def keep(
+    job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Keep the pictures of the job ID for ever, also where the farm clears old ones."""
+    with open_office(server, key, data, account) as office:
+        office.change(job_id, kept=True)
+    typer.echo(f"Job {job_id} is kept for ever.")
+
+
+@app.command()
+def unkeep(
+    job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
+    account: AccountOption = "",
+) -> None:
+    """Keep the pictures of the job ID no longer than those of others."""
+    with open_office(server, key, data, account) as office:
+        office.change(job_id, kept=False)
+    typer.echo(f"Job {job_id} is kept as long as others.")
+
+
+@app.command()
 def share(
     job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
     account: AccountOption = "",
@@ -301,5 +325,9 @@ def _print_job(console: Console, one: wire.JobDetail) -> None:
     console.print(tasks)
     for remark in one.remarks:
         console.print(plain(remark))
+    if one.cleared_at is not None:
+        console.print(f"Its pictures and inputs were cleared {clock(one.cleared_at)}; its story stays.")
+    elif one.kept:
+        console.print("It is kept for ever.")
     for product in one.products:
         console.print(f"{product.name}  {product.size_bytes:,} bytes  {product.media_type}")

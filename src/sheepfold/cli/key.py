@@ -18,6 +18,7 @@ _WORDS = """\
 This is the key of {machine}. It is shown only now; keep it like a password. It opens {opens}.
 
   our worker         sheepfold work --server {server} --key {key}
+                     (where it is not installed yet, {server}/join says how)
                      (for trying the old protocols: --protocol sheepit or electricsheep --account {account},
                      or --protocol browsershots --account {machine})
   SheepIt            java -jar sheepit-client.jar -server {server} -login {account} -password {key} -ui text

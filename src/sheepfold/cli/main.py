@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version
 from typing import NamedTuple
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +28,8 @@ COMMANDS: dict[str, Entry] = {
     "house": Entry("sheepfold.cli.house", "Keep house for a farm whose servers run with --no-house."),
     "account": Entry("sheepfold.cli.account", "Add and list accounts."),
     "people": Entry("sheepfold.cli.people", "Rule people and machines, and read who changed what."),
+    "team": Entry("sheepfold.cli.team", "Make teams, invite to them, join, leave, and show them private jobs."),
+    "webhook": Entry("sheepfold.cli.webhook", "Be told over HTTP, or in a chat, of jobs and machines."),
     "machine": Entry("sheepfold.cli.machine", "Pause, resume and stop machines, and say when they may work."),
     "key": Entry("sheepfold.cli.key", "Give keys to machines, and take them back."),
     "flame": Entry("sheepfold.cli.flame", "Look at, breed and render flame genomes on this machine, without a farm."),
@@ -38,6 +41,7 @@ COMMANDS: dict[str, Entry] = {
     "browser": Entry("sheepfold.cli.browser", "Add, list and remove the browsers of screenshot factories."),
     "story": Entry("sheepfold.cli.story", "Tell all that happened to a task."),
     "check": Entry("sheepfold.cli.check", "Prove that all that a farm knows agrees."),
+    "storage": Entry("sheepfold.cli.storage", "Show what lies on the farm's disk, and what is cleared next."),
     "backup": Entry("sheepfold.cli.backup", "Copy a farm into a folder while it works."),
     "restore": Entry("sheepfold.cli.restore", "Make a farm of a backup."),
     "completion": Entry("sheepfold.cli.completion", "Print what a shell needs to complete our commands."),
@@ -58,12 +62,24 @@ def main() -> None:
         sys.exit(_explain(words))
     _log_to_stderr(level)
     try:
-        app = importlib.import_module(COMMANDS[words[0]].module).app
+        app = _app_of(words[0])
         app.pretty_exceptions_enable = False  # a server's log wants plain tracebacks
         app(words[1:], prog_name=f"sheepfold {words[0]}")
     except (SheepfoldError, BadSetting, FarmUnreachable, FarmRefused, FarmProblem) as error:
         print(f"sheepfold: {error}", file=sys.stderr)  # noqa: T201 -- an error's place
         sys.exit(1)
+
+
+def _app_of(command: str) -> typer.Typer:
+    """Import a command; what only a server needs may be missing where a volunteer installed the program."""
+    try:
+        app: typer.Typer = importlib.import_module(COMMANDS[command].module).app
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "sheepfold":
+            raise
+        sys.exit(f"sheepfold: `{command}` is for those who run a farm, and {error.name} is not installed here. "
+                 "Install sheepfold[server] in place of sheepfold.")
+    return app
 
 
 def _explain(words: list[str]) -> int:
@@ -72,8 +88,9 @@ def _explain(words: list[str]) -> int:
     console = Console(stderr=not is_asked)
     if not is_asked:
         console.print(f"sheepfold: there is no command {words[0]!r}.\n", markup=False)
-    console.print("Usage: sheepfold \\[--verbose] COMMAND …    (each COMMAND explains itself with --help)\n")
-    console.print("Run a farm of volunteers' machines that render pictures, or help one.\n")
+    console.print("Usage: sheepfold \\[--verbose] COMMAND …\n")
+    console.print("Run a farm of volunteers' machines that render pictures, or help one.")
+    console.print("Each COMMAND explains itself with --help.\n")
     table = Table(box=None, show_header=False, padding=(0, 2))
     for name, entry in COMMANDS.items():
         table.add_row(f"[bold]{name}[/bold]", entry.help)

@@ -12,6 +12,15 @@ from sheepfold.model.tasks import TaskState
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.change_wire import ChangesOut
 from sheepfold.protocols.rest.client import FarmClient
+from sheepfold.protocols.rest.storage_wire import StorageOut
+from sheepfold.protocols.rest.team_wire import TeamList, TeamOut, TeamPage
+from sheepfold.protocols.rest.webhook_wire import (
+    DeliveryList,
+    WebhookAdded,
+    WebhookList,
+    WebhookMade,
+    WebhookOut,
+)
 
 ServerOption = Annotated[
     str, typer.Option("--server", envvar="SHEEPFOLD_SERVER", help="The farm's address.", metavar="URL")
@@ -21,7 +30,7 @@ FolderOption = Annotated[
     Path | None, typer.Option("--data", envvar="SHEEPFOLD_DATA", help="Or: the farm's folder here.", metavar="DIR")
 ]
 AccountOption = Annotated[str, typer.Option("--account", help="With --data: for whom; the first owner by default.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as the farm's REST wire writes it.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"v/1\x01": "exr"}
 
 
@@ -50,8 +59,9 @@ class Office(Protocol):
         """Cancel a job."""
         ...
 
-    def change(self, job_id: int, *, priority: int | None = None, private: bool | None = None) -> wire.JobSummary:
-        """Change a job's priority, or whether others see it."""
+    def change(self, job_id: int, *, priority: int | None = None, private: bool | None = None,
+               kept: bool | None = None) -> wire.JobSummary:
+        """Change a job's priority, whether others see it, or whether it is kept for ever."""
         ...
 
     def extend(self, job_id: int, frames: str) -> wire.JobSummary:
@@ -72,6 +82,66 @@ class Office(Protocol):
 
     def replace_input(self, job_id: int, name: str, path: Path) -> wire.JobOrdered:
         """Replace an input of a running job."""
+        ...
+
+    def storage(self) -> StorageOut:
+        """See what lies on the farm's disk, for its owner."""
+        ...
+
+    def webhooks(self) -> WebhookList:
+        """List this account's webhooks."""
+        ...
+
+    def add_webhook(self, asked: WebhookAdded) -> WebhookMade:
+        """Add a webhook; its secret is told now alone."""
+        ...
+
+    def remove_webhook(self, hook_id: int) -> None:
+        """Remove a webhook."""
+        ...
+
+    def try_webhook(self, hook_id: int) -> str:
+        """Have a test sent to a webhook; returns the delivery's id."""
+        ...
+
+    def enable_webhook(self, hook_id: int) -> WebhookOut:
+        """Have a disabled webhook told again."""
+        ...
+
+    def deliveries(self, hook_id: int) -> DeliveryList:
+        """List what was sent to a webhook lately."""
+        ...
+
+    def teams(self) -> TeamList:
+        """List teams, those whose members earned most first."""
+        ...
+
+    def team(self, name: str) -> TeamPage:
+        """See a team with its members."""
+        ...
+
+    def make_team(self, name: str) -> TeamOut:
+        """Make a team and lead it."""
+        ...
+
+    def invite_to_team(self, name: str) -> str:
+        """Make a link by which whoever has it joins a team."""
+        ...
+
+    def join_team(self, invitation: str) -> TeamOut:
+        """Join the team that an invitation's code leads to."""
+        ...
+
+    def remove_from_team(self, name: str, member: str) -> None:
+        """Take a member out of a team, or leave it."""
+        ...
+
+    def hand_over_team(self, name: str, member: str) -> TeamPage:
+        """Have another member lead a team."""
+        ...
+
+    def show_to_team(self, job_id: int, *, is_shown: bool) -> str:
+        """Show a private job to the team of its account, or no more; returns the team's name, empty for none."""
         ...
 
     def prolong(self, job_id: int) -> int | None:
@@ -119,9 +189,14 @@ def open_office(server: str, key: str, data: Path | None, account: str = "") -> 
 
 
 def download_all(office: Office, job_id: int, folder: Path) -> list[Path]:
-    """Fetch what a job was made into, and each of its pictures as `frames/NNNN.png`; returns the files."""
+    """Fetch what a job was made into, and each of its pictures as `frames/NNNN.png`; returns the files.
+
+    Of a job whose pictures are cleared that is its films alone, if they are still there.
+    """
     job = office.job(job_id)
     files = office.download(job_id, folder)
+    if job.cleared_at is not None:
+        return files
     frames = folder / "frames"
     frames.mkdir(exist_ok=True)
     for task in job.tasks:

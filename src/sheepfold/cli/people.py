@@ -4,15 +4,15 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from sheepfold.cli.office import JsonOption
 from sheepfold.cli.options import DataOption, farm_in
+from sheepfold.cli.plain import clock, plain, print_rows
 from sheepfold.farm import owner, people
 from sheepfold.farm.accounts import find_customer
 from sheepfold.model.accounts import Role
 from sheepfold.store import accounts as account_rows
-from sheepfold.web.words import day, points
+from sheepfold.web.words import points
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 _Name = Annotated[str, typer.Argument(metavar="NAME")]
@@ -25,14 +25,14 @@ def people_() -> None:
 
 
 @app.command("list")
-def list_people(data: DataOption) -> None:
-    """List people with their roles and points."""
-    table = Table("name", "role", "points", "machines", "since (UTC)", "", box=None)
+def list_people(data: DataOption, as_json: JsonOption = False) -> None:
+    """List people with their roles, and the points that they have earned and spent; in JSON a thousandth each."""
     with farm_in(data) as farm:
-        for one in people.list_people(farm):
-            table.add_row(one.account.name, one.account.role, points(one.millipoints), str(one.machines),
-                          day(one.created_at), "closed" if one.closed_at else "")
-    Console().print(table)
+        rows = [{"name": one.account.name, "role": one.account.role, "earned": one.purse.earned,
+                 "spent": one.purse.spent, "machines": one.machines, "since": one.created_at, "closed": one.closed_at}
+                for one in people.list_people(farm)]
+    print_rows({"name": str, "role": str, "earned": points, "spent": points, "machines": str, "since": clock,
+                "closed": lambda at: clock(at) if at else ""}, rows, as_json=as_json)
 
 
 @app.command()
@@ -93,10 +93,13 @@ def resume(machine: _Machine, data: DataOption) -> None:
 
 
 @app.command()
-def audit(data: DataOption, limit: Annotated[int, typer.Option(min=1, help="Lines at most.")] = 50) -> None:
+def audit(
+    data: DataOption,
+    limit: Annotated[int, typer.Option(min=1, help="How many lines at most.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
     """Show who changed what, the newest first."""
-    table = Table("when (UTC)", "who", "what", "of", box=None)
     with farm_in(data) as farm:
-        for line in owner.read_audit(farm, limit):
-            table.add_row(day(line.at), line.who, line.what, line.about)
-    Console().print(table)
+        rows = [{"at": line.at, "who": line.who, "what": line.what, "of": line.about}
+                for line in owner.read_audit(farm, limit)]
+    print_rows({"at": clock, "who": plain, "what": plain, "of": plain}, rows, as_json=as_json)

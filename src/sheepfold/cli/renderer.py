@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from sheepfold.cli.office import JsonOption
 from sheepfold.cli.options import DataOption, farm_in
+from sheepfold.cli.plain import print_rows
 from sheepfold.farm import renderers
 from sheepfold.farm.renderers import Target
 from sheepfold.kinds.blender import home
@@ -56,8 +56,8 @@ def official(
 @add.command()
 def bpy(
     data: DataOption,
-    python: Annotated[Path | None, typer.Option(exists=True, help="Whose bpy; that of scripts/setup-bpy.")] = None,
-    version: Annotated[str, typer.Option("--version", help="Which Blender it is; what it says itself.")] = "",
+    python: Annotated[Path | None, typer.Option(exists=True, help="Whose bpy; else that of scripts/setup-bpy.")] = None,
+    version: Annotated[str, typer.Option("--version", help="Which Blender it is; else as it says itself.")] = "",
 ) -> None:
     """Add Blender as a Python module with a Python of its own, for Linux machines that have nothing (400 MB)."""
     found = home.find() if python is None else python.absolute()
@@ -68,14 +68,12 @@ def bpy(
 
 
 @app.command(name="list")
-def list_all(data: DataOption) -> None:
+def list_all(data: DataOption, as_json: JsonOption = False) -> None:
     """List the renderers."""
     with farm_in(data) as farm:
-        rows = renderers.list_renderers(farm)
-    table = Table("renderer", "version", "system", "bits", "made", "MD5", box=None)
-    for row in rows:
-        table.add_row(row.name, row.version, row.os, str(row.bits), row.made, row.md5)
-    Console().print(table)
+        rows = [{"renderer": row.name, "version": row.version, "system": row.os, "bits": row.bits, "made": row.made,
+                 "MD5": row.md5} for row in renderers.list_renderers(farm)]
+    print_rows(dict.fromkeys(("renderer", "version", "system", "bits", "made", "MD5"), str), rows, as_json=as_json)
 
 
 @app.command()

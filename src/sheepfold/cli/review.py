@@ -17,12 +17,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 @app.command()
 def review(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
     url: Annotated[str, typer.Argument(metavar="URL")],
-    browser: Annotated[str, typer.Option(help="Which, such as chromium,firefox or firefox 115.")] = "chromium,firefox",
+    browser: Annotated[str, typer.Option(help="Such as chromium,firefox or firefox 115.")] = "chromium,firefox",
     width: Annotated[str, typer.Option(help="How wide in pixels, such as 390,1280.")] = "390,1280",
-    name: Annotated[str, typer.Option(help="Of the baseline; the URL itself where it is empty.")] = "",
+    name: Annotated[str, typer.Option(help="The baseline's name; else the URL itself.")] = "",
     tolerance: Annotated[float, typer.Option(help="How much of a picture may differ, in percent.")] = 0.01,
     as_json: JsonOption = False,
-    dark: Annotated[bool, typer.Option("--dark", help="Tell the page that its reader prefers the dark.")] = False,
+    dark: Annotated[bool, typer.Option("--dark", help="Tell the page that its readers want the dark.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for all pictures; exit 3 when they are over.")] = 900,
     server: ServerOption = "",
     key: KeyOption = "",

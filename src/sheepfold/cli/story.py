@@ -5,12 +5,14 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from sheepfold.cli.ids import IdArgument
+from sheepfold.cli.office import JsonOption
 from sheepfold.cli.options import DataOption, farm_in
 from sheepfold.cli.plain import clock, plain, plain_console
 from sheepfold.farm import browse
 from sheepfold.farm.browse import Story
 from sheepfold.farm.dispatch import open_blob
 from sheepfold.model.tasks import TaskId
+from sheepfold.protocols.rest.jobs import story_out
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 
@@ -21,11 +23,14 @@ def story() -> None:
 
 
 @app.command()
-def task(task_id: IdArgument, data: DataOption) -> None:
+def task(task_id: IdArgument, data: DataOption, as_json: JsonOption = False) -> None:
     """Tell the story of the task ID: its leases, results, verdicts, credit, and what its clients told and logged."""
     console = plain_console()
     with farm_in(data) as farm:
         told = browse.story(farm, TaskId(task_id))
+        if as_json:
+            typer.echo(story_out(told).model_dump_json(indent=2))
+            return
         _print_story(console, told)
         for lease in told.leases:
             if lease.log is not None:

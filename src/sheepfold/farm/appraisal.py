@@ -13,7 +13,7 @@ from sheepfold.kinds import confine
 from sheepfold.kinds.registry import module_of
 from sheepfold.kinds.seam import RenderFailed, RenderOrder, Spec
 from sheepfold.model.accounts import Account
-from sheepfold.model.credit import earned
+from sheepfold.model.credit import Effort, Millipoints, earned
 from sheepfold.model.errors import InvalidSpec
 from sheepfold.store import views as view_rows
 
@@ -30,7 +30,7 @@ class Appraisal:
     spec: Spec
     tasks: int
     cost_ms: int
-    millipoints: int
+    millipoints: Millipoints
     machines: int
     remarks: tuple[str, ...]
 
@@ -47,8 +47,9 @@ def appraise(farm: Farm, account: Account, order: Order) -> Appraisal:
         drafts = module_of(order.kind, "split").split(spec, order.inputs, folder)
     at_work = farm.db.read(lambda tx: {one.machine_id for one in view_rows.at_work(tx, 1000)})
     times = order.terms.quorum
-    return Appraisal(spec, len(drafts), times * sum(draft.cost_ms for draft in drafts),
-                     times * sum(earned(draft.cost_ms) for draft in drafts), len(at_work), completed.remarks)
+    points = sum(earned(Effort(max(1, draft.cost_ms))) for draft in drafts)
+    return Appraisal(spec, len(drafts), times * sum(draft.cost_ms for draft in drafts), Millipoints(times * points),
+                     len(at_work), completed.remarks)
 
 
 def sketch(farm: Farm, genome: Path) -> bytes:

@@ -1,7 +1,8 @@
 """Backup and restore: a live farm's database and blobs in a folder, and a farm made of such a folder again.
 
-The database comes first. A blob is kept before a row names it and outlives its last name by a day, so what is copied
-after the database holds all that it names. `backup.json` is written last: a folder without it is no backup.
+The database comes first. A blob is kept before a row names it and outlives its last name by a day, and retention clears
+nothing meanwhile, so what is copied after the database holds all that it names. `backup.json` is written last: a folder
+without it is no backup.
 """
 
 import json
@@ -17,11 +18,15 @@ from sheepfold.config import Settings
 from sheepfold.farm.farm import Farm
 from sheepfold.model.errors import BadInput, UnknownBlob
 from sheepfold.store import blobs as blob_rows
+from sheepfold.store import retention as retention_rows
 from sheepfold.store.blobs import BlobRow
 from sheepfold.store.snapshot import load_database, revision_of, save_database
 
 MANIFEST = "backup.json"
 FORMAT = 1
+HOLD_S = 600
+"""For how long nothing is cleared after the last sign of life of a backup under way."""
+BLOBS_AT_A_TIME = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Backup:
 
 
 def back_up(farm: Farm, folder: Path) -> Backup:
-    """Write a backup of a farm at work into a folder, anew or over an earlier one, of which only blobs are used again.
+    """Write a backup of a farm at work into a folder, anew or over an earlier one, whose blobs are not copied again.
 
     Raises BadInput where the folder is the farm's own, and UnknownBlob where a blob that a row names is missing.
     """
@@ -47,9 +52,12 @@ def back_up(farm: Farm, folder: Path) -> Backup:
         raise BadInput("A backup does not lie inside of the farm that it is of.")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
+    _hold_retention(farm)
     database = save_database(farm.db, folder / "database")
     rows = farm.db.read(lambda tx: list(blob_rows.all_blobs(tx)))
-    new = sum(_save_blob(farm, row, folder) for row in rows)
+    new = sum(_save_blobs(farm, rows[at:at + BLOBS_AT_A_TIME], folder) for at in range(0, len(rows), BLOBS_AT_A_TIME))
+    farm.db.write(lambda tx: retention_rows.pause(tx, 0))
+    _drop_others(folder, {row.digest for row in rows})
     if (farm.settings.data / "tls").is_dir():
         shutil.copytree(farm.settings.data / "tls", folder / "tls", dirs_exist_ok=True)
     size_bytes = sum(row.size_bytes for row in rows)
@@ -92,6 +100,23 @@ def read_backup(folder: Path) -> Backup:
     if made.format != FORMAT:
         raise BadInput(f"The backup is of format {made.format}; this program reads {FORMAT}.")
     return made
+
+
+def _hold_retention(farm: Farm) -> None:
+    farm.db.write(lambda tx: retention_rows.pause(tx, farm.now() + HOLD_S))
+
+
+def _save_blobs(farm: Farm, rows: list[BlobRow], folder: Path) -> int:
+    """Save some blobs and tell that the backup goes on; returns how many were not there from before."""
+    _hold_retention(farm)
+    return sum(_save_blob(farm, row, folder) for row in rows)
+
+
+def _drop_others(folder: Path, digests: set[str]) -> None:
+    """Drop what only an earlier backup in this folder held, so that what a farm clears does not pile up here."""
+    for path in _blob_files(folder):
+        if path.name not in digests:
+            path.unlink()
 
 
 def _save_blob(farm: Farm, row: BlobRow, folder: Path) -> bool:

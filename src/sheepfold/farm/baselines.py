@@ -1,7 +1,7 @@
 """Baselines: pictures of a page that its owner accepted, and what has changed since."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,11 @@ from typing import Any
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm import browse
 from sheepfold.farm.farm import Farm
-from sheepfold.kinds.seam import Baseline, Picture
-from sheepfold.model.accounts import Account, Role
-from sheepfold.model.errors import Conflict, Forbidden, NotFound
+from sheepfold.farm.retention import check_there
+from sheepfold.farm.rights import own_job
+from sheepfold.kinds.seam import Baseline, Picture, Product
+from sheepfold.model.accounts import Account
+from sheepfold.model.errors import Conflict, NotFound
 from sheepfold.model.events import Event, What
 from sheepfold.model.jobs import Job, JobId
 from sheepfold.store import baselines as baseline_rows
@@ -83,18 +85,17 @@ def accept_first(tx: Tx, job: Job, now: int) -> None:
 def accept(farm: Farm, account: Account, job_id: JobId) -> Job:
     """Accept a done job's pictures: later ones of the same name are held against them. Again changes nothing.
 
-    Raises UnknownJob, Forbidden where the job is another account's and this is no owner, NoBaseline and NotDone.
+    Raises UnknownJob, Forbidden where the job is another account's and this is no owner, NoBaseline, NotDone, Cleared.
     """
 
     def accepted(tx: Tx) -> Job:
-        job = job_rows.job_of(tx, job_id)
-        if job.account_id != account.id and account.role is not Role.OWNER:
-            raise Forbidden(f"Job {job_id} belongs to another account.")
+        job = own_job(tx, account, job_id)
         if not name_of(job):
             raise NoBaseline(f"Job {job_id} was ordered without a baseline.")
         if not _is_compared(tx, job_id):
             raise NotDone(f"Job {job_id} is {job.state}; pictures are accepted when all are there and compared.")
         if baseline_rows.find(tx, job.account_id, name_of(job)) != job_id:
+            check_there(job)
             _accept(tx, job, {"account": account.name}, farm.now())
         return job
 
@@ -113,6 +114,13 @@ def changes_of(farm: Farm, job_id: JobId) -> Changes:
     accepted = farm.db.read(lambda tx: baseline_rows.find(tx, job.account_id, name_of(job)))
     baseline = None if figures["baseline"] is None else JobId(figures["baseline"])
     return Changes(job, baseline, tuple(figures["views"]), is_accepted=accepted == job_id)
+
+
+def count_changed(products: Iterable[Product]) -> int:
+    """Return how many views changed, by what a job was made into; 0 where nothing was compared."""
+    figures = next((one.path for one in products if one.name == FIGURES), None)
+    views = [] if figures is None else json.loads(figures.read_bytes())["views"]
+    return sum(view["state"] == "changed" for view in views)
 
 
 def name_of(job: Job) -> str:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
-from sheepfold.model.accounts import AccountId
-from sheepfold.model.credit import Millipoints
+from sheepfold.farm.retention import check_there
+from sheepfold.model.accounts import Account, AccountId
+from sheepfold.model.credit import Millipoints, Purse
 from sheepfold.model.errors import UnknownBlob
 from sheepfold.model.events import Event
 from sheepfold.model.flock import Sheep
 from sheepfold.model.jobs import Job, JobId
-from sheepfold.model.machines import Machine
+from sheepfold.model.machines import Machine, MachineId
 from sheepfold.model.tasks import Task, TaskId
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import blobs as blob_rows
@@ -22,7 +23,7 @@ from sheepfold.store import jobs as job_rows
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import ledger as ledger_rows
 from sheepfold.store import tasks as task_rows
-from sheepfold.store.blobs import ProductRow
+from sheepfold.store.blobs import PictureRow, ProductRow
 from sheepfold.store.database import Tx
 from sheepfold.store.leases import LeaseStory
 from sheepfold.store.tasks import TaskRow
@@ -96,18 +97,28 @@ def story(farm: Farm, task_id: TaskId) -> Story:
 
 
 def open_picture(farm: Farm, task_id: TaskId) -> tuple[str, Input]:
-    """Open the valid picture of a task; returns its media type too. Raises UnknownBlob where it has none yet."""
-    row = farm.db.read(lambda tx: blob_rows.picture_of_task(tx, task_id))
+    """Open the valid picture of a task; returns its media type too.
+
+    Raises UnknownBlob where it has none yet, and Cleared where it is gone.
+    """
+
+    def find(tx: Tx) -> PictureRow | None:
+        row = blob_rows.picture_of_task(tx, task_id)
+        if row is not None:
+            check_there(job_rows.job_of(tx, task_rows.load(tx, task_id, lock=False).job_id))
+        return row
+
+    row = farm.db.read(find)
     if row is None:
         raise UnknownBlob(f"Task {task_id} has no picture yet.")
     return row.media_type, open_blob(farm, row.digest)
 
 
 def open_preview(farm: Farm, task_id: TaskId, width: int) -> Input:
-    """Open the JPEG preview of a task; raises UnknownBlob where none was made yet."""
+    """Open the JPEG preview of a task; raises UnknownBlob where there is none yet, or none any more."""
     digest = farm.db.read(lambda tx: blob_rows.find_preview(tx, task_id, width))
     if digest is None:
-        raise UnknownBlob(f"Task {task_id} has no preview {width} pixels wide.")
+        raise UnknownBlob(f"Task {task_id} has no preview {width} pixels wide, or none any more.")
     return open_blob(farm, digest)
 
 
@@ -130,10 +141,27 @@ def list_machines(farm: Farm) -> list[Machine]:
     return farm.db.read(account_rows.list_machines)
 
 
+def powers(farm: Farm) -> Mapping[MachineId, float | None]:
+    """Return how many reference cores each machine is worth, None while too little is known of it."""
+    return farm.db.read(
+        lambda tx: {one.id: ledger_rows.power_of(tx, one.id) for one in account_rows.list_machines(tx)})
+
+
 def balances(farm: Farm) -> Mapping[str, Millipoints]:
     """Return what each account has earned, by name."""
+    return {name: purse.earned for name, purse in purses(farm).items()}
 
-    def read(tx: Tx) -> dict[str, Millipoints]:
-        return {account.name: ledger_rows.balance(tx, account.id) for account in account_rows.list_accounts(tx)}
+
+def purse_of(farm: Farm, account: Account) -> Purse:
+    """Return what an account has earned and spent."""
+    return farm.db.read(lambda tx: ledger_rows.purse_of(tx, account.id))
+
+
+def purses(farm: Farm) -> Mapping[str, Purse]:
+    """Return what each account has earned and spent, by name."""
+
+    def read(tx: Tx) -> dict[str, Purse]:
+        found = ledger_rows.purses(tx)
+        return {account.name: found[account.id] for account in account_rows.list_accounts(tx)}
 
     return farm.db.read(read)

@@ -4,9 +4,10 @@ import re
 from dataclasses import replace
 
 from sheepfold.farm.farm import Farm
-from sheepfold.model.accounts import Account, Role
+from sheepfold.farm.rights import own_machine
+from sheepfold.model.accounts import Account
 from sheepfold.model.browsers import BrowserId, BrowserProgram, Factory, Registered, Screen, active_names, major_minor
-from sheepfold.model.errors import BadInput, Forbidden, NotFound
+from sheepfold.model.errors import BadInput, NotFound
 from sheepfold.model.machines import Machine
 from sheepfold.model.user_agents import PLATFORMS, version_of
 from sheepfold.store import accounts as account_rows
@@ -109,10 +110,7 @@ def active_browsers(farm: Farm) -> list[str]:
 
 
 def _owned(tx: Tx, caller: Account | None, machine_name: str) -> Machine:
-    machine = account_rows.machine_named(tx, machine_name.strip().lower())
-    if caller is not None and caller.id != machine.account_id and caller.role is not Role.OWNER:
-        raise Forbidden(f"The machine {machine.name} belongs to another account.")
-    return machine
+    return own_machine(tx, caller, machine_name.strip().lower())
 
 
 def _checked(program: BrowserProgram) -> BrowserProgram:

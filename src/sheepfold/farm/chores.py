@@ -13,14 +13,17 @@ from sheepfold.blobs.spool import Digest
 from sheepfold.farm import baselines
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
+from sheepfold.farm.retention import clear_piece
 from sheepfold.kinds import handwork
 from sheepfold.kinds.seam import Picture
 from sheepfold.model.errors import Unavailable
 from sheepfold.model.events import Event, What
+from sheepfold.model.notices import Notice, Topic
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import chores as chore_rows
 from sheepfold.store import events as event_rows
 from sheepfold.store import jobs as job_rows
+from sheepfold.store import webhooks as hook_rows
 from sheepfold.store.blobs import PictureRow
 from sheepfold.store.chores import Chore, ChoreWhat
 from sheepfold.store.database import Tx
@@ -138,6 +141,7 @@ def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
         made = executor.submit(handwork.assemble, job.kind, pictures, job.spec, baseline, target)
         products = _awaited(farm, chore, made)
         kept = [(product, keep_file(farm, product.path)) for product in products]
+        changed = baselines.count_changed(products)
 
     def save(tx: Tx) -> None:
         now = farm.now()
@@ -147,6 +151,8 @@ def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
         baselines.accept_first(tx, job, now)
         chore_rows.end(tx, chore.id, failed=False)
         event_rows.add(tx, (Event(What.PRODUCT_MADE, job.id, None, {"name": p.name}) for p in products), now)
+        if changed:
+            hook_rows.note(tx, [Notice(Topic.REVIEW_CHANGED, job.id, detail={"changed": changed})], now)
 
     farm.db.write(save)
 
@@ -161,7 +167,12 @@ def _awaited(farm: Farm, chore: Chore, future: "Future[T]") -> T:
         farm.db.write(lambda tx: chore_rows.renew(tx, chore.id, farm.now() + term_s))
 
 
-_DEEDS = {ChoreWhat.PREVIEW: _make_preview, ChoreWhat.ASSEMBLE: _assemble}
+def _clear(farm: Farm, _: Executor, chore: Chore) -> None:
+    clear_piece(farm, chore)
+
+
+_DEEDS = {ChoreWhat.PREVIEW: _make_preview, ChoreWhat.ASSEMBLE: _assemble, ChoreWhat.CLEAR: _clear,
+          ChoreWhat.EMPTY: _clear}  # fmt: skip
 
 
 def _local_pictures(farm: Farm, rows: Iterable[PictureRow], folder: Path) -> Iterable[Picture]:

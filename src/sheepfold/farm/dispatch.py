@@ -10,9 +10,8 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.settlement import settle
 from sheepfold.model import lifecycle
 from sheepfold.model.accounts import AccountId, checked_name
-from sheepfold.model.errors import MachineSuspended, SessionEnded, UnknownBlob, UnknownLease
+from sheepfold.model.errors import Cleared, MachineSuspended, SessionEnded, UnknownBlob, UnknownLease
 from sheepfold.model.events import Event, What
-from sheepfold.model.flock import Sheep
 from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.machines import MachineId, Session, SessionId
 from sheepfold.model.matching import Abilities
@@ -21,7 +20,6 @@ from sheepfold.model.trust import UNPROVEN_SUSPENSION_S
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import events as event_rows
-from sheepfold.store import flock as flock_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import sessions as session_rows
@@ -55,7 +53,6 @@ class Assignment:
     deadline_at: int
     term_s: int
     input: str | None
-    sheep: Sheep | None
 
 
 def open_session(farm: Farm, maker: Maker, abilities: str, opened_by: str = "") -> str:
@@ -138,9 +135,8 @@ def claim_task(farm: Farm, maker: Maker, abilities: Abilities, term_s: int,
 
 def _assignment(tx: Tx, granted: Granted, term_s: int) -> Assignment:
     job = job_rows.job_of(tx, granted.job_id)
-    sheep = flock_rows.find_sheep_of_job(tx, job.id) if job.kind == "flame" else None
     return Assignment(granted.lease_id, granted.task_id, job, granted.frame, granted.part, granted.deadline_at, term_s,
-                      granted.input, sheep)
+                      granted.input)
 
 
 def held_lease(farm: Farm, maker: Maker, lease_id: LeaseId) -> Holding:
@@ -182,8 +178,14 @@ def read_input(farm: Farm, held: Holding, name: str = "") -> Input:
 
 
 def open_blob(farm: Farm, digest: str) -> Input:
-    """Open a blob to read; raises UnknownBlob."""
-    return Input(digest, farm.blobs.size(Digest(digest)), farm.blobs.open_stream(Digest(digest)))
+    """Open a blob to read; raises UnknownBlob, and Cleared where retention has dropped its bytes."""
+    try:
+        return Input(digest, farm.blobs.size(Digest(digest)), farm.blobs.open_stream(Digest(digest)))
+    except UnknownBlob:
+        row = farm.db.read(lambda tx: blob_rows.find(tx, digest))
+        if row is not None and row.cleared_at is not None:
+            raise Cleared from None
+        raise
 
 
 def heartbeat(farm: Farm, held: Holding, term_s: int, figures: Mapping[str, Any] | None = None) -> int:

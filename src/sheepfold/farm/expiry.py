@@ -2,8 +2,9 @@
 
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import cancel_order
-from sheepfold.model.accounts import Account, Role
-from sheepfold.model.errors import Forbidden, JobEnded, UnknownJob
+from sheepfold.farm.rights import own_job
+from sheepfold.model.accounts import Account
+from sheepfold.model.errors import JobEnded, UnknownJob
 from sheepfold.model.jobs import JobId, JobState
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import visits as visit_rows
@@ -23,10 +24,9 @@ def prolong(farm: Farm, account: Account, job_id: JobId) -> int | None:
         visit = visit_rows.find_visit(tx, job_id)
         if visit is None:
             raise UnknownJob(f"There is no order of screenshots {job_id}.")
-        if visit.account_id != account.id and account.role is not Role.OWNER:
-            raise Forbidden(f"Job {job_id} belongs to another account.")
+        job = own_job(tx, account, job_id)
         now = farm.now()
-        if job_rows.job_of(tx, job_id).state is not JobState.RUNNING or _is_over(visit, now):
+        if job.state is not JobState.RUNNING or _is_over(visit, now):
             raise JobEnded(f"Job {job_id} has ended, or expired.")
         if visit.expires_at is None:
             return None

@@ -7,18 +7,18 @@ from pathlib import Path
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.orders import queue_tasks
+from sheepfold.farm.repeating import renewable_job
 from sheepfold.kinds.registry import module_of, optional_module_of
 from sheepfold.kinds.seam import Spec, TaskDraft
-from sheepfold.model.accounts import Account, Role
-from sheepfold.model.errors import Conflict, Forbidden, InvalidSpec, JobEnded
+from sheepfold.model.accounts import Account
+from sheepfold.model.errors import Conflict, InvalidSpec
 from sheepfold.model.events import Event, What
-from sheepfold.model.jobs import Job, JobId, JobState
+from sheepfold.model.jobs import Job, JobId
 from sheepfold.store import events as event_rows
 from sheepfold.store import jobs as job_rows
-from sheepfold.store import lanes as lane_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
-from sheepfold.store.jobs import NewTask
 
 
 def can_extend(kind: str) -> bool:
@@ -30,10 +30,11 @@ def extend_job(farm: Farm, account: Account, job_id: JobId, frames: str) -> Job:
     """Add frames to a job of this account, or to any as the owner; those that it has already stay as they are.
 
     A job that has ended runs again, and what is made of it is made anew. `frames` is written as the kind's orders
-    write it. Raises UnknownJob, Forbidden, JobEnded for a canceled job, InvalidSpec with a sentence for the artist,
-    and Conflict where somebody else extended it or replaced its input in the same moment.
+    write it. Raises UnknownJob, Forbidden, JobEnded for a canceled job, Cleared for one whose pictures are gone,
+    InvalidSpec with a sentence for the artist, and Conflict where somebody else extended it or replaced its input in
+    the same moment.
     """
-    job = farm.db.read(lambda tx: _extensible(tx, account, job_id))
+    job = farm.db.read(lambda tx: renewable_job(tx, account, job_id))
     module = optional_module_of(job.kind, "extend")
     if module is None:
         raise InvalidSpec(f"The frames of a {job.kind} are all that it can have; order another one.")
@@ -47,33 +48,16 @@ def extend_job(farm: Farm, account: Account, job_id: JobId, frames: str) -> Job:
     return farm.db.write(lambda tx: _extended(tx, account, replace(job, spec=spec), drafts, farm.now()))
 
 
-def _extensible(tx: Tx, account: Account, job_id: JobId) -> Job:
-    job = job_rows.job_of(tx, job_id)
-    if job.account_id != account.id and account.role is not Role.OWNER:
-        raise Forbidden(f"Job {job_id} belongs to another account.")
-    if not account.role.covers(Role.ARTIST):
-        raise Forbidden(f"{account.name} is a {account.role} and may not order.")
-    if job.state is JobState.CANCELED:
-        raise JobEnded(f"Job {job_id} was canceled; order its frames anew.")
-    return job
-
-
 def _extended(tx: Tx, account: Account, wanted: Job, drafts: list[TaskDraft], now: int) -> Job:
     known = {(task.frame, task.part) for task in task_rows.rows_of_job(tx, wanted.id)}
     new = [draft for draft in drafts if (draft.frame, draft.part) not in known]
     if not new:
         raise InvalidSpec("The job has all of these frames already.")
-    before = _extensible(tx, account, wanted.id)
+    before = renewable_job(tx, account, wanted.id)
     if not job_rows.extend_job(tx, wanted, len(new), len(known)):
         raise Conflict("Somebody else changed this job in the same moment; look at it, and try again.")
-    terms = before.terms
-    lanes = {needs: lane_rows.ensure_lane(tx, needs, before.account_id, terms.priority)
-             for needs in {draft.needs for draft in new}}
-    job_rows.add_tasks(tx, wanted.id, terms.quorum, (
-        NewTask(draft.frame, draft.part, lanes[draft.needs], draft.cost_ms, None) for draft in new))
-    for lane_id in lanes.values():
-        lane_rows.wake_lane(tx, lane_id)
+    queue_tasks(tx, before, ((draft, None) for draft in new))
     events = [Event(What.JOB_REOPENED, wanted.id)] if job_rows.reopen_job(tx, wanted.id) else []
     events.append(Event(What.JOB_EXTENDED, wanted.id, None, {"frames": len(new), "account": account.name}))
     event_rows.add(tx, events, now)
-    return job_rows.job_of(tx, wanted.id)
+    return renewable_job(tx, account, wanted.id)  # once more, now that its row is ours: it may have been cleared

@@ -1,13 +1,15 @@
-"""The flock as players see it: the list of films, votes, and which task a sheep's frame is."""
+"""The flock: who joins it, and what players see of it: the list of films, votes, and genomes."""
 
 from dataclasses import dataclass
 
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
-from sheepfold.model.errors import BadInput, UnknownBlob
+from sheepfold.kinds.seam import Spec
+from sheepfold.model.accounts import Account
+from sheepfold.model.errors import BadInput, InvalidSpec, UnknownBlob, UnknownSheep
 from sheepfold.model.events import Event, What
 from sheepfold.model.flock import SheepId
-from sheepfold.model.jobs import Job
+from sheepfold.model.jobs import Job, JobId
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import events as event_rows
 from sheepfold.store import flock as flock_rows
@@ -28,6 +30,33 @@ class Flock:
     generation: int
     size: tuple[int, int]
     sheep: tuple[FilmedSheep, ...]
+
+
+def check_sheep(farm: Farm, account: Account, spec: Spec, *, is_private: bool) -> None:
+    """Check that no private order is one of a sheep; raises InvalidSpec."""
+    del farm, account
+    if is_private and spec["shape"] != "still":
+        raise InvalidSpec("A loop or an edge lives in the flock, which everybody sees; only a still can be private.")
+
+
+def join_flock(tx: Tx, job: Job) -> None:
+    """Give a loop or an edge its number; an edge joins the loops that were ordered of its two genomes.
+
+    Raises UnknownSheep where there are none.
+    """
+    match job.spec["shape"]:
+        case "loop":
+            flock_rows.add_loop(tx, job.id)
+        case "edge":
+            first, last = (_keyframe(tx, job.inputs.get(name, "")) for name in ("genome", "genome2"))
+            flock_rows.add_edge(tx, job.id, first, last)
+
+
+def _keyframe(tx: Tx, digest: str) -> int:
+    sheep = flock_rows.find_loop_of(tx, digest)
+    if sheep is None:
+        raise UnknownSheep("An edge joins two loops of the flock: order the loops of both genomes first.")
+    return sheep.id.number
 
 
 def list_flock(farm: Farm) -> Flock:
@@ -68,6 +97,12 @@ def living_of(tx: Tx) -> int:
     """Return the generation that new sheep are born into."""
     newest = flock_rows.newest_id(tx)
     return newest.generation if newest else FIRST_GENERATION
+
+
+def find_sheep(farm: Farm, job_id: JobId) -> SheepId | None:
+    """Return the sheep that a job is; None for a job that is none."""
+    sheep = farm.db.look(lambda tx: flock_rows.find_sheep_of_job(tx, job_id))
+    return None if sheep is None else sheep.id
 
 
 def job_of_sheep(farm: Farm, sheep_id: SheepId) -> Job:

@@ -1,14 +1,16 @@
 """All frames of a job as one zip, written while it is read: no file of it ever lies anywhere."""
 
-import io
-import zipfile
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from itertools import chain
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.dispatch import open_blob
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.retention import check_there
+from sheepfold.farm.zipping import Zip
 from sheepfold.model.errors import UnknownBlob
 from sheepfold.model.jobs import JobId
 from sheepfold.store import blobs as blob_rows
@@ -16,12 +18,8 @@ from sheepfold.store import jobs as job_rows
 from sheepfold.store.blobs import PictureRow
 from sheepfold.store.database import Tx
 
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
-
 ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/x-exr": "exr"}
-_DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say: the same frames are the same zip
-_LARGE_BYTES = 2**31
+FRAMES_AT_A_TIME = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,55 +30,45 @@ class Frame:
     digest: Digest
 
 
-def list_frames(farm: Farm, job_id: JobId) -> list[Frame]:
-    """Return the valid pictures that a job has so far, in order; raises UnknownJob, and UnknownBlob for none."""
+def list_frames(farm: Farm, job_id: JobId) -> Iterator[Frame]:
+    """Walk over the valid pictures that a job has so far, in order and some at a time, however many they are.
+
+    Raises UnknownJob, UnknownBlob where there are none, and Cleared at once, not at the first frame.
+    """
 
     def read(tx: Tx) -> list[PictureRow]:
-        job_rows.job_of(tx, job_id)
-        return blob_rows.pictures_of_job(tx, job_id)
+        check_there(job_rows.job_of(tx, job_id))
+        return blob_rows.pictures_after(tx, job_id, None, FRAMES_AT_A_TIME)
 
-    frames = [Frame(_name(row), Digest(row.digest)) for row in farm.db.read(read)]
-    if not frames:
+    first = farm.db.read(read)
+    if not first:
         raise UnknownBlob(f"Job {job_id} has no frames yet.")
-    return frames
+    return (Frame(_name(row), Digest(row.digest)) for row in chain(first, _further(farm, job_id, first[-1])))
+
+
+def _further(farm: Farm, job_id: JobId, last: PictureRow) -> Iterator[PictureRow]:
+    while rows := farm.db.read(partial(blob_rows.pictures_after, job_id=job_id, place=(last.frame, last.part),
+                                       limit=FRAMES_AT_A_TIME)):
+        yield from rows
+        last = rows[-1]
 
 
 def zipped(farm: Farm, frames: Iterable[Frame]) -> Iterator[bytes]:
-    """Yield a zip of frames, stored as they are, since pictures are packed already; holds one chunk at a time."""
-    sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+    """Yield a zip of frames, stored as they are, since pictures are packed already.
+
+    It holds one chunk at a time; the table of contents, which is the end of a zip, gathers in a file of the spool.
+    """
+    with tempfile.TemporaryFile(dir=farm.spool_folder) as contents:
+        made, between = Zip(contents), b""
         for frame in frames:
             file = open_blob(farm, frame.digest)
-            entry = zipfile.ZipInfo(frame.name, _DATE)
-            entry.external_attr = 0o644 << 16
-            with archive.open(entry, "w", force_zip64=file.size_bytes >= _LARGE_BYTES) as target:
-                for chunk in file.chunks:
-                    target.write(chunk)
-                    yield sink.taken()
-    yield sink.taken()
-
-
-class _Sink(io.RawIOBase):
-    """What a zip is written to: a file that cannot be sought in, as a line to a client."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._held = bytearray()
-
-    def writable(self) -> bool:
-        """See RawIOBase."""
-        return True
-
-    def write(self, chunk: "ReadableBuffer", /) -> int:
-        """Hold bytes until they are taken."""
-        view = memoryview(chunk)
-        self._held += view
-        return view.nbytes
-
-    def taken(self) -> bytes:
-        held = bytes(self._held)
-        self._held.clear()
-        return held
+            between += made.begin(frame.name, file.size_bytes)
+            for chunk in file.chunks:
+                yield between + made.add(chunk)
+                between = b""
+            between += made.end()
+        yield between
+        yield from made.finish()
 
 
 def _name(row: PictureRow) -> str:

@@ -18,6 +18,7 @@ from sheepfold.farm.keeping import name_blob
 from sheepfold.farm.settlement import settle
 from sheepfold.kinds.seam import Facts, Inspection
 from sheepfold.model import lifecycle
+from sheepfold.model.errors import LeaseNotHeld
 from sheepfold.model.tasks import Lease, Result, ResultId, Soundness, Task, TaskState, Verdict
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import leases as lease_rows
@@ -66,7 +67,8 @@ class _NewRival(Exception):
 def submit_result(farm: Farm, held: Holding, spooled: Spooled, figures: Mapping[str, Any] | None = None) -> Receipt:
     """Take a result in for a lease, however late; returns its receipt.
 
-    Raises LeaseNotHeld where the lease has another result already, or has sent too many bad ones.
+    Raises LeaseNotHeld where the lease has another result already, has sent too many bad ones, or came so late that the
+    job's pictures are cleared, with which it would have to be compared.
     """
     blob = farm.blobs.keep(spooled)
     task, job = farm.db.read(
@@ -74,6 +76,8 @@ def submit_result(farm: Farm, held: Holding, spooled: Spooled, figures: Mapping[
     )
     if (known := _known(task, held, blob.digest)) is not None:
         return _receipt(task, known)
+    if job.cleared_at is not None:
+        raise LeaseNotHeld(f"The pictures of job {job.id} are cleared; nothing is taken for it any more.")
     lifecycle.check_may_submit(task, held.lease_id)
     facts = Facts(job.spec, task.frame, task.part)
     inspection = farm.inspector.inspect(job.kind, spooled.path, facts)

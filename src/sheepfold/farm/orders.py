@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,19 @@ from typing import Any
 from sheepfold.blobs.blobs import Blob
 from sheepfold.blobs.spool import spooled_already
 from sheepfold.farm.archives import Packed, name_archive, pack_archive
+from sheepfold.farm.effects import EFFECTS
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
+from sheepfold.farm.rights import check_may_order, own_running_job
 from sheepfold.farm.settlement import end_job, settle
-from sheepfold.farm.visits import check_visit, note_visit
 from sheepfold.kinds.registry import module_of, optional_module_of
 from sheepfold.kinds.seam import Completed, Spec, TaskDraft
 from sheepfold.model import lifecycle
-from sheepfold.model.accounts import Account, AccountId, Role
-from sheepfold.model.errors import Forbidden, InvalidSpec, JobEnded, UnknownSheep
+from sheepfold.model.accounts import Account, AccountId
+from sheepfold.model.errors import InvalidSpec
 from sheepfold.model.events import Event, What
 from sheepfold.model.jobs import Job, JobId, JobState, Progress, Terms
 from sheepfold.store import events as event_rows
-from sheepfold.store import flock as flock_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import lanes as lane_rows
 from sheepfold.store import order_keys
@@ -71,8 +71,7 @@ def order_job(farm: Farm, account: Account, order: Order) -> Job:
     with a sentence that the one who ordered understands, also where the key belongs to another order, and Forbidden
     where the role may not order.
     """
-    if not account.role.covers(Role.ARTIST):
-        raise Forbidden(f"{account.name} is a {account.role} and may not order.")
+    check_may_order(account)
     fingerprint = _fingerprint(order) if order.key else ""
     known = farm.db.read(lambda tx: _known(tx, account.id, order.key, fingerprint))
     if known is not None:
@@ -92,11 +91,7 @@ def cancel_job(farm: Farm, account: Account, job_id: JobId) -> Job:
     """
 
     def cancel(tx: Tx) -> Job:
-        job = job_rows.job_of(tx, job_id)
-        if job.account_id != account.id and account.role is not Role.OWNER:
-            raise Forbidden(f"Job {job_id} belongs to another account.")
-        if job.state is not JobState.RUNNING:
-            raise JobEnded(f"Job {job_id} is {job.state} already.")
+        own_running_job(tx, account, job_id)
         cancel_order(tx, job_id, farm.now())
         return job_rows.job_of(tx, job_id)
 
@@ -114,18 +109,16 @@ def cancel_order(tx: Tx, job_id: JobId, now: int) -> None:
 
 
 def checked_order(farm: Farm, account: Account, order: Order, folder: Path) -> tuple[Completed, Spec]:
-    """Complete and read an order, and check that its page may be visited if it is of one; raises InvalidSpec."""
+    """Complete and read an order, and check what it means beside its tasks; raises InvalidSpec, Forbidden."""
     completed = complete_order(order.kind, order.spec, order.inputs, folder)
     spec: Spec = module_of(order.kind, "spec").parse(completed.spec)
-    if order.kind == "screenshot":
-        check_visit(farm, account, spec)
+    if order.kind in EFFECTS:
+        EFFECTS[order.kind].check(farm, account, spec, is_private=order.is_private)
     return completed, spec
 
 
 def _prepare(farm: Farm, account: Account, order: Order, folder: Path) -> _Prepared:
     completed, spec = checked_order(farm, account, order, folder)
-    if order.is_private and order.kind == "flame" and spec["shape"] != "still":
-        raise InvalidSpec("A loop or an edge lives in the flock, which everybody sees; only a still can be private.")
     drafts: tuple[TaskDraft, ...] = tuple(module_of(order.kind, "split").split(spec, order.inputs, folder))
     if not drafts:
         raise InvalidSpec("There is nothing to render in this order.")
@@ -189,42 +182,28 @@ def _add(tx: Tx, prepared: _Prepared, now: int) -> Job:
         return known
     for blob in prepared.blobs:
         name_blob(tx, blob, now)
-    job_id = job_rows.add_job(tx, job)
+    job = replace(job, id=job_rows.add_job(tx, job))
     if prepared.key:
-        order_keys.add(tx, job.account_id, prepared.key, NamedOrder(job_id, prepared.fingerprint), now)
+        order_keys.add(tx, job.account_id, prepared.key, NamedOrder(job.id, prepared.fingerprint), now)
+    queue_tasks(tx, job, zip(prepared.drafts, prepared.task_inputs, strict=True))
+    if prepared.packed is not None:
+        name_archive(tx, job.id, job.revision, prepared.packed, now)
+    if job.kind in EFFECTS:
+        EFFECTS[job.kind].note(tx, job)
+    told = {"title": job.title, "kind": job.kind} | ({"remarks": prepared.remarks} if prepared.remarks else {})
+    event_rows.add(tx, [Event(What.JOB_ORDERED, job.id, None, told)], now)
+    return job
+
+
+def queue_tasks(tx: Tx, job: Job, drafts: Iterable[tuple[TaskDraft, str | None]]) -> None:
+    """Add tasks to a job, each a draft with the digest of its own file, and queue them in the lanes of their needs."""
+    drafted = tuple(drafts)
     lanes = {
         needs: lane_rows.ensure_lane(tx, needs, job.account_id, job.terms.priority)
-        for needs in {draft.needs for draft in prepared.drafts}
+        for needs in {draft.needs for draft, _ in drafted}
     }
-    job_rows.add_tasks(tx, job_id, job.terms.quorum, (
-        NewTask(draft.frame, draft.part, lanes[draft.needs], draft.cost_ms, digest)
-        for draft, digest in zip(prepared.drafts, prepared.task_inputs, strict=True)
+    job_rows.add_tasks(tx, job.id, job.terms.quorum, (
+        NewTask(draft.frame, draft.part, lanes[draft.needs], draft.cost_ms, digest) for draft, digest in drafted
     ))
     for lane_id in lanes.values():
         lane_rows.wake_lane(tx, lane_id)
-    if prepared.packed is not None:
-        name_archive(tx, job_id, job.revision, prepared.packed, now)
-    if job.kind == "flame":
-        _join_flock(tx, job, job_id)
-    if job.kind == "screenshot":
-        note_visit(tx, replace(job, id=job_id))
-    told = {"title": job.title, "kind": job.kind} | ({"remarks": prepared.remarks} if prepared.remarks else {})
-    event_rows.add(tx, [Event(What.JOB_ORDERED, job_id, None, told)], now)
-    return replace(job, id=job_id)
-
-
-def _join_flock(tx: Tx, job: Job, job_id: JobId) -> None:
-    """Give a loop or an edge its number; an edge joins the loops that were ordered of its two genomes."""
-    match job.spec["shape"]:
-        case "loop":
-            flock_rows.add_loop(tx, job_id)
-        case "edge":
-            first, last = (_keyframe(tx, job.inputs.get(name, "")) for name in ("genome", "genome2"))
-            flock_rows.add_edge(tx, job_id, first, last)
-
-
-def _keyframe(tx: Tx, digest: str) -> int:
-    sheep = flock_rows.find_loop_of(tx, digest)
-    if sheep is None:
-        raise UnknownSheep("An edge joins two loops of the flock: order the loops of both genomes first.")
-    return sheep.id.number

@@ -2,11 +2,15 @@
 
 from sheepfold.farm.accounts import revoke_keys
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.rights import own_machine
+from sheepfold.farm.teams import depart
 from sheepfold.model.accounts import ANONYMOUS, Account, Role
 from sheepfold.model.errors import BadInput, Forbidden
+from sheepfold.model.notices import Notice, Topic
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import people as people_rows
 from sheepfold.store import rules as rule_rows
+from sheepfold.store import webhooks as hook_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.people import AuditLine
 
@@ -25,15 +29,17 @@ def change_machine(farm: Farm, by: Account | None, name: str, deed: str) -> None
         raise BadInput(f"A machine can be told pause, resume, stop or revoke; found {deed[:20]!r}.")
 
     def change(tx: Tx) -> None:
-        machine = account_rows.machine_named(tx, name)
-        if by is not None and by.role is not Role.OWNER and machine.account_id != by.id:
-            raise Forbidden(f"The machine {name} belongs to another account.")
+        machine = own_machine(tx, by, name)
         if by is not None and by.role is not Role.OWNER and deed == RESUME:
             _own_pause(tx, by, name)
         if deed == STOP:
             rule_rows.stop_machine(tx, machine.id, farm.now())
         if deed in {PAUSE, RESUME}:
             account_rows.suspend_machine(tx, machine.id, farm.now() if deed == PAUSE else None)
+        if deed == PAUSE and (by is None or by.id != machine.account_id):
+            told = {"machine": name, "reason": f"Paused by {_who(by)}."}
+            notice = Notice(Topic.MACHINE_SUSPENDED, account_id=machine.account_id, detail=told)
+            hook_rows.note(tx, [notice], farm.now())
         people_rows.note(tx, _who(by), f"{deed} machine", name, farm.now())
 
     farm.db.write(change)
@@ -55,7 +61,7 @@ def change_role(farm: Farm, by: Account | None, name: str, role: Role) -> None:
 
 
 def close_account(farm: Farm, by: Account | None, name: str, why: str = "") -> None:
-    """Close an account: nobody signs in to it any more, and its machines' keys open nothing. Raises Forbidden."""
+    """Close an account: nobody signs in to it, its keys open nothing, its team goes on without it. Raises Forbidden."""
     if by is not None and by.name != name:
         _must_own(by)
 
@@ -64,6 +70,7 @@ def close_account(farm: Farm, by: Account | None, name: str, why: str = "") -> N
         _keep_an_owner(tx, account, Role.VOLUNTEER)
         people_rows.change_person(tx, account.id, closed_at=farm.now(), closed_why=why[:200])
         people_rows.end_sessions(tx, account.id, farm.now())
+        depart(tx, account.id)
         for machine in account_rows.list_machines(tx):
             if machine.account_id == account.id:
                 account_rows.revoke_keys(tx, machine.id, farm.now())

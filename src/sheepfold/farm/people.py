@@ -197,7 +197,7 @@ def list_people(farm: Farm) -> list[Person]:
     """Return all people whose accounts are not closed, the one who earned most first; the anonymous one is none."""
     people = farm.db.read(people_rows.list_people)
     named = [one for one in people if one.account.name != ANONYMOUS]
-    return sorted(named, key=lambda one: -one.millipoints)
+    return sorted(named, key=lambda one: -one.purse.earned)
 
 
 def _ticket(farm: Farm, purpose: str, account_id: AccountId, life_s: int, role: str = "") -> str:

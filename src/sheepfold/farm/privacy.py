@@ -11,7 +11,9 @@ from sheepfold.model.accounts import Account
 from sheepfold.model.errors import NotFound
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import people as people_rows
+from sheepfold.store import teams as team_rows
 from sheepfold.store import views as view_rows
+from sheepfold.store import webhooks as hook_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.people import KeyRow
 
@@ -38,13 +40,16 @@ def export_person(farm: Farm, account: Account) -> Mapping[str, Any]:
     """Return all that the farm keeps of a person, as plain values; no secret is among it, since it keeps none."""
 
     def read(tx: Tx) -> dict[str, Any]:
-        person = people_rows.person_of(tx, account.id)
+        person, team = people_rows.person_of(tx, account.id), team_rows.team_of(tx, account.id)
         return {
             "account": {"name": account.name, "role": str(account.role), "created_at": person.created_at},
+            "team": None if team is None else team.name,
             "email": {"address": person.email, "is_proven": person.is_verified},
-            "millipoints": person.millipoints,
+            "millipoints": {"earned": person.purse.earned, "spent": person.purse.spent},
             "browsers_signed_in": [asdict(one) for one in people_rows.sessions_of(tx, account.id)],
             "machines": [asdict(one) for one in view_rows.machines_of(tx, account.id)],
+            "webhooks": [{"url": one.url, "form": one.form, "reach": one.reach, "topics": one.topics}
+                         for one in hook_rows.hooks_of(tx, account.id)],
             "keys": [asdict(one) for one in people_rows.keys_of(tx, account.id)],
             "jobs": [
                 {"id": job.id, "kind": job.kind, "title": job.title, "spec": dict(job.spec), "state": str(job.state),
@@ -68,5 +73,7 @@ def forget_person(farm: Farm, account: Account, password: str) -> None:
         people_rows.change_account(tx, account.id, name=f"gone-{account.id}", password_hash="")
         people_rows.change_person(tx, account.id, email="", verified_at=None)
         people_rows.forget_machines(tx, account.id)
+        for hook in hook_rows.hooks_of(tx, account.id):
+            hook_rows.remove_hook(tx, hook.id)
 
     farm.db.write(forget)

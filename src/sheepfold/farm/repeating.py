@@ -1,10 +1,12 @@
 """Repeating: a frame that is done or has failed is rendered once more; what it has stays shown and paid meanwhile."""
 
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.retention import check_there
+from sheepfold.farm.rights import check_may_order, own_job
 from sheepfold.farm.settlement import settle
 from sheepfold.model import lifecycle
-from sheepfold.model.accounts import Account, Role
-from sheepfold.model.errors import Conflict, Forbidden, JobEnded, UnknownTask
+from sheepfold.model.accounts import Account
+from sheepfold.model.errors import Conflict, JobEnded, UnknownTask
 from sheepfold.model.jobs import Job, JobId, JobState
 from sheepfold.model.tasks import Task, TaskId, TaskState
 from sheepfold.store import jobs as job_rows
@@ -16,12 +18,12 @@ def render_again(farm: Farm, account: Account, job_id: JobId, frame: int, part: 
     """Open a frame of a job of this account anew, or of any as the owner: all its parts, or the one named.
 
     The job runs again until the frame has ended again, and what is made of it is then made anew. Raises UnknownJob,
-    Forbidden, JobEnded for a canceled job, UnknownTask, and Conflict where the frame is being made already.
+    Forbidden, JobEnded for a canceled job, Cleared for one without pictures, UnknownTask, and Conflict where the
+    frame is being made already.
     """
 
     def reopen(tx: Tx) -> Job:
-        job = job_rows.job_of(tx, job_id)
-        _check(account, job)
+        renewable_job(tx, account, job_id)
         now = farm.now()
         tasks = [task_rows.load(tx, task_id, lock=True) for task_id in _tasks_at(tx, job_id, frame, part)]
         ended = [task for task in tasks if task.state is not TaskState.OPEN]
@@ -29,7 +31,9 @@ def render_again(farm: Farm, account: Account, job_id: JobId, frame: int, part: 
             raise Conflict(f"Frame {frame} of job {job_id} is being made already.")
         for task in ended:
             settle(tx, task, lifecycle.reopen(task, now), now, {"reason": f"{account.name} wants it anew."})
-        return job_rows.job_of(tx, job_id)
+        job = job_rows.job_of(tx, job_id)
+        check_there(job)  # once more, now that its row is ours: it may have been cleared meanwhile
+        return job
 
     return farm.db.write(reopen)
 
@@ -41,13 +45,14 @@ def render_task_again(farm: Farm, account: Account, task_id: TaskId) -> Task:
     return task
 
 
-def _check(account: Account, job: Job) -> None:
-    if job.account_id != account.id and account.role is not Role.OWNER:
-        raise Forbidden(f"Job {job.id} belongs to another account.")
-    if not account.role.covers(Role.ARTIST):
-        raise Forbidden(f"{account.name} is a {account.role} and may not order.")
+def renewable_job(tx: Tx, account: Account, job_id: JobId) -> Job:
+    """Return a job that an account may have more of rendered; raises UnknownJob, Forbidden, JobEnded, Cleared."""
+    job = own_job(tx, account, job_id)
+    check_may_order(account)
     if job.state is JobState.CANCELED:
-        raise JobEnded(f"Job {job.id} was canceled; order its frames anew.")
+        raise JobEnded(f"Job {job_id} was canceled; order its frames anew.")
+    check_there(job)
+    return job
 
 
 def _tasks_at(tx: Tx, job_id: JobId, frame: int, part: int | None) -> list[TaskId]:

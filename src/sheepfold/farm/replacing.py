@@ -16,13 +16,14 @@ from sheepfold.farm.archives import Packed, name_archive, pack_archive
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
 from sheepfold.farm.orders import complete_order
+from sheepfold.farm.rights import own_running_job
 from sheepfold.farm.settlement import settle
 from sheepfold.kinds.registry import module_of
 from sheepfold.model import lifecycle
-from sheepfold.model.accounts import Account, Role
-from sheepfold.model.errors import Conflict, Forbidden, InvalidSpec, JobEnded, UnknownBlob
+from sheepfold.model.accounts import Account
+from sheepfold.model.errors import Conflict, InvalidSpec, UnknownBlob
 from sheepfold.model.events import Event, What
-from sheepfold.model.jobs import Job, JobId, JobState
+from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.tasks import Verdict
 from sheepfold.store import events as event_rows
 from sheepfold.store import jobs as job_rows
@@ -57,11 +58,7 @@ def replace_input(farm: Farm, account: Account, job_id: JobId, name: str, path: 
 
 
 def _replaceable(tx: Tx, account: Account, job_id: JobId, name: str) -> Job:
-    job = job_rows.job_of(tx, job_id)
-    if job.account_id != account.id and account.role is not Role.OWNER:
-        raise Forbidden(f"Job {job_id} belongs to another account.")
-    if job.state is not JobState.RUNNING:
-        raise JobEnded(f"Job {job_id} is {job.state} already.")
+    job = own_running_job(tx, account, job_id)
     if name not in job.inputs:
         raise UnknownBlob(f"Job {job_id} has no input {name[:80]!r}; it has {', '.join(job.inputs) or 'none'}.")
     return job

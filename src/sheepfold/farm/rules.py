@@ -4,10 +4,9 @@ import json
 from dataclasses import asdict
 
 from sheepfold.farm.farm import Farm
-from sheepfold.model.accounts import Account, Role
-from sheepfold.model.errors import Forbidden
+from sheepfold.farm.rights import own_machine
+from sheepfold.model.accounts import Account
 from sheepfold.model.machines import Command, Session, Wish, WorkRules
-from sheepfold.store import accounts as account_rows
 from sheepfold.store import people as people_rows
 from sheepfold.store import rules as rule_rows
 from sheepfold.store.database import Tx
@@ -21,9 +20,7 @@ def set_rules(farm: Farm, by: Account | None, name: str, rules: WorkRules) -> No
     rules.check()
 
     def write(tx: Tx) -> None:
-        machine = account_rows.machine_named(tx, name)
-        if by is not None and by.role is not Role.OWNER and machine.account_id != by.id:
-            raise Forbidden(f"The machine {name} belongs to another account.")
+        machine = own_machine(tx, by, name)
         rule_rows.set_rules(tx, machine.id, json.dumps(asdict(rules)))
         people_rows.note(tx, "console" if by is None else by.name, "set rules of machine", name, farm.now())
 
@@ -34,9 +31,7 @@ def rules_of(farm: Farm, by: Account | None, name: str) -> WorkRules:
     """Return when a machine may work; raises UnknownMachine, Forbidden."""
 
     def read(tx: Tx) -> WorkRules:
-        machine = account_rows.machine_named(tx, name)
-        if by is not None and by.role is not Role.OWNER and machine.account_id != by.id:
-            raise Forbidden(f"The machine {name} belongs to another account.")
+        machine = own_machine(tx, by, name)
         return read_rules(rule_rows.wishes_of(tx, machine.id).rules)
 
     return farm.db.read(read)

@@ -7,10 +7,12 @@ caller's transaction.
 
 from collections.abc import Iterator
 
-from sheepfold.model.credit import earned
+from sheepfold.model.credit import Effort, earned, power
 from sheepfold.model.events import Event, What
 from sheepfold.model.jobs import JobId, JobState
-from sheepfold.model.lifecycle import openings
+from sheepfold.model.lifecycle import lease_of, openings
+from sheepfold.model.machines import MachineId
+from sheepfold.model.notices import Notice, Topic
 from sheepfold.model.tasks import LeaseState, Result, Task, TaskState, Verdict
 from sheepfold.model.trust import INVALID_IN_A_ROW, is_suspended
 from sheepfold.store import accounts as account_rows
@@ -20,6 +22,7 @@ from sheepfold.store import jobs as job_rows
 from sheepfold.store import lanes as lane_rows
 from sheepfold.store import ledger as ledger_rows
 from sheepfold.store import tasks as task_rows
+from sheepfold.store import webhooks as hook_rows
 from sheepfold.store.chores import ChoreWhat
 from sheepfold.store.database import Tx
 
@@ -99,8 +102,11 @@ def _result_events(before: Task, after: Task, judged: list[Result]) -> Iterator[
 def _paid(tx: Tx, task: Task, judged: list[Result], now: int) -> Iterator[Event]:
     for result in judged:
         if result.verdict is Verdict.VALID:
-            amount = earned(task.cost_ms)
-            if ledger_rows.pay(tx, result, task.job_id, amount, now):
+            past = ledger_rows.past_of(tx, result.machine_id, result.id)
+            begun_at = max(past.last_at, lease_of(task, result.lease_id).granted_at)
+            effort = Effort(max(1, task.cost_ms), max(0, result.submitted_at - begun_at))
+            amount = earned(effort, power(past.efforts))
+            if ledger_rows.pay(tx, result, task.job_id, effort, amount, now):
                 told = {"account": result.account_id, "millipoints": amount}
                 yield Event(What.CREDIT_EARNED, task.job_id, task.id, told)
 
@@ -127,4 +133,12 @@ def _reopened(tx: Tx, before: Task) -> Iterator[Event]:
 def _suspended(tx: Tx, judged: list[Result], now: int) -> None:
     for machine_id in {result.machine_id for result in judged if result.verdict is Verdict.INVALID}:
         if is_suspended(ledger_rows.newest_verdicts(tx, machine_id, INVALID_IN_A_ROW)):
+            if not account_rows.is_suspended(tx, machine_id):
+                _tell_suspension(tx, machine_id, now)
             account_rows.suspend_machine(tx, machine_id, now)
+
+
+def _tell_suspension(tx: Tx, machine_id: MachineId, now: int) -> None:
+    machine = account_rows.machine_of(tx, machine_id)
+    told = {"machine": machine.name, "reason": f"Its last {INVALID_IN_A_ROW} results were invalid."}
+    hook_rows.note(tx, [Notice(Topic.MACHINE_SUSPENDED, account_id=machine.account_id, detail=told)], now)

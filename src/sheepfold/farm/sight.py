@@ -1,4 +1,4 @@
-"""Sight: who may see which job; a private one is seen by its account, the owner, and who holds a link to it."""
+"""Sight: who may see which job; a private one is seen by its account, the owner, who holds a link, and maybe a team."""
 
 import secrets
 from collections.abc import Iterable
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from sheepfold.farm.accounts import key_verifier
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.rights import own_job
 from sheepfold.model.accounts import Account, AccountId, Role
-from sheepfold.model.errors import Conflict, Forbidden, UnknownJob, UnknownTask
+from sheepfold.model.errors import Conflict, UnknownJob, UnknownTask
 from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.tasks import TaskId
 from sheepfold.store import flock as flock_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import sight as sight_rows
+from sheepfold.store import teams as team_rows
 from sheepfold.store.database import Tx
 
 MOST_SHARES = 20
@@ -29,6 +31,14 @@ class Viewer:
     def sees_all(self) -> bool:
         """Say whether nothing is hidden from this viewer: the owner keeps the disk that it all lies on."""
         return self.account is not None and self.account.role is Role.OWNER
+
+
+@dataclass(frozen=True, slots=True)
+class JobTeam:
+    """The team of a job's account, and whether it sees the job although that is private."""
+
+    name: str
+    sees: bool
 
 
 def check_job(farm: Farm, viewer: Viewer, job_id: JobId) -> None:
@@ -64,11 +74,12 @@ def may_see(tx: Tx, viewer: Viewer, job_id: JobId) -> bool:
 
 
 def hidden(tx: Tx, viewer: Viewer, job_ids: Iterable[JobId]) -> set[JobId]:
-    """Return which of these jobs are nothing for this viewer's lists: private, and of somebody else."""
+    """Return which of these jobs are nothing for this viewer's lists: private, of somebody else, not for their team."""
     if viewer.sees_all:
         return set()
     me = None if viewer.account is None else viewer.account.id
-    return {job_id for job_id, account_id in sight_rows.private_among(tx, job_ids).items() if account_id != me}
+    others = {job_id for job_id, account_id in sight_rows.private_among(tx, job_ids).items() if account_id != me}
+    return others - team_rows.seen_among(tx, others, me) if others and me is not None else others
 
 
 def eyes_of(viewer: Viewer) -> AccountId | None:
@@ -85,13 +96,45 @@ def set_private(farm: Farm, account: Account, job_id: JobId, *, is_private: bool
     """
 
     def change(tx: Tx) -> Job:
-        _changeable(tx, account, job_id)
+        own_job(tx, account, job_id)
         if is_private and flock_rows.find_sheep_of_job(tx, job_id) is not None:
             raise Conflict("A loop or an edge lives in the flock, which everybody sees; only a still can be private.")
         sight_rows.set_private(tx, job_id, farm.now() if is_private else None)
+        if not is_private:
+            team_rows.hide_job(tx, job_id)
         return job_rows.job_of(tx, job_id)
 
     return farm.db.write(change)
+
+
+def show_to_team(farm: Farm, account: Account, job_id: JobId, *, is_shown: bool) -> str:
+    """Show a private job to the team of its account, or no more; returns that team's name, empty for none.
+
+    Raises UnknownJob, Forbidden, and Conflict where everybody sees the job, or its account is in no team.
+    """
+
+    def change(tx: Tx) -> str:
+        job = own_job(tx, account, job_id)
+        if not is_shown:
+            team_rows.hide_job(tx, job_id)
+            return ""
+        team = team_rows.team_of(tx, job.account_id)
+        if job.private_at is None or team is None:
+            raise Conflict("Only a private job can be shown to a team, by an account that is in one.")
+        team_rows.show_job(tx, job_id, team.id)
+        return team.name
+
+    return farm.db.write(change)
+
+
+def team_of_job(farm: Farm, job: Job) -> JobTeam | None:
+    """Return the team of a job's account, None where that is in none, and whether it sees the job though private."""
+
+    def read(tx: Tx) -> JobTeam | None:
+        team = team_rows.team_of(tx, job.account_id)
+        return None if team is None else JobTeam(team.name, team_rows.team_seeing(tx, job.id) == team.name)
+
+    return farm.db.read(read)
 
 
 def share_job(farm: Farm, account: Account, job_id: JobId) -> str:
@@ -99,7 +142,7 @@ def share_job(farm: Farm, account: Account, job_id: JobId) -> str:
     token = secrets.token_urlsafe(24)
 
     def add(tx: Tx) -> None:
-        _changeable(tx, account, job_id)
+        own_job(tx, account, job_id)
         if sight_rows.count_shares(tx, job_id) >= MOST_SHARES:
             raise Conflict(f"A job has at most {MOST_SHARES} links; revoke them first.")
         sight_rows.add_share(tx, job_id, key_verifier(token), farm.now())
@@ -112,7 +155,7 @@ def revoke_shares(farm: Farm, account: Account, job_id: JobId) -> int:
     """Have all links to a job show nothing any more; returns how many. Raises UnknownJob, Forbidden."""
 
     def revoke(tx: Tx) -> int:
-        _changeable(tx, account, job_id)
+        own_job(tx, account, job_id)
         return sight_rows.revoke_shares(tx, job_id, farm.now())
 
     return farm.db.write(revoke)
@@ -133,10 +176,3 @@ def shared_job(farm: Farm, token: str) -> JobId:
 
 def _is_shared(tx: Tx, viewer: Viewer, job_id: JobId) -> bool:
     return job_id in sight_rows.jobs_shared_by(tx, [key_verifier(token) for token in viewer.shares])
-
-
-def _changeable(tx: Tx, account: Account, job_id: JobId) -> Job:
-    job = job_rows.job_of(tx, job_id)
-    if job.account_id != account.id and account.role is not Role.OWNER:
-        raise Forbidden(f"Job {job_id} belongs to another account.")
-    return job

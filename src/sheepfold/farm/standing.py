@@ -35,7 +35,7 @@ def standing(farm: Farm, session: Session, kind: str) -> Standing:
         work = standing_rows.running_work(tx, kind)
         return Standing(
             earned_in_session=standing_rows.earned_in_session(tx, session.id),
-            earned_in_all=ledger_rows.balance(tx, AccountId(session.account_id)),
+            earned_in_all=ledger_rows.purse_of(tx, AccountId(session.account_id)).earned,
             tasks_open=work.tasks_open,
             jobs_running=work.jobs,
             jobs_with_openings=work.jobs_with_openings,

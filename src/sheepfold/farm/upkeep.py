@@ -3,23 +3,26 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor
 from functools import partial
+from itertools import islice
 
-from sheepfold.blobs.spool import sweep_spools
+from sheepfold.blobs.spool import Digest, sweep_spools
 from sheepfold.farm.chores import are_chores_due, do_next_chore, household, take_up_again
 from sheepfold.farm.evolution import Evolution
 from sheepfold.farm.expiry import expire_orders
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.retention import Retention
 from sheepfold.farm.settlement import settle
 from sheepfold.farm.uploads import sweep_uploads
 from sheepfold.model import lifecycle
+from sheepfold.model.credit import favour
 from sheepfold.model.errors import Unavailable
 from sheepfold.model.tasks import TaskId
-from sheepfold.store import blobs as blob_rows
+from sheepfold.store import clearing, order_keys
 from sheepfold.store import lanes as lane_rows
-from sheepfold.store import order_keys
+from sheepfold.store import ledger as ledger_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
 
@@ -30,8 +33,12 @@ SWEEP_PERIOD_S = 3600
 ORDER_KEY_AGE_S = 7 * 86_400
 """How long the name of an order is remembered: who has not heard of it in a week will not ask again."""
 EVOLUTION_PERIOD_S = 10
+FAVOUR_PERIOD_S = 30
+"""How often points are added up for the order of the claims, which may be a little behind."""
 AT_A_TIME = 100
 """How many overdue tasks are settled before others get their turn again."""
+BLOBS_AT_A_TIME = 500
+"""How many blobs the sweep looks at between two beats."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,14 +73,37 @@ def tidy_lanes(farm: Farm) -> int:
     return woken
 
 
+def favour_earners(farm: Farm) -> int:
+    """Give the accounts whose jobs wait their share by the points that they have to spend; returns how many changed."""
+    waiting = farm.db.read(lambda tx: ledger_rows.purses(tx, waiting=True))
+
+    def write(tx: Tx) -> int:
+        return sum(ledger_rows.set_favour(tx, account_id, favour(purse)) for account_id, purse in waiting.items())
+
+    return farm.db.write(write) if waiting else 0
+
+
 def sweep_blobs(farm: Farm) -> int:
-    """Drop blobs that no row names and that were kept more than a day ago; returns how many."""
+    """Drop blobs that nobody needs and that were kept more than a day ago; returns how many."""
+    return sum(sweep_in_steps(farm))
+
+
+def sweep_in_steps(farm: Farm) -> Iterator[int]:
+    """Drop what `sweep_blobs` does, some blobs at each step; gives how many were dropped in it."""
     limit = farm.now() - farm.settings.orphan_blob_age_s
-    swept = 0
-    for digest, _ in farm.blobs.list_digests(older_than=limit):
-        if farm.db.write(partial(blob_rows.forget_unnamed, digest=digest)):
-            swept += farm.blobs.delete(digest, older_than=limit)
-    return swept
+    digests = (digest for digest, _ in farm.blobs.list_digests(older_than=limit))
+    while some := list(islice(digests, BLOBS_AT_A_TIME)):
+        needed = farm.db.read(partial(clearing.needed_of, digests=some))
+        yield _dropped(farm, [digest for digest in some if digest not in needed], limit)
+
+
+def _dropped(farm: Farm, digests: list[Digest], limit: int) -> int:
+    """Drop those of some blobs that nobody needs, also where no row knows them."""
+    if not digests:
+        return 0
+    farm.db.write(partial(clearing.let_go, digests=digests, now=farm.now()))
+    needed = farm.db.read(partial(clearing.needed_of, digests=digests))
+    return sum(farm.blobs.delete(digest, older_than=limit) for digest in digests if digest not in needed)
 
 
 def forget_order_keys(farm: Farm) -> int:
@@ -91,7 +121,10 @@ class House:
         self._woken = threading.Event()
         self._ended = threading.Event()
         self._next_sweep = 0
+        self._sweep: Iterator[int] | None = None
+        self._retention = Retention(farm)
         self._next_step = 0
+        self._next_favour = 0
         self._evolution = Evolution(farm)
         self._thread = threading.Thread(target=self._keep, name="house", daemon=True)
 
@@ -142,16 +175,30 @@ class House:
             pass
         expire_orders(self._farm)
         tidy_lanes(self._farm)
-        if self._farm.now() >= self._next_sweep:
+        if self._farm.now() >= self._next_favour:
+            self._next_favour = self._farm.now() + FAVOUR_PERIOD_S
+            favour_earners(self._farm)
+        if self._sweep is None and self._farm.now() >= self._next_sweep:
             self._next_sweep = self._farm.now() + SWEEP_PERIOD_S
-            swept = sweep_blobs(self._farm)
+            self._sweep = sweep_in_steps(self._farm)
             sweep_spools(self._farm.spool_folder, self._farm.now() - self._farm.settings.orphan_blob_age_s)
             sweep_uploads(self._farm)
             forget_order_keys(self._farm)
-            _log.info("blobs_swept=%d", swept)
+        self._sweep_on()
+        self._retention.step()
         if self._farm.now() >= self._next_step:
             self._next_step = self._farm.now() + EVOLUTION_PERIOD_S
             self._evolution.step(self._executor)
+
+    def _sweep_on(self) -> None:
+        """Take the next step of the sweep under way; a farm of a million files takes half an hour of them."""
+        if self._sweep is None:
+            return
+        swept = next(self._sweep, None)
+        if swept is None:
+            self._sweep = None
+        elif swept:
+            _log.info("blobs_swept=%d", swept)
 
     def do_chores(self) -> None:
         """Do all chores that are due."""

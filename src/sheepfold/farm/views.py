@@ -1,14 +1,18 @@
 """Views: what the pages for people show, read in one transaction each; and the priority of a job, which they change."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.flock import Flock, living_of
+from sheepfold.farm.rights import own_running_job
 from sheepfold.farm.sight import Viewer, eyes_of, hidden
-from sheepfold.model.accounts import Account, AccountId, Role
-from sheepfold.model.errors import BadInput, Forbidden, JobEnded
+from sheepfold.farm.storage import Storage, view_storage
+from sheepfold.model.accounts import Account, AccountId
+from sheepfold.model.errors import BadInput
 from sheepfold.model.flock import Sheep, SheepId
-from sheepfold.model.jobs import Job, JobId, JobState
+from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.matching import Needs
 from sheepfold.model.tasks import TaskId
 from sheepfold.store import accounts as account_rows
@@ -18,10 +22,10 @@ from sheepfold.store import events as event_rows
 from sheepfold.store import flock as flock_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import lanes as lane_rows
-from sheepfold.store import people as people_rows
 from sheepfold.store import views as view_rows
 from sheepfold.store.blobs import ProductRow
 from sheepfold.store.database import Tx
+from sheepfold.store.flock import Votes
 from sheepfold.store.tasks import TaskRow
 from sheepfold.store.views import AtWork, MachineRow, Place, Queue, QueueLine, WallPicture
 
@@ -30,6 +34,7 @@ PIECE = 100
 STRIP = 12
 WALL = 48
 MOST_MACHINES = 60
+MOST_KIN = 48
 QUEUE_SHOWN = 200
 
 
@@ -124,15 +129,25 @@ def neighbours(farm: Farm, job_id: JobId, place: Place) -> tuple[TaskId | None, 
 
 
 @dataclass(frozen=True, slots=True)
+class Kin:
+    """A sheep beside another one, with the task of its newest picture, None where it has none."""
+
+    sheep: Sheep
+    picture: TaskId | None
+
+
+@dataclass(frozen=True, slots=True)
 class SheepPage:
-    """A sheep with its kin, and the edges that leave it and come to it."""
+    """A sheep with its votes and its kin, the edges that leave it and come to it, and since when it is retired."""
 
     sheep: Sheep
     card: Card
-    parents: tuple[Sheep, ...]
-    children: tuple[Sheep, ...]
-    leaving: tuple[Sheep, ...]
-    coming: tuple[Sheep, ...]
+    votes: Votes
+    parents: tuple[Kin, ...]
+    children: tuple[Kin, ...]
+    leaving: tuple[Kin, ...]
+    coming: tuple[Kin, ...]
+    retired_at: int | None
 
 
 def view_flock(farm: Farm, film: str) -> Flock:
@@ -152,13 +167,19 @@ def view_sheep(farm: Farm, sheep_id: SheepId) -> SheepPage:
         sheep = flock_rows.sheep_of(tx, sheep_id)
         edges = view_rows.edges_at(tx, sheep.id)
         return SheepPage(
-            sheep, _card(tx, job_rows.job_of(tx, sheep.job_id)),
-            tuple(flock_rows.parents_of(tx, sheep.job_id)), tuple(flock_rows.children_of(tx, sheep.job_id)),
-            tuple(one for one in edges if one.first == sheep.id.number),
-            tuple(one for one in edges if one.last == sheep.id.number),
+            sheep, _card(tx, job_rows.job_of(tx, sheep.job_id)), flock_rows.votes_on(tx, sheep.job_id),
+            _kin(tx, flock_rows.parents_of(tx, sheep.job_id)), _kin(tx, flock_rows.children_of(tx, sheep.job_id)),
+            _kin(tx, [one for one in edges if one.first == sheep.id.number]),
+            _kin(tx, [one for one in edges if one.last == sheep.id.number]),
+            flock_rows.retired_at(tx, sheep.job_id),
         )
 
     return farm.db.read(read)
+
+
+def _kin(tx: Tx, sheep: Iterable[Sheep]) -> tuple[Kin, ...]:
+    return tuple(Kin(one, next(iter(view_rows.newest_of_job(tx, one.job_id, 1)), None))
+                 for one in islice(sheep, MOST_KIN))
 
 
 def list_cards_of_kind(farm: Farm, kind: str, limit: int, before: JobId | None = None) -> list[Card]:
@@ -176,17 +197,15 @@ class FarmView:
 
     queue: Queue
     lines: tuple[QueueLine, ...]
-    blobs: int
-    size_bytes: int
+    storage: Storage
 
 
 def view_farm(farm: Farm) -> FarmView:
     """Return the farm's queue and storage."""
+    storage = view_storage(farm)
 
     def read(tx: Tx) -> FarmView:
-        blobs, size_bytes = people_rows.storage(tx)
-        lines = tuple(view_rows.queue_lines(tx, QUEUE_SHOWN))
-        return FarmView(view_rows.queue(tx, farm.now()), lines, blobs, size_bytes)
+        return FarmView(view_rows.queue(tx, farm.now()), tuple(view_rows.queue_lines(tx, QUEUE_SHOWN)), storage)
 
     return farm.db.read(read)
 
@@ -217,11 +236,7 @@ def prioritise(farm: Farm, account: Account, job_id: JobId, priority: int) -> Jo
         raise BadInput(f"A priority lies between -100 and 100; found {priority}.")
 
     def change(tx: Tx) -> Job:
-        job = job_rows.job_of(tx, job_id)
-        if job.account_id != account.id and account.role is not Role.OWNER:
-            raise Forbidden(f"Job {job_id} belongs to another account.")
-        if job.state is not JobState.RUNNING:
-            raise JobEnded(f"Job {job_id} is {job.state} already.")
+        job = own_running_job(tx, account, job_id)
         for source, canonical in view_rows.lanes_of_job(tx, job_id):
             target = lane_rows.ensure_lane(tx, Needs.from_canonical(canonical), job.account_id, priority)
             view_rows.move_tasks(tx, job_id, source, target)
@@ -236,7 +251,7 @@ def _card(tx: Tx, job: Job) -> Card:
     return Card(
         job,
         account_rows.account_of(tx, job.account_id).name,
-        flock_rows.find_sheep_of_job(tx, job.id) if job.kind == "flame" else None,
+        flock_rows.find_sheep_of_job(tx, job.id),
         tuple(view_rows.newest_of_job(tx, job.id, STRIP)),
         tuple(blob_rows.products_of(tx, job.id)),
         chore_rows.count_waiting(tx, job.id),

@@ -15,8 +15,9 @@ from sheepfold.store.visits import Visit
 DAY_S = 86_400
 
 
-def check_visit(farm: Farm, account: Account, spec: Spec) -> None:
+def check_visit(farm: Farm, account: Account, spec: Spec, *, is_private: bool) -> None:
     """Check where an order leads, before it is taken; raises InvalidSpec or Forbidden with a sentence."""
+    del is_private  # a page that others may not see counts like any other
     url = sites.check_site(sites.rules_of(farm.settings), spec["url"])
     if account.role is not Role.OWNER:
         farm.db.read(lambda tx: _check_limits(tx, farm, account, url))

@@ -15,6 +15,7 @@ SheepfoldError
 │   └── Forbidden
 ├── NotFound
 │   ├── UnknownAccount, UnknownMachine, UnknownJob, UnknownTask, UnknownLease, UnknownSheep, UnknownBlob
+│   └── Cleared           there was one, and the farm has let it go
 ├── Conflict              true, but too late or twice
 │   ├── NameTaken
 │   ├── LeaseNotHeld
@@ -116,6 +117,10 @@ class UnknownSheep(NotFound):
 
 class UnknownBlob(NotFound):
     """There is no such file."""
+
+
+class Cleared(NotFound):
+    """The farm has cleared this: it kept it as long as its owner wants such things kept."""
 
 
 class Conflict(SheepfoldError):

@@ -10,9 +10,6 @@ NUMBERS_IN_A_GENERATION = 100_000
 FIRST_NUMBER = 1
 """Clients take a number of 0 for one that is missing."""
 
-FIRST_GOLD_GENERATION = 10_000
-"""Generations from here on are gold to the clients; this farm's own stay below."""
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class SheepId:

@@ -59,7 +59,8 @@ class Progress:
 class Job:
     """An order: its kind's checked spec, and the digests of its inputs by name. The id is 0 until it is stored.
 
-    Since `private_at` others see nothing of it.
+    Since `private_at` others see nothing of it; since `kept_at` retention spares it. Since `cleared_at` the pictures as
+    they were rendered and the inputs are gone, since `emptied_at` previews, films and logs as well.
     """
 
     id: JobId
@@ -73,5 +74,8 @@ class Job:
     ended_at: int | None = None
     revision: int = 0
     private_at: int | None = None
+    kept_at: int | None = None
+    cleared_at: int | None = None
+    emptied_at: int | None = None
     progress: Progress = Progress()
     inputs: Mapping[str, str] = field(default_factory=dict)

@@ -92,6 +92,11 @@ def machine_named(tx: Tx, name: str) -> Machine:
     return machine
 
 
+def machine_of(tx: Tx, machine_id: MachineId) -> Machine:
+    """Return a machine by its id."""
+    return _machine(tx.execute(select(schema.machines).where(schema.machines.c.id == machine_id)).one())
+
+
 def list_machines(tx: Tx) -> list[Machine]:
     """Return all machines, those heard of last first."""
     return [_machine(row) for row in tx.execute(_MACHINE.order_by(schema.machines.c.last_seen_at.desc()))]

@@ -18,6 +18,8 @@ class BlobRow:
     digest: str
     md5: str
     size_bytes: int
+    cleared_at: int | None = None
+    """Since when its bytes are gone on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +46,20 @@ class ProductRow:
 
 _ADD = text("""
     INSERT INTO blobs (digest, md5, size_bytes, kept_at) VALUES (:digest, :md5, :size_bytes, :now)
-    ON CONFLICT (digest) DO NOTHING
-""")
-_BLOB = text("SELECT digest, md5, size_bytes FROM blobs WHERE digest = :digest")
-_FORGET = text("DELETE FROM blobs WHERE digest = :digest")
+    ON CONFLICT (digest) DO UPDATE SET cleared_at = NULL
+""")  # which also locks the row against whoever would clear it in this moment
+_BLOB = text("SELECT digest, md5, size_bytes, cleared_at FROM blobs WHERE digest = :digest")
 
 
 def add(tx: Tx, blob: BlobRow, now: int) -> None:
-    """Name a blob that was kept; the same one again changes nothing."""
+    """Name a blob that was kept; the same one again is no longer cleared, since its bytes were kept anew."""
     tx.execute(_ADD, {"digest": blob.digest, "md5": blob.md5, "size_bytes": blob.size_bytes, "now": now})
 
 
 def find(tx: Tx, digest: str) -> BlobRow | None:
     """Return what is known of a blob, or None."""
     row = tx.execute(_BLOB, {"digest": digest}).one_or_none()
-    return None if row is None else BlobRow(row.digest, row.md5, row.size_bytes)
+    return None if row is None else BlobRow(row.digest, row.md5, row.size_bytes, row.cleared_at)
 
 
 # by ix_results_task_id; results of one party are alike, and the oldest stands for it; a task that was opened anew shows
@@ -71,11 +72,21 @@ _PICTURE = """
 """
 _OF_JOB = text(_PICTURE + " WHERE t.job_id = :job_id ORDER BY t.frame, t.part")
 _OF_TASK = text(_PICTURE + " WHERE t.id = :task_id")
+# by uq_tasks_job_id_frame_part
+_AFTER = text(_PICTURE + " WHERE t.job_id = :job_id AND (t.frame, t.part) > (:frame, :part)"
+                         " ORDER BY t.frame, t.part LIMIT :limit")
 
 
 def pictures_of_job(tx: Tx, job_id: JobId) -> list[PictureRow]:
     """Return the valid pictures of a job in the order of frames and parts."""
     return [_picture(row) for row in tx.execute(_OF_JOB, {"job_id": job_id})]
+
+
+def pictures_after(tx: Tx, job_id: JobId, place: tuple[int, int] | None, limit: int) -> list[PictureRow]:
+    """Return the valid pictures of a job behind a place, which is a frame and a part; None is before the first."""
+    frame, part = place or (-(2**31), 0)
+    values = {"job_id": job_id, "frame": frame, "part": part, "limit": limit}
+    return [_picture(row) for row in tx.execute(_AFTER, values)]
 
 
 def picture_of_task(tx: Tx, task_id: TaskId) -> PictureRow | None:
@@ -131,26 +142,11 @@ def products_of(tx: Tx, job_id: JobId) -> list[ProductRow]:
     return [ProductRow(row.name, row.digest, row.media_type, row.size_bytes, row.made_at) for row in rows]
 
 
-_NAMED = text("""
-    SELECT 1 FROM job_inputs WHERE digest = :digest UNION ALL SELECT 1 FROM tasks WHERE input = :digest
-    UNION ALL SELECT 1 FROM results WHERE digest = :digest UNION ALL SELECT 1 FROM previews WHERE digest = :digest
-    UNION ALL SELECT 1 FROM products WHERE digest = :digest UNION ALL SELECT 1 FROM leases WHERE log = :digest
-    UNION ALL SELECT 1 FROM renderers WHERE digest = :digest UNION ALL SELECT 1 FROM archives WHERE digest = :digest
-    UNION ALL SELECT 1 FROM thumbnails WHERE digest = :digest
-""")
-_ALL = text("SELECT digest, md5, size_bytes FROM blobs ORDER BY digest")
-
-
-def forget_unnamed(tx: Tx, digest: str) -> bool:
-    """Forget a blob unless some row names it; True when nothing names it (any more)."""
-    if tx.execute(_NAMED, {"digest": digest}).first() is not None:
-        return False
-    tx.execute(_FORGET, {"digest": digest})
-    return True
+_ALL = text("SELECT digest, md5, size_bytes FROM blobs WHERE cleared_at IS NULL ORDER BY digest")
 
 
 def all_blobs(tx: Tx) -> Iterator[BlobRow]:
-    """Walk over every blob that a row knows."""
+    """Walk over every blob that a row knows, and whose bytes should be there."""
     for row in tx.execute(_ALL):
         yield BlobRow(row.digest, row.md5, row.size_bytes)
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from sheepfold.model.credit import BOUND
 from sheepfold.model.lifecycle import openings, transition
 from sheepfold.model.tasks import TaskId
 from sheepfold.store import tasks as task_rows
+from sheepfold.store.clearing import NEEDED
 from sheepfold.store.database import Tx
 
 SHOWN = 20
@@ -35,6 +37,13 @@ _CONTRADICTIONS = {
     "only valid results are paid": """
         SELECT 'result ' || r.id FROM ledger g JOIN results r ON r.id = g.result_id WHERE r.verdict <> 'valid'
     """,
+    "the account whose job it is pays": """
+        SELECT 'result ' || g.result_id FROM ledger g JOIN jobs j ON j.id = g.job_id WHERE g.payer_id <> j.account_id
+    """,
+    "no payment is far from what its picture was expected to cost": f"""
+        SELECT 'result ' || result_id FROM ledger
+        WHERE millipoints > cost_ms * {BOUND} OR millipoints < cost_ms / {BOUND} OR taken_s < 0
+    """,  # noqa: S608 -- a constant
     "a job's counts are those of its tasks": """
         SELECT 'job ' || j.id FROM jobs j JOIN tasks t ON t.job_id = j.id
         GROUP BY j.id, j.tasks_total, j.tasks_done, j.tasks_failed
@@ -62,12 +71,16 @@ _CONTRADICTIONS = {
     "no lease is active long after its deadline": """
         SELECT 'lease ' || l.id FROM leases l WHERE l.state = 'active' AND l.deadline_at < :now - 60
     """,
+    "no file that is needed is cleared": """
+        SELECT 'blob ' || b.digest FROM blobs b WHERE b.cleared_at IS NOT NULL AND ({needed})
+    """,
     "no chore was given up": """
         SELECT 'chore ' || c.id || ' (' || c.what || ' of job ' || c.job_id || '): ' || c.reason
         FROM chores c WHERE c.state = 'failed'
     """,
 }
-_ALL = [(invariant, text(query + f" LIMIT {SHOWN}")) for invariant, query in _CONTRADICTIONS.items()]
+_ALL = [(invariant, text(query.replace("{needed}", NEEDED) + f" LIMIT {SHOWN}"))
+        for invariant, query in _CONTRADICTIONS.items()]
 _TASKS_AFTER = text("SELECT id, openings FROM tasks WHERE id > :after ORDER BY id LIMIT :limit")
 
 

@@ -18,6 +18,8 @@ class ChoreWhat(StrEnum):
 
     PREVIEW = "preview"
     ASSEMBLE = "assemble"
+    CLEAR = "clear"
+    EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,10 @@ _RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason, taken_by = 
 _FREE = text("UPDATE chores SET due_at = :now, taken_by = '' WHERE state = 'queued' AND taken_by = :house")
 _DUE = text("SELECT 1 FROM chores WHERE state = 'queued' AND due_at <= :now LIMIT 1")
 _RENEW = text("UPDATE chores SET due_at = :due_at WHERE id = :id AND state = 'queued'")
-_WAITING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND (job_id = :job_id OR :job_id = 0)")
+_WAITING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND (job_id = :job_id OR :job_id = 0)"
+                " AND what NOT IN ('clear', 'empty')")
+_CLEARING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND what IN ('clear', 'empty')")
+_GO_ON = text("UPDATE chores SET task_id = :task_id, due_at = :due_at, attempts = 0, taken_by = '' WHERE id = :id")
 _FAILED = text("SELECT id, what, job_id, task_id, attempts FROM chores WHERE state = 'failed' ORDER BY id")
 
 
@@ -88,8 +93,18 @@ def retry(tx: Tx, chore_id: ChoreId, due_at: int, reason: str) -> None:
 
 
 def count_waiting(tx: Tx, job_id: JobId | None = None) -> int:
-    """Return how many chores are not done yet, of one job or of all."""
+    """Return how many chores that make something are not done yet, of one job or of all."""
     return int(tx.execute(_WAITING, {"job_id": job_id or 0}).scalar_one())
+
+
+def count_clearing(tx: Tx) -> int:
+    """Return how many jobs are being cleared."""
+    return int(tx.execute(_CLEARING).scalar_one())
+
+
+def go_on(tx: Tx, chore_id: ChoreId, task_id: TaskId | None, due_at: int) -> None:
+    """Let a chore that is done piece by piece be taken again from a time on, from behind a task on."""
+    tx.execute(_GO_ON, {"id": chore_id, "task_id": task_id, "due_at": due_at})
 
 
 def failed(tx: Tx) -> list[Chore]:

@@ -3,9 +3,9 @@
 Tasks hang in lanes (needs, account, priority). A claim takes the best lane, the claimant's own first, then by
 priority, then by the least virtual time, and that lane's first task with an opening; both are walks of a partial
 index. A lane where nothing is found is marked as drained and left out until a task of it opens again. Each claim
-moves its lane's virtual time on by the task's cost over the account's weight, which is fair sharing. On PostgreSQL a
-lane that another claim just holds is not waited for: the charge is appended instead, and the house folds it in once a
-second.
+moves its lane's virtual time on by the task's cost over the account's weight, which is fair sharing; the weight of who
+has points to spend counts more. On PostgreSQL a lane that another claim just holds is not waited for: the charge is
+appended instead, and the house folds it in once a second.
 """
 
 from collections.abc import Mapping
@@ -110,8 +110,9 @@ def _lanes_query(needs_count: int, seen_count: int) -> TextClause:
               ORDER BY priority DESC, virtual_time LIMIT {limit}) AS all_{n}"""
     walks = [walk.format(n=n, limit=LANES_AT_A_TIME, seen=seen) for n in range(needs_count) for walk in (own, all_)]
     return text(f"""
-        SELECT c.id, a.weight FROM ({" UNION ALL ".join(walks)}) AS c JOIN accounts a ON a.id = c.account_id
-        GROUP BY c.id, a.weight, c.priority, c.virtual_time
+        SELECT c.id, a.weight * a.favour AS weight
+        FROM ({" UNION ALL ".join(walks)}) AS c JOIN accounts a ON a.id = c.account_id
+        GROUP BY c.id, a.weight, a.favour, c.priority, c.virtual_time
         ORDER BY min(c.turn), c.priority DESC, c.virtual_time LIMIT {LANES_AT_A_TIME}
     """)  # noqa: S608 -- made of constants and counted parameter names
 

@@ -9,19 +9,23 @@ from sqlalchemy import Row, TextClause, select, text
 
 from sheepfold.model.events import Event, What
 from sheepfold.model.jobs import JobId
+from sheepfold.model.notices import TOPIC_OF, Notice
 from sheepfold.model.tasks import TaskId
-from sheepfold.store import schema
+from sheepfold.store import schema, webhooks
 from sheepfold.store.database import Tx
 
 _COLUMNS = ("job_id", "task_id", "what", "detail")
 
 
 def add(tx: Tx, events: Iterable[Event], now: int) -> None:
-    """Append events."""
+    """Append events, with a notice for webhooks of each that they are told of."""
+    events = list(events)
     rows = [(event.job_id, event.task_id, event.what, json.dumps(event.detail, sort_keys=True)) for event in events]
     if rows:
         values = {f"{name}_{n}": value for n, row in enumerate(rows) for name, value in zip(_COLUMNS, row, strict=True)}
         tx.execute(_add_query(len(rows)), values | {"at": now})
+    told = [event for event in events if event.what in TOPIC_OF]
+    webhooks.note(tx, (Notice(TOPIC_OF[one.what], one.job_id, one.task_id, None, one.detail) for one in told), now)
 
 
 @lru_cache(maxsize=64)

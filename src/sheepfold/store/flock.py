@@ -55,6 +55,12 @@ _VOTE = text("""
     INSERT INTO votes (job_id, voter, value, cast_at) VALUES (:job_id, :voter, :value, :now)
     ON CONFLICT (job_id, voter) DO UPDATE SET value = excluded.value, cast_at = excluded.cast_at
 """)
+_VOTES = text("""
+    SELECT coalesce(sum(CASE WHEN value > 0 THEN 1 ELSE 0 END), 0) AS liked,
+           coalesce(sum(CASE WHEN value < 0 THEN 1 ELSE 0 END), 0) AS disliked
+    FROM votes WHERE job_id = :job_id
+""")
+_RETIRED_AT = text("SELECT retired_at FROM sheep WHERE job_id = :job_id")
 _LOCK = text("LOCK TABLE sheep IN SHARE ROW EXCLUSIVE MODE")
 
 
@@ -144,6 +150,26 @@ def parents_of(tx: Tx, job_id: JobId) -> list[Sheep]:
 def children_of(tx: Tx, job_id: JobId) -> list[Sheep]:
     """Return the sheep that were bred of a sheep."""
     return [_sheep(row) for row in tx.execute(_CHILDREN, {"job_id": job_id})]
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """How many like a sheep, and how many do not."""
+
+    liked: int
+    disliked: int
+
+
+def votes_on(tx: Tx, job_id: JobId) -> Votes:
+    """Return the votes on a sheep."""
+    row = tx.execute(_VOTES, {"job_id": job_id}).one()
+    return Votes(int(row.liked), int(row.disliked))
+
+
+def retired_at(tx: Tx, job_id: JobId) -> int | None:
+    """Return when a sheep left the living flock, None while it lives there."""
+    at: int | None = tx.execute(_RETIRED_AT, {"job_id": job_id}).scalar_one()
+    return at
 
 
 def vote(tx: Tx, job_id: JobId, voter: str, value: int, now: int) -> None:

@@ -12,6 +12,7 @@ from sheepfold.model.errors import UnknownJob
 from sheepfold.model.jobs import Job, JobId, JobState, Progress, Terms
 from sheepfold.store import schema
 from sheepfold.store.database import Tx
+from sheepfold.store.teams import seen_in_team
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ def add_tasks(tx: Tx, job_id: JobId, openings: int, tasks: Iterable[NewTask]) ->
 # with its inputs in one statement, since both a claim and a result read it
 _JOB = """
     SELECT id, account_id, kind, title, spec, revision, priority, quorum, max_attempts, state, private_at,
-           tasks_total, tasks_done, tasks_failed, created_at, ended_at, ({inputs}) AS inputs
+           tasks_total, tasks_done, tasks_failed, created_at, ended_at,
+           kept_at, cleared_at, emptied_at, ({inputs}) AS inputs
     FROM jobs WHERE id = :job_id
 """
 _JOB_OF = {
@@ -88,7 +90,7 @@ def list_jobs(tx: Tx, limit: int, before: JobId | None = None, account_id: Accou
               seen_by: AccountId | None = None) -> list[Job]:
     """Return the newest jobs without their inputs, those before an id where one is given, of one account or of all.
 
-    `seen_by` leaves out the private jobs of others; 0 is a visitor, to whom all are others.
+    `seen_by` leaves out the private jobs of others that its team does not see; 0 is a visitor, to whom all are others.
     """
     query = select(schema.jobs).order_by(schema.jobs.c.id.desc()).limit(limit)
     if before is not None:
@@ -96,7 +98,8 @@ def list_jobs(tx: Tx, limit: int, before: JobId | None = None, account_id: Accou
     if account_id is not None:
         query = query.where(schema.jobs.c.account_id == account_id)
     if seen_by is not None:
-        query = query.where(or_(schema.jobs.c.private_at.is_(None), schema.jobs.c.account_id == seen_by))
+        mine = or_(schema.jobs.c.account_id == seen_by, schema.jobs.c.id.in_(seen_in_team(seen_by)))
+        query = query.where(or_(schema.jobs.c.private_at.is_(None), mine))
     return [_job(row, {}) for row in tx.execute(query)]
 
 
@@ -163,6 +166,9 @@ def _job(row: Row[Any], inputs: Mapping[str, str]) -> Job:
         ended_at=row.ended_at,
         revision=row.revision,
         private_at=row.private_at,
+        kept_at=row.kept_at,
+        cleared_at=row.cleared_at,
+        emptied_at=row.emptied_at,
         progress=Progress(row.tasks_total, row.tasks_done, row.tasks_failed),
         inputs=inputs,
     )

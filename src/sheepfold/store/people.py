@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, text, update
 
 from sheepfold.model.accounts import Account, AccountId, Role
+from sheepfold.model.credit import Millipoints, Purse
 from sheepfold.store import schema
 from sheepfold.store.database import Tx
 
@@ -14,7 +15,7 @@ SEEN_GRAIN_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An account with what the pages know of its person; `points` are millipoints."""
+    """An account with what the pages know of its person."""
 
     account: Account
     email: str
@@ -22,7 +23,7 @@ class Person:
     closed_at: int | None
     closed_why: str
     created_at: int
-    millipoints: int
+    purse: Purse
     machines: int
 
 
@@ -112,7 +113,8 @@ def end_session_of(tx: Tx, token_hash: str, now: int) -> None:
 _PERSON = """
     SELECT a.id, a.name, a.role, a.weight, a.created_at, coalesce(p.email, '') AS email, p.verified_at, p.closed_at,
            coalesce(p.closed_why, '') AS closed_why,
-           (SELECT coalesce(sum(l.millipoints), 0) FROM ledger l WHERE l.account_id = a.id) AS millipoints,
+           (SELECT coalesce(sum(l.millipoints), 0) FROM ledger l WHERE l.account_id = a.id) AS earned,
+           (SELECT coalesce(sum(l.millipoints), 0) FROM ledger l WHERE l.payer_id = a.id) AS spent,
            (SELECT count(*) FROM machines m WHERE m.account_id = a.id) AS machines
     FROM accounts a LEFT JOIN people p ON p.account_id = a.id
 """
@@ -195,7 +197,6 @@ _REVOKE = text("""
       AND machine_id IN (SELECT id FROM machines WHERE account_id = :account_id)
 """)
 _GONE_MACHINES = text("UPDATE machines SET name = 'gone-machine-' || id WHERE account_id = :account_id")
-_STORAGE = text("SELECT count(*) AS count, coalesce(sum(size_bytes), 0) AS size_bytes FROM blobs")
 
 
 def keys_of(tx: Tx, account_id: AccountId) -> list[KeyRow]:
@@ -212,12 +213,6 @@ def revoke_key(tx: Tx, account_id: AccountId, key_id: int, now: int) -> bool:
 def forget_machines(tx: Tx, account_id: AccountId) -> None:
     """Take the names off an account's machines."""
     tx.execute(_GONE_MACHINES, {"account_id": account_id})
-
-
-def storage(tx: Tx) -> tuple[int, int]:
-    """Return how many blobs the farm names, and their bytes."""
-    row = tx.execute(_STORAGE).one()
-    return int(row.count), int(row.size_bytes)
 
 
 def note(tx: Tx, who: str, what: str, about: str, now: int) -> None:
@@ -248,4 +243,4 @@ def _session(row: Row[Any]) -> WebSession:
 def _person(row: Row[Any]) -> Person:
     account = Account(AccountId(row.id), row.name, Role(row.role), row.weight)
     return Person(account, row.email, row.verified_at is not None, row.closed_at, row.closed_why, row.created_at,
-                  int(row.millipoints), row.machines)
+                  Purse(Millipoints(int(row.earned)), Millipoints(int(row.spent))), row.machines)

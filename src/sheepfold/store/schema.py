@@ -1,100 +1,65 @@
-"""The one schema, for SQLite and PostgreSQL alike.
+"""The one schema, for SQLite and PostgreSQL alike; `columns.py` says what its columns are made of.
 
 Times are Unix seconds in `…_at` columns, credit is millipoints, virtual time is cost in milliseconds over weight. A
 state is text of the model's StrEnum. Specs, figures and details are JSON text, read by nothing in SQL.
 """
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    ForeignKey,
-    Identity,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
-)
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
 
 from sheepfold.model.jobs import FIRST_JOB_ID
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from sheepfold.store import (
+    hook_tables,  # noqa: F401 -- tables of this schema
+    screenshot_tables,  # noqa: F401 -- they are of the one schema, too
 )
+from sheepfold.store.columns import CHURN, Id, at, digest, metadata, partial_index, ref, row_id
 
-Id = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite counts rows up only in a column that is exactly INTEGER."""
+__all__ = ["metadata"]  # which holds all tables once this module is imported
 
-CHURN = {
-    "autovacuum_vacuum_scale_factor": "0.02",
-    "autovacuum_vacuum_cost_delay": "0",
-    "fillfactor": "70",
-}
-"""PostgreSQL's storage settings of the tables that churn: with the defaults the claim rate halves in 15 seconds."""
-
-
-def _id(first: int = 1) -> Column[int]:
-    return Column("id", Id, Identity(start=first), primary_key=True)
-
-
-def _ref(name: str, target: str, *, nullable: bool = False) -> Column[int]:
-    return Column(name, Id, ForeignKey(f"{target}.id"), nullable=nullable)
-
-
-def _at(name: str, *, nullable: bool = False) -> Column[int]:
-    return Column(name, BigInteger, nullable=nullable)
-
+CLEARABLE = "ended_at IS NOT NULL AND cleared_at IS NULL AND kept_at IS NULL"
+EMPTIABLE = "cleared_at IS NOT NULL AND emptied_at IS NULL"
 
 accounts = Table(
     "accounts",
     metadata,
-    _id(),
+    row_id(),
     Column("name", Text, nullable=False, unique=True),
     Column("role", Text, nullable=False),
     Column("weight", Integer, nullable=False, server_default="100"),
+    Column("favour", Integer, nullable=False, server_default="1"),
     Column("password_hash", Text, nullable=False, server_default=""),
-    _at("created_at"),
+    at("created_at"),
 )
 
 machines = Table(
     "machines",
     metadata,
-    _id(),
-    _ref("account_id", "accounts"),
+    row_id(),
+    ref("account_id", "accounts"),
     Column("name", Text, nullable=False, unique=True),
-    _at("created_at"),
-    _at("last_seen_at"),
-    _at("suspended_at", nullable=True),
+    at("created_at"),
+    at("last_seen_at"),
+    at("suspended_at", nullable=True),
     Column("rules", Text, nullable=False, server_default="{}"),
-    _at("stopped_at", nullable=True),
+    at("stopped_at", nullable=True),
     Index(None, "account_id"),
 )
 
 machine_keys = Table(
     "machine_keys",
     metadata,
-    _id(),
-    _ref("machine_id", "machines"),
+    row_id(),
+    ref("machine_id", "machines"),
     Column("scope", Text, nullable=False),
-    _at("created_at"),
-    _at("revoked_at", nullable=True),
+    at("created_at"),
+    at("revoked_at", nullable=True),
     Index(None, "machine_id"),
 )
 
 key_verifiers = Table(
     "key_verifiers",
     metadata,
-    _id(),
-    _ref("key_id", "machine_keys"),
+    row_id(),
+    ref("key_id", "machine_keys"),
     Column("scheme", Text, nullable=False),
     Column("value", Text, nullable=False),
     UniqueConstraint("scheme", "value"),
@@ -104,16 +69,16 @@ key_verifiers = Table(
 sessions = Table(
     "sessions",
     metadata,
-    _id(),
+    row_id(),
     Column("token_hash", Text, nullable=False, unique=True),
-    _ref("machine_id", "machines"),
-    _ref("account_id", "accounts"),
+    ref("machine_id", "machines"),
+    ref("account_id", "accounts"),
     Column("protocol", Text, nullable=False),
     Column("abilities", Text, nullable=False),
     Column("opened_by", Text, nullable=False, server_default=""),
-    _at("opened_at"),
-    _at("last_seen_at"),
-    _at("ended_at", nullable=True),
+    at("opened_at"),
+    at("last_seen_at"),
+    at("ended_at", nullable=True),
     Index(None, "machine_id"),
 )
 
@@ -123,22 +88,19 @@ blobs = Table(
     Column("digest", Text, primary_key=True),
     Column("md5", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    _at("kept_at"),
+    at("kept_at"),
+    at("cleared_at", nullable=True),
     Index(None, "md5"),
 )
 
 
-def _digest(name: str, *, nullable: bool = False) -> Column[str]:
-    return Column(name, Text, ForeignKey("blobs.digest"), nullable=nullable)
-
-
-needs = Table("needs", metadata, _id(), Column("canonical", Text, nullable=False, unique=True))
+needs = Table("needs", metadata, row_id(), Column("canonical", Text, nullable=False, unique=True))
 
 jobs = Table(
     "jobs",
     metadata,
-    _id(FIRST_JOB_ID),
-    _ref("account_id", "accounts"),
+    row_id(FIRST_JOB_ID),
+    ref("account_id", "accounts"),
     Column("kind", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("spec", Text, nullable=False),
@@ -147,16 +109,23 @@ jobs = Table(
     Column("quorum", Integer, nullable=False),
     Column("max_attempts", Integer, nullable=False),
     Column("state", Text, nullable=False),
-    _at("private_at", nullable=True),
+    at("private_at", nullable=True),
     Column("tasks_total", Integer, nullable=False),
     Column("tasks_done", Integer, nullable=False, server_default="0"),
     Column("tasks_failed", Integer, nullable=False, server_default="0"),
-    _at("created_at"),
-    _at("ended_at", nullable=True),
+    at("created_at"),
+    at("ended_at", nullable=True),
+    at("kept_at", nullable=True),
+    at("cleared_at", nullable=True),
+    at("emptied_at", nullable=True),
     Index(None, "account_id", "id"),
+    # what is running, among all that has ended
+    Index(None, "state"),
     # what walls and lists leave out
-    Index("ix_jobs_private", "id",
-          sqlite_where=text("private_at IS NOT NULL"), postgresql_where=text("private_at IS NOT NULL")),
+    partial_index("ix_jobs_private", "id", where="private_at IS NOT NULL"),
+    # what retention may clear next: originals of what has ended, then films and previews of what is cleared
+    partial_index("ix_jobs_clearable", "ended_at", where=CLEARABLE),
+    partial_index("ix_jobs_emptiable", "ended_at", where=EMPTIABLE),
     sqlite_autoincrement=True,
     postgresql_with=CHURN,
 )
@@ -169,18 +138,18 @@ order_keys = Table(
     Column("key", Text, primary_key=True),
     Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
     Column("fingerprint", Text, nullable=False),
-    _at("ordered_at"),
+    at("ordered_at"),
 )
 
 # links that show a private job to whoever has one
 shares = Table(
     "shares",
     metadata,
-    _id(),
-    _ref("job_id", "jobs"),
+    row_id(),
+    ref("job_id", "jobs"),
     Column("token_hash", Text, nullable=False, unique=True),
-    _at("made_at"),
-    _at("revoked_at", nullable=True),
+    at("made_at"),
+    at("revoked_at", nullable=True),
     Index(None, "job_id"),
 )
 
@@ -189,30 +158,31 @@ job_inputs = Table(
     metadata,
     Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
     Column("name", Text, primary_key=True),
-    _digest("digest"),
+    digest("digest"),
+    Index(None, "digest"),
 )
 
 lanes = Table(
     "lanes",
     metadata,
-    _id(),
-    _ref("needs_id", "needs"),
-    _ref("account_id", "accounts"),
+    row_id(),
+    ref("needs_id", "needs"),
+    ref("account_id", "accounts"),
     Column("priority", Integer, nullable=False),
     Column("virtual_time", BigInteger, nullable=False),
-    _at("drained_at", nullable=True),
+    at("drained_at", nullable=True),
     UniqueConstraint("needs_id", "account_id", "priority"),
     postgresql_with=CHURN,
 )
 # everybody's lanes, in the order in which a claim walks them
-Index("ix_lanes_open", lanes.c.needs_id, lanes.c.priority.desc(), lanes.c.virtual_time,
-      sqlite_where=text("drained_at IS NULL"), postgresql_where=text("drained_at IS NULL"))
+partial_index("ix_lanes_open", lanes.c.needs_id, lanes.c.priority.desc(), lanes.c.virtual_time,
+              where="drained_at IS NULL")
 
 lane_charges = Table(
     "lane_charges",
     metadata,
-    _id(),
-    _ref("lane_id", "lanes"),
+    row_id(),
+    ref("lane_id", "lanes"),
     Column("charge", BigInteger, nullable=False),
     postgresql_with=CHURN,
 )
@@ -220,62 +190,61 @@ lane_charges = Table(
 tasks = Table(
     "tasks",
     metadata,
-    _id(),
-    _ref("job_id", "jobs"),
-    _ref("lane_id", "lanes"),
+    row_id(),
+    ref("job_id", "jobs"),
+    ref("lane_id", "lanes"),
     Column("frame", Integer, nullable=False),
     Column("part", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("openings", Integer, nullable=False),
     Column("cost_ms", BigInteger, nullable=False),
-    _digest("input", nullable=True),
-    _at("ended_at", nullable=True),
+    digest("input", nullable=True),
+    at("ended_at", nullable=True),
     Column("past_lease", Id, nullable=False, server_default="0"),
     UniqueConstraint("job_id", "frame", "part"),
     CheckConstraint("openings >= 0", name="openings"),
     # the claim's second step: the first task of a lane that has an opening
-    Index("ix_tasks_open", "lane_id", "id",
-          sqlite_where=text("openings > 0"), postgresql_where=text("openings > 0")),
+    partial_index("ix_tasks_open", "lane_id", "id", where="openings > 0"),
+    # who names a blob, here and below: what retention and sweep ask before they drop it
+    partial_index("ix_tasks_input", "input", where="input IS NOT NULL"),
     postgresql_with=CHURN,
 )
 
 leases = Table(
     "leases",
     metadata,
-    _id(),
-    _ref("task_id", "tasks"),
-    _ref("machine_id", "machines"),
-    _ref("account_id", "accounts"),
-    _ref("session_id", "sessions", nullable=True),
+    row_id(),
+    ref("task_id", "tasks"),
+    ref("machine_id", "machines"),
+    ref("account_id", "accounts"),
+    ref("session_id", "sessions", nullable=True),
     Column("protocol", Text, nullable=False),
     Column("state", Text, nullable=False),
-    _at("granted_at"),
-    _at("deadline_at"),
-    _at("ended_at", nullable=True),
+    at("granted_at"),
+    at("deadline_at"),
+    at("ended_at", nullable=True),
     Column("reason", Text, nullable=False, server_default=""),
     Column("figures", Text, nullable=False, server_default="{}"),
-    _digest("log", nullable=True),
+    digest("log", nullable=True),
     Index(None, "task_id"),
     Index(None, "machine_id", "id"),
     # what a session holds and has earned; wires without sessions cost nothing
-    Index("ix_leases_session_id", "session_id",
-          sqlite_where=text("session_id IS NOT NULL"), postgresql_where=text("session_id IS NOT NULL")),
-    Index("uq_leases_active", "machine_id", "task_id", unique=True,
-          sqlite_where=text("state = 'active'"), postgresql_where=text("state = 'active'")),
-    Index("ix_leases_deadline", "deadline_at",
-          sqlite_where=text("state = 'active'"), postgresql_where=text("state = 'active'")),
+    partial_index("ix_leases_session_id", "session_id", where="session_id IS NOT NULL"),
+    partial_index("ix_leases_log", "log", where="log IS NOT NULL"),
+    partial_index("uq_leases_active", "machine_id", "task_id", where="state = 'active'", unique=True),
+    partial_index("ix_leases_deadline", "deadline_at", where="state = 'active'"),
     postgresql_with=CHURN,
 )
 
 results = Table(
     "results",
     metadata,
-    _id(),
-    _ref("task_id", "tasks"),
-    _ref("lease_id", "leases"),
-    _ref("machine_id", "machines"),
-    _ref("account_id", "accounts"),
-    _digest("digest"),
+    row_id(),
+    ref("task_id", "tasks"),
+    ref("lease_id", "leases"),
+    ref("machine_id", "machines"),
+    ref("account_id", "accounts"),
+    digest("digest"),
     Column("like_id", Id, nullable=True),
     Column("verdict", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
@@ -283,7 +252,7 @@ results = Table(
     Column("media_type", Text, nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
-    _at("submitted_at"),
+    at("submitted_at"),
     UniqueConstraint("lease_id", "digest"),
     Index(None, "task_id"),
     Index(None, "machine_id", "id"),
@@ -296,26 +265,32 @@ refusals = Table(
     metadata,
     Column("machine_id", Id, ForeignKey("machines.id"), primary_key=True),
     Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
-    _at("until_at"),
+    at("until_at"),
 )
 
+# a row is a transfer: from the account whose job it is to the one that made its picture
 ledger = Table(
     "ledger",
     metadata,
-    _id(),
+    row_id(),
     Column("result_id", Id, ForeignKey("results.id"), nullable=False, unique=True),
-    _ref("account_id", "accounts"),
-    _ref("job_id", "jobs"),
+    ref("account_id", "accounts"),
+    ref("payer_id", "accounts"),
+    ref("job_id", "jobs"),
     Column("millipoints", BigInteger, nullable=False),
-    _at("earned_at"),
-    Index(None, "account_id"),
+    Column("cost_ms", BigInteger, nullable=False),
+    Column("taken_s", BigInteger, nullable=False),
+    at("earned_at"),
+    # what an account has earned and spent, without a look at the rows
+    Index(None, "account_id", "millipoints"),
+    Index(None, "payer_id", "millipoints"),
 )
 
 events = Table(
     "events",
     metadata,
-    _id(),
-    _at("at"),
+    row_id(),
+    at("at"),
     Column("job_id", Id, nullable=False),
     Column("task_id", Id, nullable=True),
     Column("what", Text, nullable=False),
@@ -327,18 +302,17 @@ events = Table(
 chores = Table(
     "chores",
     metadata,
-    _id(),
+    row_id(),
     Column("what", Text, nullable=False),
-    _ref("job_id", "jobs"),
-    _ref("task_id", "tasks", nullable=True),
+    ref("job_id", "jobs"),
+    ref("task_id", "tasks", nullable=True),
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("reason", Text, nullable=False, server_default=""),
-    _at("queued_at"),
-    _at("due_at"),
+    at("queued_at"),
+    at("due_at"),
     Column("taken_by", Text, nullable=False, server_default=""),
-    Index("ix_chores_due", "due_at",
-          sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'")),
+    partial_index("ix_chores_due", "due_at", where="state = 'queued'"),
     postgresql_with=CHURN,
 )
 
@@ -347,9 +321,10 @@ products = Table(
     metadata,
     Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
     Column("name", Text, primary_key=True),
-    _digest("digest"),
+    digest("digest"),
     Column("media_type", Text, nullable=False),
-    _at("made_at"),
+    at("made_at"),
+    Index(None, "digest"),
 )
 
 # of each page that an account watches, the order whose pictures were accepted last
@@ -358,8 +333,9 @@ baselines = Table(
     metadata,
     Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
     Column("name", Text, primary_key=True),
-    _ref("job_id", "jobs"),
-    _at("accepted_at"),
+    ref("job_id", "jobs"),
+    at("accepted_at"),
+    Index(None, "job_id"),
 )
 
 previews = Table(
@@ -367,7 +343,8 @@ previews = Table(
     metadata,
     Column("task_id", Id, ForeignKey("tasks.id"), primary_key=True),
     Column("width", Integer, primary_key=True),
-    _digest("digest"),
+    digest("digest"),
+    Index(None, "digest"),
 )
 
 sheep = Table(
@@ -395,21 +372,21 @@ votes = Table(
     Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
     Column("voter", Text, primary_key=True),
     Column("value", Integer, nullable=False),
-    _at("cast_at"),
+    at("cast_at"),
     CheckConstraint("value IN (-1, 1)", name="value"),
 )
 
 renderers = Table(
     "renderers",
     metadata,
-    _id(),
+    row_id(),
     Column("name", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("os", Text, nullable=False),
     Column("bits", Integer, nullable=False),
-    _digest("digest"),
+    digest("digest"),
     Column("made", Text, nullable=False),
-    _at("added_at"),
+    at("added_at"),
     UniqueConstraint("name", "version", "os", "bits"),
 )
 
@@ -418,100 +395,9 @@ archives = Table(
     metadata,
     Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
     Column("revision", Integer, primary_key=True),
-    _digest("digest"),
+    digest("digest"),
     Column("main", Text, nullable=False),
-    _at("made_at"),
-    Index(None, "digest"),
-)
-
-# what Browsershots knows of a machine: the screenshot factory that it is
-factories = Table(
-    "factories",
-    metadata,
-    Column("machine_id", Id, ForeignKey("machines.id"), primary_key=True, autoincrement=False),
-    Column("platform", Text, nullable=False),
-    _at("polled_at", nullable=True),
-    _at("uploaded_at", nullable=True),
-    Column("queue_estimate_s", Integer, nullable=True),
-)
-
-browsers = Table(
-    "browsers",
-    metadata,
-    _id(),
-    _ref("machine_id", "machines"),
-    Column("name", Text, nullable=False),
-    Column("version", Text, nullable=False),
-    Column("user_agent", Text, nullable=False),
-    Column("command", Text, nullable=False),
-    Column("javascript", Text, nullable=False),
-    Column("java", Text, nullable=False),
-    Column("flash", Text, nullable=False),
-    _at("added_at"),
-    _at("uploaded_at", nullable=True),
-    _at("failed_at", nullable=True),
-    Column("fault", Text, nullable=False, server_default=""),
-    Index(None, "machine_id"),
-)
-
-screens = Table(
-    "screens",
-    metadata,
-    Column("machine_id", Id, ForeignKey("machines.id"), primary_key=True, autoincrement=False),
-    Column("width", Integer, primary_key=True),
-    Column("height", Integer, primary_key=True),
-    Column("bpp", Integer, primary_key=True),
-)
-
-nonces = Table(
-    "nonces",
-    metadata,
-    Column("nonce", Text, primary_key=True),
-    Column("owner", Text, nullable=False),
-    Column("owner_id", Id, nullable=False),
-    Column("address", Text, nullable=False),
-    _at("issued_at"),
-    Index(None, "owner", "owner_id", "issued_at"),
-    Index(None, "issued_at"),
-    postgresql_with=CHURN,
-)
-
-# what an order of screenshots is beside a job: where it leads, and until when it is worth making
-visits = Table(
-    "visits",
-    metadata,
-    Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True, autoincrement=False),
-    _ref("account_id", "accounts"),
-    Column("url", Text, nullable=False),
-    Column("domain", Text, nullable=False),
-    _at("submitted_at"),
-    _at("expires_at", nullable=True),
-    _at("closed_at", nullable=True),
-    Index(None, "account_id", "submitted_at"),
-    Index(None, "domain", "submitted_at"),
-    # what upkeep still has to end
-    Index("ix_visits_expires_at", "expires_at",
-          sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL")),
-)
-
-screenshots = Table(
-    "screenshots",
-    metadata,
-    Column("hashkey", Text, primary_key=True),
-    Column("result_id", Id, ForeignKey("results.id"), nullable=False, unique=True),
-    Column("browser", Text, nullable=False),
-    Column("version", Text, nullable=False),
-    Column("user_agent", Text, nullable=False),
-    _at("uploaded_at"),
-    Index(None, "uploaded_at"),
-)
-
-thumbnails = Table(
-    "thumbnails",
-    metadata,
-    Column("source", Text, ForeignKey("blobs.digest"), primary_key=True),
-    Column("width", Integer, primary_key=True),
-    _digest("digest"),
+    at("made_at"),
     Index(None, "digest"),
 )
 
@@ -521,21 +407,21 @@ people = Table(
     metadata,
     Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
     Column("email", Text, nullable=False, server_default=""),
-    _at("verified_at", nullable=True),
-    _at("closed_at", nullable=True),
+    at("verified_at", nullable=True),
+    at("closed_at", nullable=True),
     Column("closed_why", Text, nullable=False, server_default=""),
 )
 
 web_sessions = Table(
     "web_sessions",
     metadata,
-    _id(),
+    row_id(),
     Column("token_hash", Text, nullable=False, unique=True),
-    _ref("account_id", "accounts"),
+    ref("account_id", "accounts"),
     Column("browser", Text, nullable=False),
-    _at("opened_at"),
-    _at("last_seen_at"),
-    _at("ended_at", nullable=True),
+    at("opened_at"),
+    at("last_seen_at"),
+    at("ended_at", nullable=True),
     Index(None, "account_id"),
 )
 
@@ -543,23 +429,71 @@ web_sessions = Table(
 tickets = Table(
     "tickets",
     metadata,
-    _id(),
+    row_id(),
     Column("token_hash", Text, nullable=False, unique=True),
     Column("purpose", Text, nullable=False),
-    _ref("account_id", "accounts"),
+    ref("account_id", "accounts"),
     Column("role", Text, nullable=False, server_default=""),
-    _at("made_at"),
-    _at("expires_at"),
-    _at("used_at", nullable=True),
+    at("made_at"),
+    at("expires_at"),
+    at("used_at", nullable=True),
+)
+
+# whoever has a team's invitation may join it, until its leader makes another
+teams = Table(
+    "teams",
+    metadata,
+    row_id(),
+    Column("name", Text, nullable=False, unique=True),
+    ref("leader_id", "accounts"),
+    Column("invitation_hash", Text, nullable=True, unique=True),
+    at("created_at"),
+)
+
+# an account is in one team at most
+members = Table(
+    "members",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    ref("team_id", "teams"),
+    at("joined_at"),
+    Index(None, "team_id"),
+)
+
+# private jobs that the team of their account sees
+team_jobs = Table(
+    "team_jobs",
+    metadata,
+    Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True, autoincrement=False),
+    ref("team_id", "teams"),
+    Index(None, "team_id"),
 )
 
 # who changed what of people and machines, for the owner
 audit = Table(
     "audit",
     metadata,
-    _id(),
-    _at("at"),
+    row_id(),
+    at("at"),
     Column("who", Text, nullable=False),
     Column("what", Text, nullable=False),
     Column("about", Text, nullable=False, server_default=""),
+)
+
+# what lies on the farm's disk, by what it is there for, as the house counted it last
+storage = Table(
+    "storage",
+    metadata,
+    Column("sort", Text, primary_key=True),
+    Column("blobs", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    at("counted_at"),
+)
+
+# what the house does not do for a while, such as clearing while a backup is made
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("what", Text, primary_key=True),
+    at("until_at"),
 )

@@ -10,6 +10,7 @@ from sheepfold.model.accounts import AccountId
 from sheepfold.model.flock import Sheep, SheepId
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId, TaskState
+from sheepfold.store import ledger
 from sheepfold.store.database import Tx
 from sheepfold.store.tasks import TaskRow
 
@@ -68,7 +69,7 @@ class QueueLine:
 
 @dataclass(frozen=True, slots=True)
 class MachineRow:
-    """A machine as its owner sees it."""
+    """A machine as its owner sees it; `power` is in reference cores, None while it is not known."""
 
     id: int
     name: str
@@ -78,6 +79,7 @@ class MachineRow:
     suspended_at: int | None
     keys: int
     rules: str
+    power: float | None
 
 
 # by primary key, from its end
@@ -87,12 +89,13 @@ _NEWEST = text("""
         WHERE id > (SELECT coalesce(max(id), 0) FROM events) - :recent AND what = 'preview made' AND task_id IS NOT NULL
           AND job_id NOT IN (SELECT id FROM jobs WHERE private_at IS NOT NULL)
         GROUP BY task_id, job_id ORDER BY max(id) DESC LIMIT :limit
-    ) e JOIN tasks t ON t.id = e.task_id JOIN jobs j ON j.id = e.job_id ORDER BY e.id DESC
+    ) e JOIN tasks t ON t.id = e.task_id JOIN jobs j ON j.id = e.job_id AND j.emptied_at IS NULL ORDER BY e.id DESC
 """)
 # by ix_events_job_id_id
 _NEWEST_OF_JOB = text("""
     SELECT task_id, max(id) AS id FROM events
     WHERE job_id = :job_id AND what = 'preview made' AND task_id IS NOT NULL
+      AND job_id NOT IN (SELECT id FROM jobs WHERE id = :job_id AND emptied_at IS NOT NULL)
     GROUP BY task_id ORDER BY max(id) DESC LIMIT :limit
 """)
 # by the partial index ix_leases_deadline: only what is active
@@ -163,7 +166,7 @@ def machines_of(tx: Tx, account_id: AccountId | None, limit: int = 500) -> list[
     """Return the machines of an account, or all; those heard of last first."""
     rows = tx.execute(_MACHINES, {"account_id": account_id or 0, "limit": limit})
     return [MachineRow(row.id, row.name, AccountId(row.account_id), row.account, row.last_seen_at, row.suspended_at,
-                       row.keys, row.rules) for row in rows]
+                       row.keys, row.rules, ledger.power_of(tx, row.id)) for row in rows]
 
 
 Place = tuple[int, int]

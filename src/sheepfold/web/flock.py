@@ -32,6 +32,7 @@ async def _flock(visit: Visit) -> Response:
 async def _player(visit: Visit) -> Response:
     found = await on_thread(views.view_flock, visit.farm, FILM)
     ways = [{"number": one.sheep.id.number, "first": one.sheep.first, "last": one.sheep.last,
+             "page": f"/flock/{one.sheep.id.generation}/{one.sheep.id.number}",
              "film": f"/products/{one.sheep.job_id}/{FILM}"} for one in found.sheep]
     return visit.page("player.html", ways=json.dumps(ways), count=len(ways))
 

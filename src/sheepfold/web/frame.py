@@ -20,6 +20,7 @@ from sheepfold.farm.sight import Viewer
 from sheepfold.model.accounts import Account, Role
 from sheepfold.model.errors import (
     BadCredentials,
+    Cleared,
     Conflict,
     Forbidden,
     MalformedMessage,
@@ -47,10 +48,11 @@ HEADERS = {
 }
 _templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
                          trim_blocks=True, lstrip_blocks=True)
-_templates.filters |= {"ago": words.ago, "span": words.span, "points": words.points, "day": words.day,
-                       "browser": words.browser}
+_templates.filters |= {"ago": words.ago, "span": words.span, "points": words.points, "power": words.power,
+                       "day": words.day, "browser": words.browser}
 ANYONE, VISITOR, MEMBER, ARTIST, OWNER = "anyone", "visitor", Role.VOLUNTEER, Role.ARTIST, Role.OWNER
 _STATUS: tuple[tuple[type[SheepfoldError], int, str], ...] = (
+    (Cleared, 410, "Cleared"),
     (NotFound, 404, "Not here"),
     (BadCredentials, 403, "Not you"),
     (NotAllowed, 403, "Not allowed"),

@@ -14,6 +14,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.problems import report_problem
 from sheepfold.farm.repeating import render_task_again
+from sheepfold.farm.retention import keep_job
 from sheepfold.farm.views import Card
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import MalformedMessage
@@ -50,6 +51,8 @@ def routes(farm: Farm) -> list[BaseRoute]:
         page_route(farm, "/jobs/{job_id}/priority", _priority, MEMBER, "POST"),
         page_route(farm, "/jobs/{job_id}/more", _more, MEMBER, "POST"),
         page_route(farm, "/jobs/{job_id}/private", _private, MEMBER, "POST"),
+        page_route(farm, "/jobs/{job_id}/keep", _keep, MEMBER, "POST"),
+        page_route(farm, "/jobs/{job_id}/team", _team, MEMBER, "POST"),
         page_route(farm, "/jobs/{job_id}/share", _share, MEMBER, "POST"),
         page_route(farm, "/jobs/{job_id}/unshare", _unshare, MEMBER, "POST"),
         page_route(farm, "/tasks/{task_id}/again", _again, MEMBER, "POST"),
@@ -125,6 +128,20 @@ async def _private(visit: Visit) -> Response:
     return visit.go(f"/jobs/{job_id}")
 
 
+async def _team(visit: Visit) -> Response:
+    job_id = JobId(visit.id("job_id"))
+    is_shown = (await visit.form()).get("team") == "yes"
+    await on_thread(partial(sight.show_to_team, is_shown=is_shown), visit.farm, visit.account, job_id)
+    return visit.go(f"/jobs/{job_id}")
+
+
+async def _keep(visit: Visit) -> Response:
+    job_id = JobId(visit.id("job_id"))
+    is_kept = (await visit.form()).get("keep") == "yes"
+    await on_thread(partial(keep_job, is_kept=is_kept), visit.farm, visit.account, job_id)
+    return visit.go(f"/jobs/{job_id}")
+
+
 async def _share(visit: Visit) -> Response:
     token = await on_thread(sight.share_job, visit.farm, visit.account, JobId(visit.id("job_id")))
     return await _show(visit, f"{base_url(visit.request, visit.farm)}/shared/{token}")
@@ -162,8 +179,8 @@ async def _task(visit: Visit) -> Response:
     before, after = await on_thread(views.neighbours, visit.farm, task.job_id, (task.frame, task.part))
     valid = picture_of(task)
     return visit.page("task.html", story=story, task=task, before=before, after=after, valid=valid,
-                      is_shown=valid is not None and valid.media_type in SHOWN,
-                      may_repeat=task.state in {TaskState.DONE, TaskState.FAILED} and _may_change(visit, story.job),
+                      is_shown=valid is not None and valid.media_type in SHOWN and story.job.cleared_at is None,
+                      may_repeat=_may_repeat(task.state, story.job) and _may_change(visit, story.job),
                       machines={lease.lease_id: lease.machine for lease in story.leases})
 
 
@@ -171,8 +188,15 @@ async def _hand(visit: Visit, card: Card) -> dict[str, Any]:
     """Return what the page of a job may offer to who looks."""
     may_change = _may_change(visit, card.job)
     shares = await on_thread(sight.count_shares, visit.farm, card.job.id) if may_change else 0
-    is_living = card.job.state is not JobState.CANCELED
-    return {"may_change": may_change, "shares": shares, "may_extend": is_living and can_extend(card.job.kind)}
+    private = may_change and card.job.private_at is not None
+    team = await on_thread(sight.team_of_job, visit.farm, card.job) if private else None
+    is_living = card.job.state is not JobState.CANCELED and card.job.cleared_at is None
+    return {"may_change": may_change, "shares": shares, "team": team,
+            "may_extend": is_living and can_extend(card.job.kind)}
+
+
+def _may_repeat(state: TaskState, job: Job) -> bool:
+    return state in {TaskState.DONE, TaskState.FAILED} and job.cleared_at is None
 
 
 def _may_change(visit: Visit, job: Job) -> bool:

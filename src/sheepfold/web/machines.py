@@ -10,6 +10,7 @@ from sheepfold.model.accounts import Role, Scope
 from sheepfold.model.errors import MalformedMessage, SheepfoldError
 from sheepfold.model.machines import WorkRules
 from sheepfold.web.frame import MEMBER, Visit, on_thread, page_route, whole
+from sheepfold.web.program import wheel_name
 
 
 def routes(farm: Farm) -> list[BaseRoute]:
@@ -53,7 +54,7 @@ async def _add(visit: Visit) -> Response:
         made = await on_thread(accounts.add_key, visit.farm, visit.account.name, name, scope)
     except SheepfoldError as error:
         return visit.page("machine-add.html", 422, made=None, trouble=str(error), name=name, is_first=False)
-    return visit.page("machine-add.html", made=made, trouble="", name=name, is_first=False)
+    return visit.page("machine-add.html", made=made, trouble="", name=name, is_first=False, wheel=wheel_name())
 
 
 async def _rules(visit: Visit) -> Response:

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from sheepfold.farm import appraisal
+from sheepfold.farm import appraisal, views
 from sheepfold.farm.browsers import list_factories
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import Order, order_job
@@ -13,6 +13,8 @@ from sheepfold.protocols.uploads import judged
 from sheepfold.web.frame import ARTIST, HEADERS, Visit, on_thread, page_route
 
 KINDS = ("flame", "blender", "screenshot")
+RECENT = 3
+"""Among so many jobs of a kind one has a picture to show, where any has."""
 
 
 def routes(farm: Farm) -> list[BaseRoute]:
@@ -27,7 +29,9 @@ def routes(farm: Farm) -> list[BaseRoute]:
 
 
 async def _choose(visit: Visit) -> Response:
-    return visit.page("order.html")
+    newest = {kind: await on_thread(views.list_cards_of_kind, visit.farm, kind, RECENT) for kind in KINDS}
+    pictures = {kind: card.newest[0] for kind, cards in newest.items() for card in reversed(cards) if card.newest}
+    return visit.page("order.html", pictures=pictures)
 
 
 async def _form(visit: Visit) -> Response:

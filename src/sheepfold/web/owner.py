@@ -44,11 +44,16 @@ def _findings(farm: Farm) -> list[Finding]:
 async def _show(visit: Visit, findings: list[Finding] | None) -> Response:
     found = await on_thread(views.view_farm, visit.farm)
     disk = await on_thread(shutil.disk_usage, visit.farm.settings.data)
-    return visit.page("owner.html", found=found, disk=disk, findings=findings)
+    return visit.page("owner.html", found=found, storage=found.storage, disk=disk, findings=findings)
 
 
 async def _people(visit: Visit) -> Response:
-    return visit.page("owner-people.html", people=await on_thread(people.list_people, visit.farm), roles=list(Role))
+    asked = visit.request.query_params.get("from")
+    start = 0 if asked is None else checked_id(asked)
+    found = await on_thread(people.list_people, visit.farm)
+    return visit.page("owner-people.html", people=found[start:start + LINES], roles=list(Role), count=len(found),
+                      later=start + LINES if start + LINES < len(found) else None,
+                      earlier=max(0, start - LINES) if start else None)
 
 
 async def _change(visit: Visit) -> Response:

@@ -4,10 +4,27 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from sheepfold.farm.farm import Farm
-from sheepfold.web import changes, flock, home, job, live, machines, media, order, owner, people, shots, sign
+from sheepfold.web import (
+    changes,
+    flock,
+    home,
+    job,
+    live,
+    machines,
+    media,
+    order,
+    owner,
+    people,
+    program,
+    shots,
+    sign,
+    teams,
+    webhooks,
+)
 from sheepfold.web.frame import HERE
 
-_GROUPS = (home, job, flock, shots, changes, order, sign, machines, people, owner, media, live)
+_GROUPS = (home, job, flock, shots, changes, order, sign, machines, program, people, webhooks, teams, owner, media,
+           live)
 
 
 def routes(farm: Farm) -> list[BaseRoute]:

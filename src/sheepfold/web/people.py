@@ -5,7 +5,7 @@ import json
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from sheepfold.farm import people, privacy
+from sheepfold.farm import people, privacy, teams
 from sheepfold.farm.farm import Farm
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import MalformedMessage
@@ -32,7 +32,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
 
 async def _leaders(visit: Visit) -> Response:
     found = await on_thread(people.list_people, visit.farm)
-    earners = [one for one in found if one.millipoints and one.closed_at is None]
+    earners = [one for one in found if one.purse.earned and one.closed_at is None]
     return visit.page("people.html", people=earners[:LEADERS])
 
 
@@ -45,7 +45,9 @@ async def _show(visit: Visit, code: str = "") -> Response:
     person = await on_thread(people.view_person, visit.farm, account.id)
     sessions = await on_thread(people.list_web_sessions, visit.farm, account.id)
     keys = await on_thread(privacy.list_keys, visit.farm, account)
-    return visit.page("account.html", person=person, sessions=sessions, keys=keys, code=code, roles=_invitable(visit))
+    team = await on_thread(teams.team_of, visit.farm, account)
+    return visit.page("account.html", person=person, sessions=sessions, keys=keys, code=code, roles=_invitable(visit),
+                      team=team)
 
 
 def _invitable(visit: Visit) -> list[Role]:

@@ -138,7 +138,8 @@ async def _sign_up(tries: Tries, visit: Visit) -> Response:
         tries.fail(f"up {_address(visit)}")
         return _again(visit, "sign-up.html", str(error), 429 if isinstance(error, TooManyTries) else 422, name)
     token = await on_thread(people.open_web_session, visit.farm, account, _browser(visit))
-    return signed_in(visit, visit.go("/machines/add"), token)
+    asked = next_path(form.get("next", "/"))
+    return signed_in(visit, visit.go("/machines/add" if asked == "/" else asked), token)
 
 
 async def _forgotten(tries: Tries, visit: Visit) -> Response:

@@ -28,8 +28,15 @@ def day(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def power(cores: float) -> str:
+    """Return how many reference cores a machine is worth."""
+    return f"{cores:,.0f}" if cores >= 10 else f"{cores:.2g}"
+
+
 def points(millipoints: int) -> str:
     """Return credit in points."""
+    if millipoints == 0:
+        return "0"
     return f"{millipoints / 1000:,.1f}" if millipoints >= 10_000 else f"{millipoints / 1000:.3f}"
 
 

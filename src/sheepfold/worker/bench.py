@@ -42,6 +42,7 @@ class Bench:
         self._is_stopped = False
         self._is_late = False
         self._usage = Usage()
+        self._running = Peak()
 
     @property
     def folder(self) -> Path:
@@ -51,7 +52,7 @@ class Bench:
     @property
     def usage(self) -> Usage:
         """Return what the programs have used, for this log's task; while one runs, what is known of it."""
-        return self._usage
+        return self._usage.plus(self._running.usage)
 
     @property
     def is_stopped(self) -> bool:
@@ -61,10 +62,10 @@ class Bench:
     def run(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> None:
         """Run a program to its end; see `Workbench.run`. Whatever it started ends with it."""
         process = self._start(self._command(argv, env, readable), env, subprocess.DEVNULL, subprocess.STDOUT)
-        peak = Peak()
-        with self._logging(process), self.in_time(), peak.watching(process.pid):
-            status = self.ended(process)
-        self._usage = self._usage.plus(Usage(0.0, peak.memory_kib))
+        with self._logging(process), self.in_time(), self._running.watching(process.pid):
+            status, cpu_s = self.ended(process)
+        seen, self._running = self._running.usage, Peak()
+        self.note(Usage(max(cpu_s, seen.cpu_s), seen.memory_kib))
         self.check()
         if status:
             raise RenderFailed(f"{Path(argv[0]).name} ended with status {status}: {last_line(self._log)}")
@@ -90,7 +91,7 @@ class Bench:
             self._record.finish()
 
     def note(self, used: Usage) -> None:
-        """Count what a staying program used."""
+        """Count what a program used."""
         self._usage = self._usage.plus(used)
 
     def stop(self) -> None:
@@ -112,13 +113,16 @@ class Bench:
         with later(self._limits.time_s, self._end_as_late):
             yield
 
-    def ended(self, process: "subprocess.Popen[bytes]") -> int:
-        """Wait for a program's end and kill what it left behind; returns its status."""
+    def ended(self, process: "subprocess.Popen[bytes]") -> tuple[int, float]:
+        """Wait for a program's end and kill what it left behind; returns its status, and its seconds of processor time.
+
+        Of a program behind walls the seconds are bubblewrap's own.
+        """
         if not hasattr(os, "waitid"):
             status = process.wait()
             with self._lock:
                 self._process = None
-            return status
+            return status, 0.0
         # The process stays a zombie until the lock is held, so that `stop` never kills a stranger of the same number.
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         with self._lock:
@@ -127,8 +131,7 @@ class Bench:
             process.returncode = os.waitstatus_to_exitcode(raw)
             self._process = None
         # Its memory is not taken from here: the system begins to count with the process that forked it.
-        self._usage = self._usage.plus(Usage(used.ru_utime + used.ru_stime))
-        return process.returncode
+        return process.returncode, used.ru_utime + used.ru_stime
 
     def kill(self) -> None:
         """Kill what runs."""
@@ -211,7 +214,8 @@ class Staying:
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         with later(_END_PATIENCE_S, self._bench.kill):
-            self._bench.ended(self._process)
+            _, cpu_s = self._bench.ended(self._process)
+        self._bench.note(Usage(max(0.0, cpu_s - self._counted_s)))
         self._process.stdout.close()
         self._pumping.join(_PUMP_PATIENCE_S)
         self._bench.finish_log()

@@ -11,6 +11,7 @@ import sys
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl.h
 _KILL = 9
+_KNOCK, _BEGIN = 8, 9  # file descriptors of which a plain shell still knows the numbers
 
 
 def main(order: str, argv: list[str]) -> None:
@@ -19,7 +20,10 @@ def main(order: str, argv: list[str]) -> None:
     _limit(told["limits"])
     if hasattr(os, "nice"):
         os.nice(19)
-    _die_with(told["parent"])
+    if sys.platform.startswith("linux"):
+        _die_with(told["parent"])
+        if os.path.basename(argv[0]) == "bwrap":  # noqa: PTH119 -- pathlib would take longer to load than all of this
+            argv = _in_step(argv)
     os.execve(argv[0], argv, told["environment"])  # noqa: S606 -- there is no shell, by intent
 
 
@@ -37,14 +41,36 @@ def _limit(limits: dict[str, int]) -> None:
 
 
 def _die_with(parent: int) -> None:
-    """Have Linux kill this process when the worker dies, also of SIGKILL."""
-    if not sys.platform.startswith("linux"):
-        return
+    """Have Linux kill this process when its parent dies, also of SIGKILL."""
     import ctypes  # noqa: PLC0415 -- only where it is needed, as each render waits for it
 
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, _KILL)
     if os.getppid() != parent:
         sys.exit(f"The worker {parent} died.")
+
+
+def _in_step(argv: list[str]) -> list[str]:
+    """Return bubblewrap's command, of which the program begins only once it will die with bubblewrap.
+
+    What bubblewrap forks asks for that only after it has built its walls: were the worker killed meanwhile, bubblewrap
+    would die and leave behind a render that nobody ends. So the program knocks when it could begin, and begins when it
+    is answered by a child of this process, which dies with bubblewrap.
+    """
+    knocked, knock = os.pipe()
+    begin, answer = os.pipe()
+    bubblewrap = os.getpid()
+    if os.fork() == 0:
+        os.close(knock)
+        os.close(begin)
+        _die_with(bubblewrap)
+        if os.read(knocked, 1):
+            os.write(answer, b"\n")
+        os._exit(0)
+    os.dup2(knock, _KNOCK)
+    os.dup2(begin, _BEGIN)
+    at = argv.index("--") + 1
+    wait = f'echo >&{_KNOCK}; read -r _ <&{_BEGIN} || exit 1; exec {_KNOCK}>&- {_BEGIN}<&-; exec "$@"'
+    return [*argv[:at], "/bin/sh", "-c", wait, "sh", *argv[at:]]
 
 
 if __name__ == "__main__":

@@ -24,15 +24,20 @@ class Usage:
 
 
 class Peak:
-    """The most memory that any process of a tree had at once; looked at often in the first moments, then less."""
+    """The most that a tree of processes was seen to have used; looked at often in the first moments, then less.
+
+    Memory is that of the largest process. The processor's time lacks up to the last half a second. Of a program behind
+    bubblewrap's walls nothing else is known: bubblewrap ends without waiting for it.
+    """
 
     def __init__(self) -> None:
-        self.memory_kib = 0
+        self.usage = Usage()
         self._is_over = threading.Event()
 
     @contextmanager
     def watching(self, pid: int) -> Iterator[None]:
         """Watch a process and its children while the block runs."""
+        self._look(pid)
         thread = threading.Thread(target=self._watch, args=(pid,), name="gauge", daemon=True)
         thread.start()
         try:
@@ -44,8 +49,12 @@ class Peak:
     def _watch(self, pid: int) -> None:
         pause_s = _FIRST_LOOK_S
         while not self._is_over.wait(pause_s):
-            self.memory_kib = max(self.memory_kib, usage_of(pid).memory_kib)
+            self._look(pid)
             pause_s = min(pause_s * 1.5, _LONGEST_S)
+
+    def _look(self, pid: int) -> None:
+        seen, known = usage_of(pid), self.usage
+        self.usage = Usage(max(known.cpu_s, seen.cpu_s), max(known.memory_kib, seen.memory_kib))
 
 
 def usage_of(pid: int) -> Usage:

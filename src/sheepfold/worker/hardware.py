@@ -23,24 +23,29 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """A program that renders a kind; `version` is empty where it is not installed."""
+    """What a kind is rendered with, in a word, and which programs of that sort are installed here."""
 
     kind: str
     name: str
-    version: Callable[[], str]
+    programs: Callable[[], list[Program]]
+    is_browser: bool = False
 
 
-def _flam3_version() -> str:
-    """Return flam3's version; without it our own engine renders what flam3 3.1.1 does, under its name."""
-    return flam3.version() if flam3.find("flam3-animate") else flam3.ENGINE_VERSION
+def _flam3() -> list[Program]:
+    """Return flam3; without it our own engine renders what flam3 3.1.1 does, under its name."""
+    return [Program("flam3", flam3.version() if flam3.find("flam3-animate") else flam3.ENGINE_VERSION)]
 
 
-def _blender_version() -> str:
+def _blender() -> list[Program]:
     python = home.find()
-    return "" if python is None else home.version(python)
+    return [] if python is None else [Program("blender", home.version(python))]
 
 
-RENDERERS = (Renderer("flame", "flam3", _flam3_version), Renderer("blender", "blender", _blender_version))
+RENDERERS = (
+    Renderer("flame", "flam3", _flam3),
+    Renderer("blender", "Blender", _blender),
+    Renderer("screenshot", "browsers", browsers.programs, is_browser=True),
+)
 """What can render: a line each. A kind whose renderers are not installed is not offered to the farm."""
 
 
@@ -48,29 +53,24 @@ def abilities(protocol: str, kind: str = "") -> Abilities:
     """Return what this machine can do on a protocol, for one kind or for all."""
     found = list(installed(kind))
     return Abilities(
-        kinds=frozenset(kind for kind, _ in found),
-        renderers=frozenset(program for kind, program in found if kind != "screenshot"),
-        browsers=frozenset(program for kind, program in found if kind == "screenshot"),
+        kinds=frozenset(renderer.kind for renderer, _ in found),
+        renderers=frozenset(program for renderer, program in found if not renderer.is_browser),
+        browsers=frozenset(program for renderer, program in found if renderer.is_browser),
         platform=platform_name(),
         protocol=protocol,
         memory_mib=memory_mib(),
     )
 
 
-def installed(kind: str = "") -> Iterator[tuple[str, Program]]:
-    """Yield the kinds that can be rendered here, one or all, with the program that does."""
+def installed(kind: str = "") -> Iterator[tuple[Renderer, Program]]:
+    """Yield the programs that render here, of one kind or of all; each is known by its version."""
     for renderer in RENDERERS:
         if kind not in {"", renderer.kind}:
             continue  # to ask a renderer for its version may take seconds
         try:
-            version = renderer.version()
+            yield from ((renderer, program) for program in renderer.programs() if program.version)
         except (OSError, subprocess.SubprocessError) as error:
             _log.warning("renderer_broken name=%s error=%s", renderer.name, error)
-            continue
-        if version:
-            yield renderer.kind, Program(renderer.name, version)
-    if kind in {"", "screenshot"}:
-        yield from (("screenshot", browser) for browser in browsers.programs())
 
 
 def platform_name() -> str:

@@ -1,8 +1,11 @@
 """The flock over the wire, votes, machines, and whose key it is."""
 
 import pytest
+from tests.protocols.rest.conftest import ABILITIES
 
+from sheepfold.farm.browse import story
 from sheepfold.model.accounts import Role
+from sheepfold.protocols.link import Figures, Receipt
 from sheepfold.protocols.rest.calls import FarmProblem
 
 
@@ -49,9 +52,26 @@ def test_machines_are_listed(site):
     assert {machine.name for machine in client.machines()} == {"ann-desk", "box"}
 
 
+def test_machines_show_their_power_and_accounts_their_points(site):
+    client = site.client()
+    job_id = site.order(client)
+    link = site.link("box", "vera")
+    work = link.claim(ABILITIES)
+    site.clock.now += 60
+    picture = site.farm.settings.data / "picture.png"
+    picture.write_bytes(site.picture())
+    assert link.submit(work, picture, Figures(1, 2, 3)) is Receipt.ACCEPTED
+    cost = story(site.farm, client.job(job_id).tasks[0].id).task.cost_ms
+    assert {machine.name: machine.power for machine in client.machines()} == {
+        "ann-desk": None, "box": cost / 1000 / 60}
+    assert (client.whoami().earned, client.whoami().spent) == (0, cost)
+    assert site.client("vera", Role.VOLUNTEER).whoami().earned == cost
+
+
 def test_key_says_whose_it_is(site):
     assert site.client().whoami().model_dump() == {
-        "account": "ann", "role": "artist", "machine": "ann-desk", "may_order": True, "is_suspended": False}
+        "account": "ann", "role": "artist", "machine": "ann-desk", "may_order": True, "is_suspended": False,
+        "earned": 0, "spent": 0}
     mine = site.http.get("/whoami", headers=site.session("box", "vera")).json()
     assert (mine["account"], mine["machine"], mine["may_order"]) == ("vera", "box", False)
     assert site.client("vic", Role.VOLUNTEER).whoami().may_order is False

@@ -155,10 +155,11 @@ def _ordered(farm: Farm, uid: str, credentials: Credentials | None, told: dict[s
     known = maker_named(farm, account.id, machine_name(uid), PROTOCOL)
     maker = Maker(known.machine_id, account.id, PROTOCOL, is_proven=False)  # a UID is neither secret nor unique
     granted = claim_task(farm, maker, ABILITIES, farm.settings.silent_lease_term_s, told)
-    if granted is None or granted.sheep is None or granted.input is None:
+    sheep = None if granted is None else flock_verbs.find_sheep(farm, granted.job.id)
+    if granted is None or sheep is None or granted.input is None:
         generation = flock_verbs.living_generation(farm)
         return wire.encode_get_answer(wire.NoWork(generation, farm.settings.retry_s, "There is nothing to render now."))
-    return wire.encode_get_answer(_frame_order(farm, granted, granted.sheep.id, granted.input))
+    return wire.encode_get_answer(_frame_order(farm, granted, sheep, granted.input))
 
 
 def _frame_order(farm: Farm, granted: Assignment, sheep: SheepId, digest: str) -> wire.FrameOrder:

@@ -8,6 +8,7 @@ from sheepfold.farm import sight
 from sheepfold.farm.browse import view_job
 from sheepfold.farm.extending import extend_job
 from sheepfold.farm.repeating import render_again
+from sheepfold.farm.retention import keep_job
 from sheepfold.farm.views import prioritise
 from sheepfold.model.jobs import JobId
 from sheepfold.protocols.rest import wire
@@ -22,10 +23,14 @@ JobInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The job's id
 
 @router.patch("/jobs/{job_id}", summary="Change a job")
 def change_job(farm: FarmHere, account: CancelerHere, job_id: JobInPath, asked: wire.JobChange) -> wire.JobSummary:
-    """Change the priority of a running job, or hide a job from others (`private`) and show it again."""
+    """Change the priority of a running job, hide a job from others (`private`) and show it again, or keep its pictures
+    for ever (`kept`), whatever the farm clears, and no longer than others'; 410 where they are cleared already.
+    """
     job = view_job(farm, JobId(job_id)).job
     if asked.private is not None:
         job = sight.set_private(farm, account, job.id, is_private=asked.private)
+    if asked.kept is not None:
+        job = keep_job(farm, account, job.id, is_kept=asked.kept)
     if asked.priority is not None:
         job = prioritise(farm, account, job.id, asked.priority)
     return wire.JobSummary.of(job)

@@ -22,7 +22,17 @@ from sheepfold.protocols.rest.browser_wire import Expiry
 from sheepfold.protocols.rest.calls import PATIENT, Calls, FarmProblem, Sent, Unwelcome, query_of, read_answer
 from sheepfold.protocols.rest.change_wire import ChangesOut
 from sheepfold.protocols.rest.machine_wire import MachineRules, WishOut
+from sheepfold.protocols.rest.storage_wire import StorageOut
+from sheepfold.protocols.rest.team_wire import TeamInvitation, TeamList, TeamOut, TeamPage, TeamSeeing
 from sheepfold.protocols.rest.watching import watch
+from sheepfold.protocols.rest.webhook_wire import (
+    DeliveryList,
+    TestSent,
+    WebhookAdded,
+    WebhookList,
+    WebhookMade,
+    WebhookOut,
+)
 
 CLAIM_WAIT_S = 10
 """Not longer, since a machine that is asked to stop is held for as long."""
@@ -296,9 +306,10 @@ class FarmClient:
         """Cancel a job."""
         return self._calls.ask("DELETE", f"/jobs/{job_id}", wire.JobSummary)
 
-    def change(self, job_id: int, *, priority: int | None = None, private: bool | None = None) -> wire.JobSummary:
-        """Change a running job's priority, or hide a job from others and show it again."""
-        body = wire.JobChange(priority=priority, private=private).model_dump(exclude_none=True)
+    def change(self, job_id: int, *, priority: int | None = None, private: bool | None = None,
+               kept: bool | None = None) -> wire.JobSummary:
+        """Change a running job's priority, hide a job from others and show it again, or keep it for ever."""
+        body = wire.JobChange(priority=priority, private=private, kept=kept).model_dump(exclude_none=True)
         return self._calls.ask("PATCH", f"/jobs/{job_id}", wire.JobSummary, Sent(json=body))
 
     def extend(self, job_id: int, frames: str) -> wire.JobSummary:
@@ -323,6 +334,63 @@ class FarmClient:
         """Revoke all links to a job; returns how many."""
         return self._calls.ask("DELETE", f"/jobs/{job_id}/shares", wire.SharesRevoked).revoked
 
+    def webhooks(self) -> WebhookList:
+        """List your webhooks."""
+        return self._calls.ask("GET", "/webhooks", WebhookList)
+
+    def add_webhook(self, asked: WebhookAdded) -> WebhookMade:
+        """Have you told at an address; the secret is told now alone."""
+        return self._calls.ask("POST", "/webhooks", WebhookMade, Sent(json=asked.model_dump(mode="json")))
+
+    def remove_webhook(self, hook_id: int) -> None:
+        """Remove a webhook."""
+        self._calls.tell("DELETE", f"/webhooks/{hook_id}")
+
+    def try_webhook(self, hook_id: int) -> str:
+        """Have a test sent to a webhook; returns the delivery's id."""
+        return self._calls.ask("POST", f"/webhooks/{hook_id}/test", TestSent).delivery
+
+    def enable_webhook(self, hook_id: int) -> WebhookOut:
+        """Have a disabled webhook told again."""
+        return self._calls.ask("POST", f"/webhooks/{hook_id}/enable", WebhookOut)
+
+    def deliveries(self, hook_id: int) -> DeliveryList:
+        """List what was sent to a webhook lately, the newest first."""
+        return self._calls.ask("GET", f"/webhooks/{hook_id}/deliveries", DeliveryList)
+
+    def teams(self) -> TeamList:
+        """List teams, those whose members earned most first."""
+        return self._calls.ask("GET", "/teams", TeamList)
+
+    def team(self, name: str) -> TeamPage:
+        """See a team with its members."""
+        return self._calls.ask("GET", f"/teams/{name}", TeamPage)
+
+    def make_team(self, name: str) -> TeamOut:
+        """Make a team and lead it."""
+        return self._calls.ask("POST", "/teams", TeamOut, Sent(json={"name": name}))
+
+    def invite_to_team(self, name: str) -> str:
+        """Make a link by which whoever has it joins a team; the one before works no more."""
+        return self._calls.ask("POST", f"/teams/{name}/invitation", TeamInvitation).link
+
+    def join_team(self, invitation: str) -> TeamOut:
+        """Join the team that an invitation's code leads to."""
+        return self._calls.ask("POST", "/teams/join", TeamOut, Sent(json={"invitation": invitation}))
+
+    def remove_from_team(self, name: str, member: str) -> None:
+        """Take a member out of a team, or leave it."""
+        self._calls.tell("DELETE", f"/teams/{name}/members/{member}")
+
+    def hand_over_team(self, name: str, member: str) -> TeamPage:
+        """Have another member lead a team."""
+        return self._calls.ask("PATCH", f"/teams/{name}", TeamPage, Sent(json={"leader": member}))
+
+    def show_to_team(self, job_id: int, *, is_shown: bool) -> str:
+        """Show a private job to the team of its account, or no more; returns the team's name, empty for none."""
+        method = "PUT" if is_shown else "DELETE"
+        return self._calls.ask(method, f"/jobs/{job_id}/team", TeamSeeing).team or ""
+
     def changes(self, job_id: int) -> ChangesOut:
         """See how a job's pictures differ from the accepted ones."""
         return self._calls.ask("GET", f"/jobs/{job_id}/changes", ChangesOut)
@@ -334,6 +402,10 @@ class FarmClient:
     def accept(self, job_id: int) -> ChangesOut:
         """Accept a job's pictures."""
         return self._calls.ask("POST", f"/jobs/{job_id}/accept", ChangesOut)
+
+    def storage(self) -> StorageOut:
+        """See what lies on the farm's disk, for its owner."""
+        return self._calls.ask("GET", "/storage", StorageOut)
 
     def download(self, job_id: int, folder: Path) -> list[Path]:
         """Fetch everything that a job was made into; files that are there already, whole, are not fetched again."""

@@ -22,6 +22,9 @@ from sheepfold.protocols.rest import (
     leases,
     overseeing,
     resumable,
+    storage,
+    teams,
+    webhooks,
 )
 from sheepfold.protocols.rest.errors import add_handlers
 from sheepfold.protocols.rest.express import express_routes
@@ -41,6 +44,8 @@ TAGS = [
     {"name": "jobs", "description": "Order, watch and fetch."},
     {"name": "machines", "description": "Render for the farm."},
     {"name": "flock", "description": "Sheep and votes."},
+    {"name": "teams", "description": "Who earns together, and sees each other's private jobs."},
+    {"name": "webhooks", "description": "Be told over HTTP or in a chat."},
     {"name": "events", "description": "What happens, as it happens."},
 ]
 _REFUSED: dict[int | str, dict[str, Any]] = {"default": {
@@ -63,7 +68,8 @@ def application(farm: Farm) -> FastAPI:
     version = APIRouter(prefix=VERSION, responses=_REFUSED, redirect_slashes=False)
     parts = (
         jobs.router, alterations.router, changes.router, resumable.router, leases.router, leases.uploads,
-        overseeing.router, browsers.router, flock.router, events.router,
+        overseeing.router, browsers.router, flock.router, storage.router, teams.router, webhooks.router,
+        events.router,
     )
     for part in parts:
         version.include_router(part)

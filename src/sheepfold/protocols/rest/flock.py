@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from sheepfold.farm import flock as flock_verbs
-from sheepfold.farm.browse import list_machines
+from sheepfold.farm.browse import list_machines, powers, purse_of
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JsonRoute
 from sheepfold.protocols.rest.callers import CallerHere, FarmHere, KeyHolderHere, may_order_at_all
@@ -34,15 +34,19 @@ def add_vote(farm: FarmHere, holder: KeyHolderHere, number: NumberInPath, cast: 
 @router.get("/machines", tags=["machines"], summary="List machines")
 def get_machines(farm: FarmHere, _: CallerHere) -> wire.MachineList:
     """List all machines, those heard of last first."""
-    machines = list_machines(farm)
-    return wire.MachineList(machines=[wire.MachineOut.model_validate(one, from_attributes=True) for one in machines])
+    found = powers(farm)
+    machines = [wire.MachineOut(id=one.id, name=one.name, last_seen_at=one.last_seen_at, power=found.get(one.id))
+                for one in list_machines(farm)]
+    return wire.MachineList(machines=machines)
 
 
 @router.get("/whoami", tags=["machines"], summary="Say whose key this is")
-def get_whoami(_: FarmHere, holder: CallerHere) -> wire.Whoami:
-    """Say whom the key or session of this request belongs to, and what it may do."""
+def get_whoami(farm: FarmHere, holder: CallerHere) -> wire.Whoami:
+    """Say whom the key or session of this request belongs to, what it may do, and what points its account has."""
+    purse = purse_of(farm, holder.account)
     return wire.Whoami(account=holder.account.name, role=holder.account.role, machine=holder.machine.name,
-                       may_order=may_order_at_all(holder), is_suspended=holder.is_suspended)
+                       may_order=may_order_at_all(holder), is_suspended=holder.is_suspended,
+                       earned=purse.earned, spent=purse.spent)
 
 
 def _filmed(one: FilmedSheep) -> wire.SheepOut:

@@ -175,9 +175,9 @@ async def get_preview(
 
 
 @router.get("/tasks/{task_id}/story", summary="Read a task's story")
-def get_story(farm: FarmHere, _: CallerHere, task_id: TaskInPath) -> wire.StoryOut:
+def getstory_out(farm: FarmHere, _: CallerHere, task_id: TaskInPath) -> wire.StoryOut:
     """Read all that happened to a task: its events, leases and results."""
-    return _story(browse.story(farm, TaskId(task_id)))
+    return story_out(browse.story(farm, TaskId(task_id)))
 
 
 def job_detail(view: JobView) -> wire.JobDetail:
@@ -192,7 +192,8 @@ def job_detail(view: JobView) -> wire.JobDetail:
     })
 
 
-def _story(story: Story) -> wire.StoryOut:
+def story_out(story: Story) -> wire.StoryOut:
+    """Write a story, as the command line too tells it."""
     task = story.task
     return wire.StoryOut(
         task=task.id,

@@ -228,6 +228,7 @@ class JobChange(_Asked):
 
     priority: Annotated[int, Field(ge=-100, le=100)] | None = None
     private: bool | None = None
+    kept: bool | None = None
 
 
 class MoreFrames(_Asked):
@@ -257,7 +258,10 @@ class SharesRevoked(_Told):
 
 
 class JobSummary(_Told):
-    """A job in a list, with its counts of tasks."""
+    """A job in a list, with its counts of tasks.
+
+    `kept`: for ever. Since `cleared_at` its pictures and inputs are gone, since `emptied_at` its films and previews.
+    """
 
     id: Id
     kind: str
@@ -272,6 +276,9 @@ class JobSummary(_Told):
     tasks_done: Count
     tasks_failed: Count
     private: bool = False
+    kept: bool = False
+    cleared_at: int | None = None
+    emptied_at: int | None = None
 
     @classmethod
     def of(cls, job: Job) -> Self:
@@ -455,11 +462,12 @@ class StoryOut(_Told):
 
 
 class MachineOut(_Told):
-    """A computer that renders."""
+    """A computer that renders, and how many reference cores it is worth; null while too little is known."""
 
     id: Id
     name: str
     last_seen_at: int
+    power: float | None = None
 
 
 class MachineList(_Told):
@@ -469,13 +477,15 @@ class MachineList(_Told):
 
 
 class Whoami(_Told):
-    """Whom the key or session of this request belongs to."""
+    """Whom the key or session of this request belongs to, and the thousandths of points that they earned and spent."""
 
     account: str
     role: Role
     machine: str
     may_order: bool
     is_suspended: bool
+    earned: int = 0
+    spent: int = 0
 
 
 class Fault(_Told):
@@ -518,6 +528,7 @@ REFUSALS: dict[type[SheepfoldError], Refusal] = {
     errors.SessionEnded: Refusal(401, "Session unknown or ended"),
     errors.MachineSuspended: Refusal(403, "Machine suspended"),
     errors.NotFound: Refusal(404, "Not found"),
+    errors.Cleared: Refusal(410, "Cleared"),
     errors.Conflict: Refusal(409, "Too late or out of turn"),
     errors.LeaseNotHeld: Refusal(409, "Lease not held"),
     errors.JobEnded: Refusal(409, "Job ended"),
@@ -579,17 +590,10 @@ def decode_events(lines: Iterable[str]) -> Iterator[EventOut]:
 def _summary(job: Job) -> dict[str, Any]:
     """Return the fields of a JobSummary."""
     return {
-        "id": job.id,
-        "kind": job.kind,
-        "title": job.title,
-        "state": job.state,
-        "priority": job.terms.priority,
-        "quorum": job.terms.quorum,
-        "max_attempts": job.terms.max_attempts,
-        "created_at": job.created_at,
-        "ended_at": job.ended_at,
-        "tasks_total": job.progress.total,
-        "tasks_done": job.progress.done,
-        "tasks_failed": job.progress.failed,
-        "private": job.private_at is not None,
+        "id": job.id, "kind": job.kind, "title": job.title, "state": job.state,
+        "priority": job.terms.priority, "quorum": job.terms.quorum, "max_attempts": job.terms.max_attempts,
+        "created_at": job.created_at, "ended_at": job.ended_at,
+        "cleared_at": job.cleared_at, "emptied_at": job.emptied_at,
+        "tasks_total": job.progress.total, "tasks_done": job.progress.done, "tasks_failed": job.progress.failed,
+        "private": job.private_at is not None, "kept": job.kept_at is not None,
     }

@@ -38,6 +38,7 @@ function play(way) {
   const video = videos[shown];
   videos.forEach((one) => one.classList.toggle("shown", one === video));
   caption.textContent = name(way);
+  caption.href = way.page;
   video.play().catch(() => {});
   load(videos[1 - shown], following(way));
 }

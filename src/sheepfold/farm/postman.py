@@ -1,0 +1,224 @@
+"""The postman: brings webhooks their letters, to addresses that were checked, and tries again."""
+
+import contextlib
+import http.client
+import logging
+import random
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from sheepfold.config import Settings
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.letters import Letter, letter_of
+from sheepfold.farm.sites import Resolve, system_addresses
+from sheepfold.farm.webhooks import fan_out
+from sheepfold.kinds.screenshot.shooting.gate import is_open, networks
+from sheepfold.model.errors import Unavailable
+from sheepfold.store import webhooks as hook_rows
+from sheepfold.store.database import Tx
+from sheepfold.store.webhooks import Delivery, Hook
+
+BEAT_S = 1.0
+CALL_S = 10.0
+"""How long each step of a delivery may take, and `WHOLE_S` all of it."""
+WHOLE_S = 20.0
+TAKEN_S = 60
+"""How long a delivery is its house's own; after a crash it is sent again then, with the same id."""
+ANSWER_BYTES = 1024
+ATTEMPTS = 10
+"""After how many failures of one delivery its hook is disabled: about four hours."""
+FIRST_RETRY_S = 30
+LONGEST_RETRY_S = 6 * 3600
+AT_A_TIME = 16
+SENDERS = 4
+KEPT_S = 7 * 86_400
+FORGET_PERIOD_S = 3600
+
+_log = logging.getLogger(__name__)
+
+
+class Undelivered(Exception):
+    """A delivery did not arrive; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the other side said: its status, how long it asks us to wait, and the beginning of its words."""
+
+    status: int
+    retry_s: int
+    words: str
+
+    @property
+    def is_taken(self) -> bool:
+        """Say whether the message arrived."""
+        return 200 <= self.status < 300
+
+
+def send(settings: Settings, letter: Letter, resolve: Resolve = system_addresses) -> Answered:
+    """Send a letter to an address that is public or allowed; no redirect is followed. Raises Undelivered."""
+    try:
+        return _sent(settings, letter, resolve)
+    except (OSError, TimeoutError, http.client.HTTPException, ValueError) as error:
+        raise Undelivered(f"It cannot be reached: {type(error).__name__}: {error}"[:300]) from error
+
+
+def _sent(settings: Settings, letter: Letter, resolve: Resolve) -> Answered:
+    parts = urlsplit(letter.url)
+    host, port = parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme]
+    deadline = time.monotonic() + WHOLE_S
+    # the address that was checked is the one that is called: a name may lead elsewhere a moment later
+    called = socket.create_connection((_checked_address(settings, host, port, resolve), port), timeout=CALL_S)
+    alarm = threading.Timer(max(0.0, deadline - time.monotonic()), _hang_up, [called])
+    alarm.daemon = True
+    alarm.start()
+    connection = http.client.HTTPConnection(host, port, timeout=CALL_S)
+    connection.sock = called
+    try:
+        if parts.scheme == "https":
+            connection.sock = ssl.create_default_context().wrap_socket(called, server_hostname=host)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        headers = {"User-Agent": "Sheepfold", "Connection": "close", "Host": parts.netloc, **letter.headers}
+        connection.request(letter.method, target, letter.body, headers)
+        answer = connection.getresponse()
+        words = answer.read(ANSWER_BYTES).decode("utf-8", "replace")
+        return Answered(answer.status, _retry_s(answer.getheader("Retry-After")), _plain(words))
+    finally:
+        alarm.cancel()
+        connection.close()
+        called.close()
+
+
+def _checked_address(settings: Settings, host: str, port: int, resolve: Resolve) -> str:
+    """Return the address to call; all of a host's must be public or allowed. Raises Undelivered, OSError."""
+    addresses = [address.partition("%")[0] for address in resolve(host, port)]
+    allowed = networks(settings.webhook_allowed_ranges)
+    for address in addresses:
+        if not is_open(ip_address(address), allowed):
+            raise Undelivered(f"{host[:80]} leads to {address}, which is no public address.")
+    if not addresses:
+        raise Undelivered(f"{host[:80]} leads to no address.")
+    return addresses[0]
+
+
+def _hang_up(called: socket.socket) -> None:
+    """End a call whose other side sends a byte now and then."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(called, socket.SHUT_RDWR)
+
+
+def _plain(words: str) -> str:
+    return "".join(one if one.isprintable() else " " for one in words)[:200].strip()
+
+
+def _retry_s(header: str | None) -> int:
+    """Return how many seconds the other side asks us to wait: a number, or until a date; 0 for neither."""
+    text = (header or "").strip()
+    if re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", text):
+        return int(float(text)) + 1
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        return max(0, int(parsedate_to_datetime(text).timestamp() - time.time()))
+    return 0
+
+
+def retry_delay_s(attempts: int, chance: float) -> int:
+    """Return after how many seconds the next attempt follows: doubled each time, by half more or less by chance."""
+    return int(min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (attempts - 1)) * (0.5 + chance))
+
+
+def deliver_due(farm: Farm, each: Callable[[Callable[[int], None], list[int]], object] | None = None,
+                resolve: Resolve = system_addresses) -> int:
+    """Send what is due now, one message for each hook; returns how many. `each` runs them, one by one by default."""
+    now = farm.now()
+    due = farm.db.read(lambda tx: hook_rows.due(tx, now, AT_A_TIME))
+
+    def one(delivery_id: int) -> None:
+        deliver(farm, delivery_id, resolve)
+
+    list(map(one, due)) if each is None else each(one, due)
+    return len(due)
+
+
+def deliver(farm: Farm, delivery_id: int, resolve: Resolve = system_addresses) -> None:
+    """Take a due delivery and send it, and write down how that went."""
+
+    def take(tx: Tx) -> tuple[Hook, Delivery] | None:
+        now = farm.now()
+        taken = hook_rows.take_delivery(tx, delivery_id, now, now + TAKEN_S)
+        return None if taken is None else (hook_rows.hook_of(tx, taken.hook_id), taken)
+
+    found = farm.db.write(take)
+    if found is None:
+        return
+    hook, delivery = found
+    try:
+        answered = send(farm.settings, letter_of(hook, delivery, farm.now()), resolve)
+        said = f"{answered.status} {answered.words}".strip()
+    except Undelivered as error:
+        answered, said = Answered(0, 0, ""), str(error)
+    _log.info("webhook=%d topic=%s delivery=%s attempt=%d answer=%d", hook.id, delivery.topic, delivery.notice,
+              delivery.attempts, answered.status)
+    _settle(farm, delivery, answered, said)
+
+
+def _settle(farm: Farm, delivery: Delivery, answered: Answered, said: str) -> None:
+    """Write down that a delivery arrived, when it is tried again, or that its hook is told no more."""
+    now, chance = farm.now(), random.random()  # noqa: S311 -- spreads retries, guards nothing
+
+    def settle(tx: Tx) -> None:
+        if answered.is_taken:
+            hook_rows.settle(tx, delivery.id, said, next_at=None, delivered_at=now)
+            return
+        wait_s = max(retry_delay_s(delivery.attempts, chance), min(answered.retry_s, LONGEST_RETRY_S))
+        hook_rows.settle(tx, delivery.id, said, next_at=now + wait_s, delivered_at=None)
+        if answered.status == http.HTTPStatus.GONE:
+            hook_rows.disable(tx, delivery.hook_id, "It answered that it is gone for good (410).", now)
+        elif delivery.attempts >= ATTEMPTS:
+            hook_rows.disable(tx, delivery.hook_id, f"{ATTEMPTS} attempts of a delivery failed; the last: {said}", now)
+
+    farm.db.write(settle)
+
+
+class Postman:
+    """A thread of the house that brings webhooks their messages; whatever is slow there keeps nobody else waiting."""
+
+    def __init__(self, farm: Farm) -> None:
+        self._farm = farm
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._go_round, name="postman", daemon=True)
+        self._next_forget = 0
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the deliveries at hand, and end."""
+        self._ended.set()
+        self._thread.join()
+
+    def _go_round(self) -> None:
+        with ThreadPoolExecutor(SENDERS, thread_name_prefix="sender") as senders:
+            while not self._ended.wait(BEAT_S):
+                try:
+                    self._beat(senders)
+                except Unavailable as error:
+                    _log.warning("postman=waiting reason=%s", error)
+                except Exception:  # noqa: BLE001 -- the postman must outlive whatever stumbles in it
+                    _log.exception("postman=stumbled")
+
+    def _beat(self, senders: ThreadPoolExecutor) -> None:
+        fan_out(self._farm)
+        deliver_due(self._farm, lambda one, due: list(senders.map(one, due)))
+        if self._farm.now() >= self._next_forget:
+            self._next_forget = self._farm.now() + FORGET_PERIOD_S
+            self._farm.db.write(lambda tx: hook_rows.forget_before(tx, self._farm.now() - KEPT_S))

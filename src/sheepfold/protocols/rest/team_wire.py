@@ -1,0 +1,76 @@
+"""The part of the REST wire that tells of teams: what is asked of them, and what is told."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sheepfold.protocols.rest.wire import Count, Word
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class TeamMade(_Asked):
+    """A team to make, by its name: a letter, then letters, digits, `-` and `_`, 48 at most."""
+
+    name: Word
+
+
+class TeamJoined(_Asked):
+    """The code of an invitation: what stands behind the last slash of its link."""
+
+    invitation: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+class TeamHandedOver(_Asked):
+    """Which member leads the team from now on."""
+
+    leader: Word
+
+
+class TeamOut(_Told):
+    """A team, its leader, how many are in it, and the millipoints that they have earned."""
+
+    name: str
+    leader: str
+    members: Count
+    earned: Count
+    created_at: int
+
+
+class MemberOut(_Told):
+    """A member of a team, with the millipoints that they have earned."""
+
+    name: str
+    earned: Count
+    joined_at: int
+
+
+class TeamPage(TeamOut):
+    """A team with its members, who earned most first."""
+
+    roll: list[MemberOut]
+
+
+class TeamList(_Told):
+    """The teams, those whose members earned most first."""
+
+    teams: list[TeamOut]
+
+
+class TeamInvitation(_Told):
+    """An invitation's code and its link; both work until another is made."""
+
+    code: str
+    link: str
+
+
+class TeamSeeing(_Told):
+    """The team that sees a private job, null for none."""
+
+    team: str | None

@@ -1,0 +1,188 @@
+"""Who names a blob, and which blobs nobody needs any more: what retention marks, and what the sweep may drop.
+
+A blob that is cleared keeps its row, since results go on naming it; its bytes are gone, or will be at the next sweep.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import TextClause, text
+
+from sheepfold.model.jobs import JobId
+from sheepfold.model.tasks import TaskId
+from sheepfold.store.database import Tx
+
+# who names a blob `b`, by what it is there for; each by an index of that column
+_NAMES = {
+    "inputs": "EXISTS (SELECT 1 FROM job_inputs n WHERE n.digest = b.digest)"
+              " OR EXISTS (SELECT 1 FROM tasks n WHERE n.input = b.digest)"
+              " OR EXISTS (SELECT 1 FROM archives n WHERE n.digest = b.digest)",
+    "originals": "EXISTS (SELECT 1 FROM results n WHERE n.digest = b.digest)",
+    "previews": "EXISTS (SELECT 1 FROM previews n WHERE n.digest = b.digest)"
+                " OR EXISTS (SELECT 1 FROM thumbnails n WHERE n.digest = b.digest OR n.source = b.digest)",
+    "products": "EXISTS (SELECT 1 FROM products n WHERE n.digest = b.digest)",
+    "logs": "EXISTS (SELECT 1 FROM leases n WHERE n.log = b.digest)",
+    "renderers": "EXISTS (SELECT 1 FROM renderers few WHERE few.digest = b.digest)",
+}
+UNNAMED = "unnamed"
+SORTS = (*_NAMES, UNNAMED)
+"""What blobs are there for; one that serves several ends counts for the first."""
+_SORT = "CASE " + " ".join(f"WHEN {names} THEN '{sort}'" for sort, names in _NAMES.items()) + f" ELSE '{UNNAMED}' END"
+# who needs the bytes of a blob `b`: whatever is not cleared; genomes of sheep breed on, and previews, products and
+# thumbnails are needed as long as their rows are there
+NEEDED = """
+    EXISTS (SELECT 1 FROM job_inputs n JOIN jobs j ON j.id = n.job_id WHERE n.digest = b.digest
+            AND (j.cleared_at IS NULL OR EXISTS (SELECT 1 FROM sheep s WHERE s.job_id = j.id)))
+    OR EXISTS (SELECT 1 FROM tasks n JOIN jobs j ON j.id = n.job_id WHERE n.input = b.digest AND j.cleared_at IS NULL)
+    OR EXISTS (SELECT 1 FROM archives n JOIN jobs j ON j.id = n.job_id
+               WHERE n.digest = b.digest AND j.cleared_at IS NULL)
+    OR EXISTS (SELECT 1 FROM results n JOIN tasks t ON t.id = n.task_id JOIN jobs j ON j.id = t.job_id
+               WHERE n.digest = b.digest AND j.cleared_at IS NULL)
+    OR EXISTS (SELECT 1 FROM leases n JOIN tasks t ON t.id = n.task_id JOIN jobs j ON j.id = t.job_id
+               WHERE n.log = b.digest AND j.emptied_at IS NULL)
+    OR EXISTS (SELECT 1 FROM previews n WHERE n.digest = b.digest)
+    OR EXISTS (SELECT 1 FROM thumbnails n WHERE n.digest = b.digest)
+    OR EXISTS (SELECT 1 FROM products n WHERE n.digest = b.digest)
+    OR EXISTS (SELECT 1 FROM renderers few WHERE few.digest = b.digest)
+"""
+
+
+def _on_both(query: str) -> Mapping[str, TextClause]:
+    """Return a query that has a list `[:name]` as each database wants lists."""
+    sqlite, postgresql = "IN (SELECT value FROM json_each(:names))", "= ANY(:names)"
+    return {"sqlite": text(query.replace("IN [:names]", sqlite)),
+            "postgresql": text(query.replace("IN [:names]", postgresql))}  # fmt: skip
+
+
+def _listed(tx: Tx, names: Sequence[str | int]) -> str | list[str | int]:
+    """Return a list as a value that the queries of `_on_both` take."""
+    return json.dumps(names) if tx.dialect.name == "sqlite" else list(names)
+
+
+# while it is locked nobody names it: whoever wants to waits, and finds it marked or gone
+_LOCK = text("SELECT digest FROM blobs WHERE digest = ANY(:names) ORDER BY digest FOR UPDATE")
+_SOME = " FROM blobs b WHERE b.digest IN [:names] AND "
+_LYING = _on_both("SELECT b.digest" + _SOME + f"b.cleared_at IS NULL AND ({NEEDED})")
+_UNNEEDED = _on_both("SELECT b.digest, b.size_bytes, b.cleared_at, " + _SORT + " AS sort" + _SOME + f"NOT ({NEEDED})")
+_MARK = _on_both("UPDATE blobs SET cleared_at = :now WHERE cleared_at IS NULL AND digest IN [:names]")
+_FORGET = _on_both("DELETE FROM blobs WHERE digest IN [:names]")
+
+
+@dataclass(frozen=True, slots=True)
+class Pile:
+    """Some blobs that are there for one end: how many, and their bytes."""
+
+    sort: str
+    blobs: int
+    size_bytes: int
+
+
+def needed_of(tx: Tx, digests: Sequence[str]) -> set[str]:
+    """Return which of these blobs somebody needs; a look without locks, by which most are passed over."""
+    return {str(row.digest) for row in tx.execute(_LYING[tx.dialect.name], {"names": _listed(tx, digests)})}
+
+
+def let_go(tx: Tx, digests: Iterable[str], now: int) -> list[str]:
+    """Mark those of these blobs that nobody needs, and forget those that nothing even names; returns them.
+
+    Their bytes may be dropped once this is committed, unless they were kept again meanwhile.
+    """
+    sort = tx.dialect.name
+    wanted = {"names": _listed(tx, sorted(set(digests)))}
+    if sort == "postgresql":
+        tx.execute(_LOCK, wanted)
+    rows = tx.execute(_UNNEEDED[sort], wanted).all()
+    tx.execute(_FORGET[sort], {"names": _listed(tx, [row.digest for row in rows if row.sort == UNNAMED])})
+    tx.execute(_MARK[sort], {"names": _listed(tx, [row.digest for row in rows if row.sort != UNNAMED]), "now": now})
+    for row in rows:
+        if row.cleared_at is None:
+            tx.execute(_LIGHTEN, {"sort": row.sort, "size_bytes": row.size_bytes})
+    return [str(row.digest) for row in rows]
+
+
+# a job's tasks in pieces, by uq_tasks_job_id_frame_part; what they name by their own indexes
+_PIECE = text("""
+    SELECT id FROM tasks WHERE job_id = :job_id AND (frame, part) > (
+        coalesce((SELECT frame FROM tasks WHERE id = :after), -2147483648),
+        coalesce((SELECT part FROM tasks WHERE id = :after), 0))
+    ORDER BY frame, part LIMIT :limit
+""")
+_OF_TASKS = _on_both("""
+    SELECT digest FROM results WHERE task_id IN [:names]
+    UNION SELECT input FROM tasks WHERE id IN [:names] AND input IS NOT NULL
+    UNION SELECT log FROM leases WHERE task_id IN [:names] AND log IS NOT NULL
+""")
+_OF_JOB = text("SELECT digest FROM job_inputs WHERE job_id = :job_id"
+               " UNION SELECT digest FROM archives WHERE job_id = :job_id")
+_PREVIEWS = _on_both("DELETE FROM previews WHERE task_id IN [:names] RETURNING digest")
+_THUMBNAILS = _on_both("""
+    DELETE FROM thumbnails WHERE source IN (SELECT r.digest FROM results r JOIN blobs b ON b.digest = r.digest
+                                            WHERE r.task_id IN [:names] AND b.cleared_at IS NOT NULL)
+    RETURNING digest
+""")
+_PRODUCTS = text("DELETE FROM products WHERE job_id = :job_id RETURNING digest")
+
+
+def piece_of(tx: Tx, job_id: JobId, after: TaskId | None, limit: int) -> list[TaskId]:
+    """Return the tasks of a job that come after one, in the order of frames."""
+    rows = tx.execute(_PIECE, {"job_id": job_id, "after": after or 0, "limit": limit})
+    return [TaskId(row.id) for row in rows]
+
+
+def named_by_job(tx: Tx, job_id: JobId) -> list[str]:
+    """Return the blobs that a job names by itself: its inputs and its archives."""
+    return [str(row.digest) for row in tx.execute(_OF_JOB, {"job_id": job_id})]
+
+
+def named_by_tasks(tx: Tx, tasks: Sequence[TaskId]) -> list[str]:
+    """Return the blobs that tasks name: what they are made of, what they became, and their logs."""
+    return [str(row.digest) for row in tx.execute(_OF_TASKS[tx.dialect.name], {"names": _listed(tx, tasks)})]
+
+
+def drop_products(tx: Tx, job_id: JobId) -> list[str]:
+    """Forget what a job was made into; returns the blobs that are perhaps unnamed now."""
+    return [str(row.digest) for row in tx.execute(_PRODUCTS, {"job_id": job_id})]
+
+
+def drop_previews(tx: Tx, tasks: Sequence[TaskId]) -> list[str]:
+    """Forget previews and thumbnails of cleared tasks; returns the blobs that are perhaps unnamed now."""
+    names = {"names": _listed(tx, tasks)}
+    return [str(row.digest) for query in (_PREVIEWS, _THUMBNAILS) for row in tx.execute(query[tx.dialect.name], names)]
+
+
+_COUNTED = text(f"""
+    SELECT b.digest, b.size_bytes, {_SORT} AS sort FROM blobs b
+    WHERE b.digest > :after AND b.cleared_at IS NULL ORDER BY b.digest LIMIT :limit
+""")  # noqa: S608 -- of constants
+_SET_PILE = text("""
+    INSERT INTO storage (sort, blobs, size_bytes, counted_at) VALUES (:sort, :blobs, :size_bytes, :now)
+    ON CONFLICT (sort) DO UPDATE
+    SET blobs = excluded.blobs, size_bytes = excluded.size_bytes, counted_at = excluded.counted_at
+""")
+_LIGHTEN = text("UPDATE storage SET blobs = blobs - 1, size_bytes = size_bytes - :size_bytes WHERE sort = :sort")
+_PILES = text("SELECT sort, blobs, size_bytes, counted_at FROM storage")
+
+
+def count_piles(tx: Tx, after: str, limit: int) -> tuple[list[Pile], str | None]:
+    """Count some blobs behind a digest by what they are there for; returns the last digest, None at the end."""
+    rows = tx.execute(_COUNTED, {"after": after, "limit": limit}).all()
+    piles: dict[str, Pile] = {}
+    for row in rows:
+        so_far = piles.get(row.sort, Pile(row.sort, 0, 0))
+        piles[row.sort] = Pile(row.sort, so_far.blobs + 1, so_far.size_bytes + row.size_bytes)
+    return list(piles.values()), rows[-1].digest if len(rows) == limit else None
+
+
+def set_piles(tx: Tx, piles: Iterable[Pile], now: int) -> None:
+    """Write down what was counted; what is let go from now on is taken off it."""
+    for pile in piles:
+        tx.execute(_SET_PILE, {"sort": pile.sort, "blobs": pile.blobs, "size_bytes": pile.size_bytes, "now": now})
+
+
+def piles_of(tx: Tx) -> tuple[list[Pile], int | None]:
+    """Return what was counted last, less what was let go since, and when; None where nobody has counted yet."""
+    rows = tx.execute(_PILES).all()
+    piles = {row.sort: Pile(row.sort, row.blobs, row.size_bytes) for row in rows}
+    counted_at = max((int(row.counted_at) for row in rows), default=None)
+    return [piles[sort] for sort in SORTS if sort in piles], counted_at

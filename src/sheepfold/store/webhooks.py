@@ -1,0 +1,184 @@
+"""Rows of webhooks: the hooks of accounts, notices that wait for their deliveries, and how deliveries went."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, text, update
+
+from sheepfold.model.accounts import AccountId
+from sheepfold.model.errors import NotFound
+from sheepfold.model.jobs import JobId
+from sheepfold.model.notices import Form, Notice, Reach, Topic
+from sheepfold.model.tasks import TaskId
+from sheepfold.store import hook_tables as tables
+from sheepfold.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """Where an account wants what to be told; no topics mean all. `reason` says why it was disabled."""
+
+    id: int
+    account_id: AccountId
+    reach: Reach
+    form: Form
+    url: str
+    secret: str
+    topics: tuple[Topic, ...]
+    created_at: int
+    disabled_at: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message to a hook: waiting while `next_at` is set, arrived at `delivered_at`, else given up."""
+
+    id: int
+    hook_id: int
+    notice: str
+    topic: Topic
+    body: str
+    created_at: int
+    next_at: int | None
+    attempts: int
+    delivered_at: int | None
+    answer: str
+
+
+_NOTE = text("INSERT INTO notices (topic, job_id, task_id, account_id, detail, at)"
+             " VALUES (:topic, :job_id, :task_id, :account_id, :detail, :at)")
+_WAITING = text("SELECT id, topic, job_id, task_id, account_id, detail, at FROM notices ORDER BY id LIMIT :limit")
+# whoever may hear of an account's things: its own hooks by ix_webhooks_account_id, and those of owners for the farm
+_LISTENERS = text("""
+    SELECT w.id, w.account_id, w.reach, w.form, w.url, w.secret, w.topics, w.created_at, w.disabled_at, w.reason
+    FROM webhooks w JOIN accounts a ON a.id = w.account_id LEFT JOIN people p ON p.account_id = a.id
+    WHERE w.disabled_at IS NULL AND p.closed_at IS NULL
+    AND ((w.reach = 'own' AND w.account_id = :account_id) OR (w.reach = 'farm' AND a.role = 'owner'))
+    ORDER BY w.id
+""")
+# by ix_hook_deliveries_due; one for each hook, so that a slow one keeps no other waiting, and the oldest comes first
+_DUE = text("""
+    SELECT min(id) AS id FROM hook_deliveries WHERE next_at IS NOT NULL AND next_at <= :now
+    GROUP BY hook_id LIMIT :limit
+""")
+_TAKE = text("UPDATE hook_deliveries SET next_at = :until, attempts = attempts + 1"
+             " WHERE id = :id AND next_at IS NOT NULL AND next_at <= :now")
+_FORGET = text("DELETE FROM hook_deliveries WHERE next_at IS NULL AND created_at < :before")
+
+
+def note(tx: Tx, notices: Iterable[Notice], now: int) -> None:
+    """Write down what hooks are to be told of, in the transaction of what happened."""
+    for one in notices:
+        tx.execute(_NOTE, {"topic": one.topic, "job_id": one.job_id, "task_id": one.task_id,
+                           "account_id": one.account_id, "detail": json.dumps(one.detail, sort_keys=True), "at": now})
+
+
+def waiting(tx: Tx, limit: int) -> list[Notice]:
+    """Return the oldest notices that have no deliveries yet."""
+    return [Notice(Topic(row.topic), None if row.job_id is None else JobId(row.job_id),
+                   None if row.task_id is None else TaskId(row.task_id),
+                   None if row.account_id is None else AccountId(row.account_id),
+                   json.loads(row.detail), row.at, row.id) for row in tx.execute(_WAITING, {"limit": limit})]
+
+
+def take_notice(tx: Tx, notice_id: int) -> bool:
+    """Take a notice away to make its deliveries; False where somebody else has done that."""
+    return tx.execute(delete(tables.notices).where(tables.notices.c.id == notice_id)).rowcount == 1
+
+
+def listeners(tx: Tx, account_id: AccountId | None) -> list[Hook]:
+    """Return the hooks that may hear of what is an account's."""
+    return [_hook(row) for row in tx.execute(_LISTENERS, {"account_id": account_id})]
+
+
+def add_hook(tx: Tx, hook: Hook) -> int:
+    """Add a hook, whose id is given now and returned."""
+    row = {"account_id": hook.account_id, "reach": hook.reach, "form": hook.form, "url": hook.url,
+           "secret": hook.secret, "topics": json.dumps(hook.topics), "created_at": hook.created_at}
+    return int(tx.execute(insert(tables.webhooks).values(row).returning(tables.webhooks.c.id)).scalar_one())
+
+
+def hooks_of(tx: Tx, account_id: AccountId) -> list[Hook]:
+    """Return an account's hooks, the oldest first."""
+    hooks = tables.webhooks
+    query = select(hooks).where(hooks.c.account_id == account_id).order_by(hooks.c.id)
+    return [_hook(row) for row in tx.execute(query)]
+
+
+def hook_of(tx: Tx, hook_id: int, account_id: AccountId | None = None) -> Hook:
+    """Return a hook, of an account where one is named; raises NotFound."""
+    row = tx.execute(select(tables.webhooks).where(tables.webhooks.c.id == hook_id)).one_or_none()
+    if row is None or account_id not in {None, row.account_id}:
+        raise NotFound(f"You have no webhook {hook_id}.")
+    return _hook(row)
+
+
+def remove_hook(tx: Tx, hook_id: int) -> None:
+    """Remove a hook with all its deliveries."""
+    tx.execute(delete(tables.hook_deliveries).where(tables.hook_deliveries.c.hook_id == hook_id))
+    tx.execute(delete(tables.webhooks).where(tables.webhooks.c.id == hook_id))
+
+
+def enable(tx: Tx, hook_id: int) -> None:
+    """Have a hook told again."""
+    tx.execute(update(tables.webhooks).where(tables.webhooks.c.id == hook_id).values(disabled_at=None, reason=""))
+
+
+def disable(tx: Tx, hook_id: int, reason: str, now: int) -> None:
+    """Tell a hook nothing more, and give up what waits for it."""
+    tx.execute(update(tables.webhooks).where(tables.webhooks.c.id == hook_id).values(disabled_at=now, reason=reason))
+    deliveries = tables.hook_deliveries
+    mine = deliveries.c.hook_id == hook_id
+    tx.execute(update(deliveries).where(mine, deliveries.c.next_at.is_not(None)).values(next_at=None))
+
+
+def add_delivery(tx: Tx, hook_id: int, notice: str, topic: Topic, body: str, now: int) -> int:
+    """Queue a message to a hook; returns its id."""
+    row = {"hook_id": hook_id, "notice": notice, "topic": topic, "body": body, "created_at": now, "next_at": now}
+    table = tables.hook_deliveries
+    return int(tx.execute(insert(table).values(row).returning(table.c.id)).scalar_one())
+
+
+def due(tx: Tx, now: int, limit: int) -> list[int]:
+    """Return the oldest due delivery of each hook."""
+    return [int(row.id) for row in tx.execute(_DUE, {"now": now, "limit": limit})]
+
+
+def take_delivery(tx: Tx, delivery_id: int, now: int, until: int) -> Delivery | None:
+    """Take a due delivery until a time, when it is due again unless it is settled; None where somebody else has it."""
+    if tx.execute(_TAKE, {"id": delivery_id, "now": now, "until": until}).rowcount != 1:
+        return None
+    table = tables.hook_deliveries
+    return _delivery(tx.execute(select(table).where(table.c.id == delivery_id)).one())
+
+
+def settle(tx: Tx, delivery_id: int, answer: str, *, next_at: int | None, delivered_at: int | None) -> None:
+    """Write down how an attempt went, and when the next one is."""
+    table = tables.hook_deliveries
+    tx.execute(update(table).where(table.c.id == delivery_id).values(
+        answer=answer, next_at=next_at, delivered_at=delivered_at))
+
+
+def deliveries_of(tx: Tx, hook_id: int, limit: int) -> list[Delivery]:
+    """Return a hook's deliveries, the newest first."""
+    table = tables.hook_deliveries
+    query = select(table).where(table.c.hook_id == hook_id).order_by(table.c.id.desc()).limit(limit)
+    return [_delivery(row) for row in tx.execute(query)]
+
+
+def forget_before(tx: Tx, before: int) -> int:
+    """Forget settled deliveries that are older; returns how many."""
+    return tx.execute(_FORGET, {"before": before}).rowcount
+
+
+def _hook(row: Row[Any]) -> Hook:
+    return Hook(row.id, AccountId(row.account_id), Reach(row.reach), Form(row.form), row.url, row.secret,
+                tuple(Topic(one) for one in json.loads(row.topics)), row.created_at, row.disabled_at, row.reason)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(row.id, row.hook_id, row.notice, Topic(row.topic), row.body, row.created_at, row.next_at,
+                    row.attempts, row.delivered_at, row.answer)

@@ -1,0 +1,230 @@
+"""Webhooks are told what happened: once each, signed, in their own form, again after failures, and nowhere private."""
+
+import hashlib
+import hmac
+import json
+import threading
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from sheepfold.farm import letters, postman, webhooks
+from sheepfold.farm.owner import change_machine
+from sheepfold.farm.webhooks import Wanted
+from sheepfold.model.accounts import Role
+from sheepfold.model.errors import BadInput, Conflict, Forbidden, NotFound
+from sheepfold.model.notices import Form, Reach, Topic
+from sheepfold.store import webhooks as hook_rows
+
+
+@dataclass
+class Inbox:
+    """A receiver on this machine: what it got, and what it answers."""
+
+    url: str = ""
+    got: list = field(default_factory=list)
+    status: int = 204
+    headers: dict = field(default_factory=dict)
+
+
+@pytest.fixture
+def inbox():
+    kept = Inbox()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def _take(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            kept.got.append((self.command, self.path, dict(self.headers), body))
+            self.send_response(kept.status)
+            for name, value in kept.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        do_POST = do_PUT = _take  # noqa: N815 -- http.server looks for these names
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    kept.url = f"http://127.0.0.1:{server.server_port}/in"
+    yield kept
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def near(world):
+    """The world's farm, whose owner lets webhooks lead to this machine."""
+    world.farm = replace(world.farm, settings=replace(world.farm.settings, webhook_allowed_ranges=("127.0.0.0/8",),
+                                                      public_url="https://farm.example"))
+    return world
+
+
+def go_round(farm):
+    webhooks.fan_out(farm)
+    return postman.deliver_due(farm)
+
+
+def topics(inbox):
+    return [headers["Sheepfold-Topic"] for _, _, headers, _ in inbox.got]
+
+
+def test_a_finished_job_is_told_once_and_signed(near, inbox):
+    ann = near.account("ann")
+    hook = webhooks.add_webhook(near.farm, ann, Wanted(inbox.url))
+    job = near.order()
+    near.make_all(near.maker("argo"))
+    go_round(near.farm)
+    go_round(near.farm)
+    ((method, path, headers, body),) = inbox.got
+    assert (method, path) == ("POST", "/in")
+    signed = hmac.new(hook.secret.encode(), headers["Sheepfold-Timestamp"].encode() + b"." + body, hashlib.sha256)
+    assert headers["Sheepfold-Signature"] == f"v1={signed.hexdigest()}"
+    told = json.loads(body)
+    assert (told["topic"], told["job"]["id"], told["id"]) == ("job.done", job.id, headers["Sheepfold-Delivery"])
+    assert told["link"] == f"https://farm.example/jobs/{job.id}"
+    (delivery,) = webhooks.list_deliveries(near.farm, ann, hook.id)
+    assert (delivery.delivered_at, delivery.next_at, delivery.answer) == (near.farm.now(), None, "204")
+
+
+def test_others_hear_nothing_and_the_owner_may_hear_all(near, inbox):
+    webhooks.add_webhook(near.farm, near.account("bob"), Wanted(inbox.url))
+    webhooks.add_webhook(near.farm, near.account("ann"), Wanted(inbox.url, topics=(Topic.JOB_FAILED,)))
+    owner = near.account("root", Role.OWNER)
+    webhooks.add_webhook(near.farm, owner, Wanted(inbox.url + "/farm", reach=Reach.FARM))
+    near.order()
+    near.make_all(near.maker("argo"))
+    change_machine(near.farm, owner, "argo", "pause")
+    while go_round(near.farm):
+        pass
+    assert [path for _, path, _, _ in inbox.got] == ["/in/farm"] * 2
+    assert topics(inbox) == ["job.done", "machine.suspended"]
+
+
+def test_a_failure_is_tried_again_with_the_same_id_and_given_up_in_the_end(near, inbox, clock):
+    ann = near.account("ann")
+    hook = webhooks.add_webhook(near.farm, ann, Wanted(inbox.url))
+    inbox.status = 500
+    uid = webhooks.try_webhook(near.farm, ann, hook.id)
+    for _ in range(postman.ATTEMPTS):
+        assert go_round(near.farm) == 1
+        assert go_round(near.farm) == 0  # not at once
+        clock.advance(postman.LONGEST_RETRY_S * 2)
+    assert {headers["Sheepfold-Delivery"] for _, _, headers, _ in inbox.got} == {uid}
+    (found,) = webhooks.list_webhooks(near.farm, ann)
+    assert found.disabled_at is not None
+    assert "500" in found.reason
+    with pytest.raises(Conflict):
+        webhooks.try_webhook(near.farm, ann, hook.id)
+    assert webhooks.enable_webhook(near.farm, ann, hook.id).disabled_at is None
+
+
+def test_what_a_dead_house_had_taken_is_sent_again(near, inbox, clock):
+    ann = near.account("ann")
+    hook = webhooks.add_webhook(near.farm, ann, Wanted(inbox.url))
+    webhooks.try_webhook(near.farm, ann, hook.id)
+    (due,) = near.farm.db.read(lambda tx: hook_rows.due(tx, clock.now, 9))
+    near.farm.db.write(lambda tx: hook_rows.take_delivery(tx, due, clock.now, clock.now + postman.TAKEN_S))
+    assert go_round(near.farm) == 0
+    clock.advance(postman.TAKEN_S)
+    assert go_round(near.farm) == 1
+    assert topics(inbox) == ["test"]
+
+
+def test_redirects_are_not_followed_and_gone_is_gone(near, inbox):
+    ann = near.account("ann")
+    hook = webhooks.add_webhook(near.farm, ann, Wanted(inbox.url))
+    inbox.status, inbox.headers = 307, {"Location": "/elsewhere"}
+    webhooks.try_webhook(near.farm, ann, hook.id)
+    go_round(near.farm)
+    assert [path for _, path, _, _ in inbox.got] == ["/in"]
+    inbox.status = 410
+    webhooks.try_webhook(near.farm, ann, hook.id)
+    go_round(near.farm)
+    assert "410" in webhooks.list_webhooks(near.farm, ann)[0].reason
+
+
+def test_who_asks_to_wait_is_waited_for(near, inbox, clock):
+    ann = near.account("ann")
+    hook = webhooks.add_webhook(near.farm, ann, Wanted(inbox.url))
+    inbox.status, inbox.headers = 429, {"Retry-After": "900"}
+    webhooks.try_webhook(near.farm, ann, hook.id)
+    go_round(near.farm)
+    (delivery,) = webhooks.list_deliveries(near.farm, ann, hook.id)
+    assert delivery.next_at >= clock.now + 900
+
+
+def test_private_addresses_are_refused_when_added_and_when_called(world):
+    ann = world.account("ann")
+    for url in ("http://127.0.0.1/x", "http://[::1]/", "http://169.254.169.254/latest", "http://10.0.0.1:8080/"):
+        with pytest.raises(Forbidden):
+            webhooks.add_webhook(world.farm, ann, Wanted(url))
+    hook = webhooks.add_webhook(world.farm, ann, Wanted("http://hooks.example/x"))
+    webhooks.try_webhook(world.farm, ann, hook.id)
+    postman.deliver_due(world.farm, resolve=lambda host, port: ["93.184.215.14", "127.0.0.1"])
+    assert "no public address" in webhooks.list_deliveries(world.farm, ann, hook.id)[0].answer
+
+
+@pytest.mark.parametrize("url", ["ftp://a.example/", "https:///x", "https://u:p@a.example/", "http://a.example:x/",
+                                 "https://a.example/a b", "https://a.example/" + "x" * 1000, "http://[::1", ""])
+def test_what_is_no_address_is_refused(world, url):
+    with pytest.raises(BadInput):
+        webhooks.add_webhook(world.farm, world.account("ann"), Wanted(url))
+
+
+def test_an_artist_does_not_hear_of_the_farm_and_sees_no_others_hooks(world):
+    ann, bob = world.account("ann"), world.account("bob")
+    with pytest.raises(Forbidden):
+        webhooks.add_webhook(world.farm, ann, Wanted("https://a.example/", reach=Reach.FARM))
+    hook = webhooks.add_webhook(world.farm, ann, Wanted("https://a.example/"))
+    for deed in (webhooks.remove_webhook, webhooks.try_webhook, webhooks.enable_webhook, webhooks.list_deliveries):
+        with pytest.raises(NotFound):
+            deed(world.farm, bob, hook.id)
+    webhooks.remove_webhook(world.farm, ann, hook.id)
+    assert webhooks.list_webhooks(world.farm, ann) == []
+
+
+@pytest.mark.parametrize(("form", "field"), [(Form.DISCORD, "content"), (Form.SLACK, "text"), (Form.MATRIX, "body")])
+def test_chats_are_told_in_their_own_form(near, inbox, form, field):
+    ann = near.account("ann")
+    webhooks.add_webhook(near.farm, ann, Wanted(inbox.url, form))
+    near.order()
+    near.make_all(near.maker("argo"))
+    go_round(near.farm)
+    told = json.loads(inbox.got[0][3])
+    assert told[field].startswith("Job 1000")
+    assert "https://farm.example/jobs/1000" in told[field]
+
+
+def test_discord_rings_nobody_and_slack_reads_no_marks():
+    told = {"text": "@everyone *<b>*", "link": None}
+    discord, slack = letters.discord(told), letters.slack(told)
+    assert discord["allowed_mentions"] == {"parse": []}
+    assert slack["text"] == "@everyone *&lt;b&gt;*"
+
+
+def test_discord_takes_the_longest_message():
+    content = letters.discord({"text": "*" * 3000, "link": "https://farm.example/jobs/1000"})["content"]
+    assert len(content) <= letters.DISCORD_LENGTH
+    assert content.endswith("*\n<https://farm.example/jobs/1000>")
+    assert content.count("\\") == content.count("*")
+
+
+def test_a_matrix_server_gets_a_transaction_that_it_takes_once(near, inbox):
+    ann, room = near.account("ann"), "/_matrix/client/v3/rooms/!r:x.example/send/m.room.message"
+    url = inbox.url.removesuffix("/in") + room
+    hook = webhooks.add_webhook(near.farm, ann, Wanted(url, Form.MATRIX, token="syt_abc"))
+    uid = webhooks.try_webhook(near.farm, ann, hook.id)
+    go_round(near.farm)
+    ((method, path, headers, body),) = inbox.got
+    assert (method, path, headers["Authorization"]) == ("PUT", f"{room}/{uid}", "Bearer syt_abc")
+    assert json.loads(body)["msgtype"] == "m.notice"
+
+
+def test_retries_come_later_and_later_but_not_all_together():
+    assert [postman.retry_delay_s(n, 0.5) for n in (1, 2, 3, 30)] == [30, 60, 120, 6 * 3600]
+    assert postman.retry_delay_s(1, 0.0) == 15

@@ -1,0 +1,83 @@
+"""Who needs a blob, which are let go of, and how much lies there."""
+
+import pytest
+from sqlalchemy import text
+from tests.store.conftest import NOW, Rows
+from tests.store.test_tasks import submitted
+
+from sheepfold.store import blobs, clearing
+from sheepfold.store.clearing import Pile, count_piles, let_go, needed_of, piles_of, set_piles
+from sheepfold.store.schema import metadata
+
+A, B = "a" * 64, "b" * 64
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "INSERT INTO job_inputs (job_id, name, digest) VALUES (1000, 'genome', :digest)",
+        "UPDATE tasks SET input = :digest",
+        "UPDATE results SET digest = :digest",
+        "INSERT INTO previews (task_id, width, digest) VALUES (1, 320, :digest)",
+        "INSERT INTO products (job_id, name, digest, media_type, made_at) VALUES (1000, 'x', :digest, 'x', 1)",
+        "UPDATE leases SET log = :digest",
+        """INSERT INTO renderers (name, version, os, bits, digest, made, added_at)
+           VALUES ('blender', '4.2', 'linux', 64, :digest, 'x', 1)""",
+        "INSERT INTO archives (job_id, revision, digest, main, made_at) VALUES (1000, 0, :digest, 'x', 1)",
+    ],
+    ids=lambda name: name.split()[2] if name.startswith("INSERT") else name.split()[1],
+)  # fmt: skip
+def test_whatever_names_a_blob_keeps_it(rows: Rows, name: str):
+    rows.job()
+    submitted(rows, rows.claim(rows.machine("box")), rows.blob(B))
+    rows.blob(A)
+    rows.run(name, digest=A)
+    assert rows.db.write(lambda tx: let_go(tx, [A], NOW)) == []
+    assert rows.db.read(lambda tx: blobs.find(tx, A)) is not None
+
+
+def test_every_column_that_names_a_blob_is_asked_before_one_is_forgotten():
+    naming = {column.table.name for table in metadata.sorted_tables for column in table.columns
+              for key in column.foreign_keys if key.column.table.name == "blobs"}  # fmt: skip
+    assert naming == {table for table in naming if f"FROM {table} " in clearing.NEEDED}
+    assert naming == {table for table in naming for names in clearing._NAMES.values() if f"FROM {table} " in names}
+
+
+def test_a_blob_that_nothing_names_is_forgotten(rows: Rows):
+    rows.blob(A)
+    assert rows.db.write(lambda tx: let_go(tx, [A, B], NOW)) == [A]  # B's row never was
+    assert rows.db.read(lambda tx: blobs.find(tx, A)) is None
+
+
+def test_a_blob_that_only_cleared_jobs_name_is_marked(rows: Rows):
+    rows.job()
+    submitted(rows, rows.claim(rows.machine("box")), rows.blob(A))
+    assert rows.db.read(lambda tx: needed_of(tx, [A, B])) == {A}
+    rows.run("UPDATE jobs SET cleared_at = 5")
+    assert rows.db.write(lambda tx: let_go(tx, [A, A], NOW)) == [A]
+    assert rows.db.read(lambda tx: blobs.find(tx, A)).cleared_at == NOW
+    assert rows.db.write(lambda tx: let_go(tx, [A], NOW + 9)) == [A]
+    assert rows.db.read(lambda tx: blobs.find(tx, A)).cleared_at == NOW
+
+
+def test_every_question_goes_by_an_index(rows: Rows):
+    """On SQLite, whose plans depend on no statistics; the tables that grow with tasks are never read whole."""
+    if rows.db.url.startswith("postgresql"):
+        return
+    for query in (clearing._LYING, clearing._UNNEEDED, clearing._OF_TASKS):
+        plan = text("EXPLAIN QUERY PLAN " + query["sqlite"].text)
+        steps = [row[3] for row in rows.db.read(lambda tx, plan=plan: tx.execute(plan, {"names": "[]"}).all())]
+        assert {step.split()[1] for step in steps if step.startswith("SCAN")} <= {"json_each", "few"}
+
+
+def test_what_lies_there_is_counted_in_pieces(rows: Rows):
+    rows.job()
+    submitted(rows, rows.claim(rows.machine("box")), rows.blob(A))
+    rows.blob(B)
+    first, last = rows.db.read(lambda tx: count_piles(tx, "", 1))
+    others, end = rows.db.read(lambda tx: count_piles(tx, last, 9))
+    assert (first, others, end) == ([Pile("originals", 1, 7)], [Pile("unnamed", 1, 7)], None)
+    assert rows.db.read(piles_of) == ([], None)
+    rows.db.write(lambda tx: set_piles(tx, [*first, *others], NOW))
+    rows.db.write(lambda tx: let_go(tx, [B], NOW))
+    assert rows.db.read(piles_of) == ([Pile("originals", 1, 7), Pile("unnamed", 0, 0)], NOW)
