@@ -5,7 +5,6 @@
 """
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -207,15 +206,3 @@ def render(  # noqa: PLR0913 - all but three by name
 def core_count() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def warm_up(frame: Frame) -> threading.Thread:
-    """Compile a frame's kernel in the background, so that its render need not wait; return the started thread."""
-
-    def work() -> None:
-        genome = replace(frame.genomes[0], size=(16, 16), quality=1.0)
-        render(Frame((genome,), frame.time), 0, threads=1, device=CPU)
-
-    thread = threading.Thread(target=work, name="flame-warm-up", daemon=True)
-    thread.start()
-    return thread
