@@ -10,7 +10,16 @@ from sheepfold.model.errors import BadInput
 from sheepfold.model.notices import Form, Reach, Topic
 from sheepfold.web.frame import MEMBER, Visit, on_thread, page_route
 
-_TOPICS = [topic for topic in Topic if topic is not Topic.TEST]
+_TOPICS = {
+    Topic.JOB_DONE: "a job is done",
+    Topic.JOB_FAILED: "a job failed",
+    Topic.JOB_ATTENTION: "a job wants to be looked at",
+    Topic.TASK_BROKEN: "a frame cannot be made",
+    Topic.MACHINE_SUSPENDED: "a machine is suspended",
+    Topic.REVIEW_CHANGED: "a page changed",
+    Topic.PROBLEM_REPORTED: "somebody reports a problem",
+    Topic.TEST: "a test",
+}
 
 
 def routes(farm: Farm) -> list[BaseRoute]:
