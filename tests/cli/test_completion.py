@@ -1,4 +1,4 @@
-"""Completion in a shell: by a real bash, and without importing what the word at hand does not need."""
+"""Completion in a shell: by real bash, zsh and fish, and without importing what the word at hand does not need."""
 
 import os
 import subprocess
@@ -45,6 +45,33 @@ def said(*command: str) -> str:
 
 def test_bash_completes_with_the_script():
     assert said("bash", "-c", TYPED).splitlines() == ["cancel", "serve"]
+
+
+IN_ZSH = """
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell 'autoload -U compinit; compinit -u -D; eval "$(sheepfold completion zsh)"; echo rea""dy'
+zpty -r shell seen '*ready*'
+zpty -n -w shell $'sheepfold job canc\t'
+zpty -r shell seen '*cancel*'
+zpty -d shell
+echo completed
+"""
+IN_FISH = """
+source (sheepfold completion fish | psub)
+complete -C 'sheepfold job canc'
+complete -C 'sheepfold order flame {}'
+"""
+
+
+def test_zsh_completes_with_the_script():
+    assert said("zsh", "-f", "-c", IN_ZSH).endswith("completed\n")
+
+
+def test_fish_completes_words_and_where_none_is_meant_files(tmp_path):
+    (tmp_path / "coral.flam3").touch()
+    told = said("fish", "-N", "-c", IN_FISH.format(tmp_path / "cor"))
+    assert [line.split("\t")[0] for line in told.splitlines()] == ["cancel", str(tmp_path / "coral.flam3")]
 
 
 def test_completing_the_first_word_imports_no_server():

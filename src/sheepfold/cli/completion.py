@@ -26,12 +26,21 @@ _ZSH = """\
 _sheepfold() {
     local -a found
     found=(${(f)"$(sheepfold completion words -- "${(@)words[2,CURRENT]}" 2>/dev/null)"})
-    if (( $#found )); then _describe sheepfold "${(@)found/$'\\t'/:}"; else _files; fi
+    found=("${(@)found/$'\\t'/:}")
+    if (( $#found )); then _describe -t words sheepfold found; else _files; fi
 }
 compdef _sheepfold sheepfold
 """
 _FISH = """\
-complete -c sheepfold -a '(sheepfold completion words -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+function __sheepfold_words
+    set -l found (sheepfold completion words -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)
+    if test (count $found) -gt 0
+        printf '%s\\n' $found
+    else
+        __fish_complete_path (commandline -ct)
+    end
+end
+complete -c sheepfold -f -a '(__sheepfold_words)'
 """
 
 
