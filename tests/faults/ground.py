@@ -282,6 +282,11 @@ class Crew:
         job = self._job()
         return job["state"] == "done" and job["chores_waiting"] == 0
 
+    def wait_for_chores(self):
+        """Wait until nothing is left to be made of what was sent so far."""
+        while self.insist(self._job)["chores_waiting"]:
+            time.sleep(0.1)
+
     def _job(self):
         return checked(httpx.get(f"{self.house.url}{rest.BASE}/jobs/{self.people.job}", trust_env=False, timeout=30,
                                  headers={"Authorization": f"Bearer {self.people.artist}"}), 200).json()

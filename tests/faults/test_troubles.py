@@ -212,6 +212,7 @@ def test_a_full_disk_is_an_answer_to_try_again_and_loses_nothing(build):
     house.start()
     crew = Crew(house, people, "rest")
     crew.make_one()
+    crew.wait_for_chores()  # a process that chores start on a full disk would never see it emptied
     order = crew.machine.claim()
     body = picture(5, SIZE)
     for limit_bytes in (0, len(body) // 2, len(body) + 100):  # the spool, its middle, then the database's log
