@@ -13,16 +13,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from sheepfold.config import Settings
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.letters import Letter, letter_of
-from sheepfold.farm.sites import Resolve, system_addresses
+from sheepfold.farm.sites import Resolve, Rules, checked_addresses, hang_up, port_of, system_addresses
 from sheepfold.farm.webhooks import fan_out
-from sheepfold.kinds.screenshot.shooting.gate import is_open, networks
-from sheepfold.model.errors import Unavailable
+from sheepfold.model.errors import Forbidden, InvalidSpec, Unavailable
 from sheepfold.store import webhooks as hook_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.webhooks import Delivery, Hook
@@ -68,17 +66,20 @@ def send(settings: Settings, letter: Letter, resolve: Resolve = system_addresses
     """Send a letter to an address that is public or allowed; no redirect is followed. Raises Undelivered."""
     try:
         return _sent(settings, letter, resolve)
+    except (InvalidSpec, Forbidden) as error:
+        raise Undelivered(str(error)) from error
     except (OSError, TimeoutError, http.client.HTTPException, ValueError) as error:
         raise Undelivered(f"It cannot be reached: {type(error).__name__}: {error}"[:300]) from error
 
 
 def _sent(settings: Settings, letter: Letter, resolve: Resolve) -> Answered:
     parts = urlsplit(letter.url)
-    host, port = parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme]
+    host, port = parts.hostname or "", port_of(parts)
+    address = checked_addresses(Rules(settings.webhook_allowed_ranges), parts, resolve)[0]
     deadline = time.monotonic() + WHOLE_S
     # the address that was checked is the one that is called: a name may lead elsewhere a moment later
-    called = socket.create_connection((_checked_address(settings, host, port, resolve), port), timeout=CALL_S)
-    alarm = threading.Timer(max(0.0, deadline - time.monotonic()), _hang_up, [called])
+    called = socket.create_connection((address, port), timeout=CALL_S)
+    alarm = threading.Timer(max(0.0, deadline - time.monotonic()), hang_up, [called])
     alarm.daemon = True
     alarm.start()
     connection = http.client.HTTPConnection(host, port, timeout=CALL_S)
@@ -96,24 +97,6 @@ def _sent(settings: Settings, letter: Letter, resolve: Resolve) -> Answered:
         alarm.cancel()
         connection.close()
         called.close()
-
-
-def _checked_address(settings: Settings, host: str, port: int, resolve: Resolve) -> str:
-    """Return the address to call; all of a host's must be public or allowed. Raises Undelivered, OSError."""
-    addresses = [address.partition("%")[0] for address in resolve(host, port)]
-    allowed = networks(settings.webhook_allowed_ranges)
-    for address in addresses:
-        if not is_open(ip_address(address), allowed):
-            raise Undelivered(f"{host[:80]} leads to {address}, which is no public address.")
-    if not addresses:
-        raise Undelivered(f"{host[:80]} leads to no address.")
-    return addresses[0]
-
-
-def _hang_up(called: socket.socket) -> None:
-    """End a call whose other side sends a byte now and then."""
-    with contextlib.suppress(OSError):
-        socket.socket.shutdown(called, socket.SHUT_RDWR)
 
 
 def _plain(words: str) -> str:

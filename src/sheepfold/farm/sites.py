@@ -69,7 +69,7 @@ def check_site(rules: Rules, url: str, resolve: Resolve = system_addresses) -> s
     plain = checked_url(url)
     parts = urlsplit(plain)
     _check_domain(rules, parts.hostname or "")
-    address = _checked_addresses(rules, parts, resolve)[0]
+    address = checked_addresses(rules, parts, resolve)[0]
     if rules.obey_robots and not _robots.allows(rules, plain, address, resolve):
         raise Forbidden(f"The site's robots.txt keeps {' and '.join(AGENTS)} away from {plain[:200]}.")
     return plain
@@ -89,11 +89,14 @@ def _check_domain(rules: Rules, host: str) -> None:
             raise Forbidden(f"The owner of this farm has blocked {domain}.")
 
 
-def _checked_addresses(rules: Rules, parts: SplitResult, resolve: Resolve) -> Sequence[str]:
-    """Return the addresses of a URL's host; all of them must be public, since the browser may take any."""
+def checked_addresses(rules: Rules, parts: SplitResult, resolve: Resolve) -> Sequence[str]:
+    """Return the addresses of a URL's host, all of which must be public or allowed, since a browser may take any.
+
+    Raises InvalidSpec where there is none, and Forbidden.
+    """
     host = parts.hostname or ""
     try:
-        addresses = [address.partition("%")[0] for address in resolve(host, _port(parts))]
+        addresses = [address.partition("%")[0] for address in resolve(host, port_of(parts))]
     except (OSError, TimeoutError, UnicodeError):
         addresses = []
     if not addresses:
@@ -105,7 +108,8 @@ def _checked_addresses(rules: Rules, parts: SplitResult, resolve: Resolve) -> Se
     return addresses
 
 
-def _port(parts: SplitResult) -> int:
+def port_of(parts: SplitResult) -> int:
+    """Return the port of a URL, its scheme's own where it names none."""
     return parts.port or _PORTS[parts.scheme]
 
 
@@ -162,7 +166,7 @@ def _fetched(rules: Rules, url: str, resolve: Resolve) -> tuple[int, str]:
     deadline = time.monotonic() + ROBOTS_S
     for _ in range(ROBOTS_REDIRECTS + 1):
         parts = urlsplit(checked_url(url))
-        address = _checked_addresses(rules, parts, resolve)[0]
+        address = checked_addresses(rules, parts, resolve)[0]
         status, headers, body = _asked(parts, address, deadline)
         if status not in {301, 302, 303, 307, 308}:
             return status, body.decode("utf-8", "replace").lstrip("\ufeff")
@@ -172,10 +176,10 @@ def _fetched(rules: Rules, url: str, resolve: Resolve) -> tuple[int, str]:
 
 def _asked(parts: SplitResult, address: str, deadline: float) -> tuple[int, Mapping[str, str], bytes]:
     """Ask the very address that was checked, so that nothing can change between check and call."""
-    connection = http.client.HTTPConnection(parts.hostname or "", _port(parts), timeout=CALL_S)
-    called = socket.create_connection((address, _port(parts)), timeout=CALL_S)
+    connection = http.client.HTTPConnection(parts.hostname or "", port_of(parts), timeout=CALL_S)
+    called = socket.create_connection((address, port_of(parts)), timeout=CALL_S)
     connection.sock = called if parts.scheme == "http" else _veiled(called, parts.hostname)
-    alarm = threading.Timer(max(0.0, deadline - time.monotonic()), _hang_up, [connection.sock])
+    alarm = threading.Timer(max(0.0, deadline - time.monotonic()), hang_up, [connection.sock])
     alarm.start()
     try:
         if isinstance(connection.sock, ssl.SSLSocket):
@@ -203,7 +207,7 @@ def _veiled(called: socket.socket, host: str | None) -> ssl.SSLSocket:
         raise
 
 
-def _hang_up(called: socket.socket) -> None:
+def hang_up(called: socket.socket) -> None:
     """End a call whose other side sends a byte now and then, whoever waits for it."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(called, socket.SHUT_RDWR)
