@@ -3,7 +3,7 @@
 BIN := .venv/bin
 PYTHON := $(BIN)/python
 SOURCES := $(wildcard src bench scripts)
-# Without bench/fleet.py and bench/fuzz.py, which by their nature take hours.
+# Without bench/fleet.py, bench/fuzz.py and bench/mayhem.py, which by their nature take long.
 BENCHES := blender claim dispatch flame pages screenshot
 
 .DEFAULT_GOAL := help

@@ -1,7 +1,9 @@
 """The claim, `farm.dispatch.claim_task`, with many open tasks and many jobs: its times, and the databases' own plans.
 
 Each claim is a whole one: needs matched, a lease granted and durable, its event written, and the assignment read.
-Beside it lanes are tidied once a second, as the house does. At the end stands how evenly the accounts were served.
+Beside it lanes are tidied once a second, as the house does. Printed are the times, how they compare with the first farm
+of the database, and how evenly the accounts were served. Give the small farm's size twice, first and last, where others
+use the machine: `--tasks 1000 10000000 1000`.
 """
 
 import argparse
@@ -13,11 +15,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ground.databases import KINDS, NoPostgres, database, size_mib
-from ground.figures import latencies, machine
+from ground.figures import latencies, machine, percentile_ms
 from ground.filling import ABILITIES, Filling, fill
 from sqlalchemy import text
 
@@ -31,8 +34,8 @@ from sheepfold.model.machines import MachineId
 from sheepfold.store.claim import Claimant, plans
 from sheepfold.store.database import Tx
 
-TASKS = (1_000, 30_000, 1_000_000)
-JOBS = (1, 30, 1_000)
+TASKS = (1_000, 1_000_000, 10_000_000)
+JOBS = (10_000,)
 QUICK_TASKS, QUICK_JOBS = (1_000, 20_000), (1, 100)
 ACCOUNTS_AT_MOST = 1_000
 AT_ONCE = 32
@@ -45,9 +48,11 @@ def main() -> None:
     print(f"claim_task, durable, {asked.claims} claims a line; {machine()}")
     for kind in KINDS if asked.database == "both" else (asked.database,):
         try:
+            first: Times | None = None
             for tasks, jobs in itertools.product(asked.tasks, asked.jobs):
-                _measure(kind, tasks, min(jobs, tasks), asked.claims)
-            _explain(kind, max(asked.tasks), min(max(asked.jobs), max(asked.tasks)))
+                times = _measure(kind, tasks, min(jobs, tasks), asked)
+                first = first or times
+                print(f"{'':10} of the first farm's: {times.compared(first)}", flush=True)
         except NoPostgres as reason:
             print(f"{kind}: not measured. {reason}")
 
@@ -59,6 +64,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, nargs="+", metavar="N",
                         help=f"how many jobs, of as many accounts, {ACCOUNTS_AT_MOST} at most")
     parser.add_argument("--claims", type=int, default=400, help="how many claims are timed")
+    parser.add_argument("--plans", action="store_true", help="show the database's plans of a claim on each farm")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller combinations")
     asked = parser.parse_args()
     asked.tasks = asked.tasks or (QUICK_TASKS if asked.quick else TASKS)
@@ -66,9 +72,26 @@ def _asked() -> argparse.Namespace:
     return asked
 
 
-def _measure(kind: str, tasks: int, jobs: int, claims: int) -> None:
-    claims = min(claims, tasks // 3)
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long each claim took in seconds: those one after another, and those that came together."""
+
+    alone: list[float]
+    crowd: list[float]
+
+    def compared(self, first: "Times") -> str:
+        """Say how many times the first farm's claims these take."""
+        return "   ".join(
+            f"{name} p50 {percentile_ms(own, 0.5) / percentile_ms(others, 0.5):.2f}, "
+            f"p99 {percentile_ms(own, 0.99) / percentile_ms(others, 0.99):.2f}"
+            for name, own, others in (("one by one", self.alone, first.alone), ("at once", self.crowd, first.crowd)))
+
+
+def _measure(kind: str, tasks: int, jobs: int, asked: argparse.Namespace) -> Times:
+    claims = min(asked.claims, tasks // 3)
+    began_at = time.perf_counter()
     with _filled(kind, tasks, jobs) as (farm, makers, url):
+        filled_s = time.perf_counter() - began_at
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(partial(_timed, farm), makers))  # opens connections, and reads what is remembered afterwards
             turns = list(itertools.islice(itertools.cycle(makers), claims))
@@ -80,7 +103,11 @@ def _measure(kind: str, tasks: int, jobs: int, claims: int) -> None:
         served = farm.db.read(_served)
         print(f"{kind:10} {tasks:10,} tasks {jobs:6,} jobs   one by one: {latencies(alone)}   "
               f"{AT_ONCE} at once: {latencies(crowd)} {rate:6,.0f}/s   {size_mib(url, farm.settings.data):6,.0f} MiB   "
-              f"accounts served: {len(served)}, {min(served)} to {max(served)} tasks each", flush=True)
+              f"accounts served: {len(served)}, {min(served)} to {max(served)} tasks each   "
+              f"filled in {filled_s:.0f} s; {machine()}", flush=True)
+        if asked.plans:
+            _explain(farm, makers[0])
+    return Times(alone, crowd)
 
 
 def _served(tx: Tx) -> list[int]:
@@ -115,13 +142,11 @@ def _timed(farm: Farm, maker: Maker) -> float:
     return time.perf_counter() - started
 
 
-def _explain(kind: str, tasks: int, jobs: int) -> None:
-    with _filled(kind, tasks, jobs) as (farm, makers, _):
-        claimant = Claimant(makers[0].machine_id, makers[0].account_id, "bench", None, TERM_S)
-        found = farm.db.read(lambda tx: plans(tx, claimant, farm.needs.satisfied_by(ABILITIES)))
-    print(f"{kind}: the plans of a claim with {tasks:,} tasks and {jobs:,} jobs")
+def _explain(farm: Farm, maker: Maker) -> None:
+    claimant = Claimant(maker.machine_id, maker.account_id, "bench", None, TERM_S)
+    found = farm.db.write(lambda tx: plans(tx, claimant, farm.needs.satisfied_by(ABILITIES)))
     for name, lines in found.items():
-        print(f"  {name}", *lines, sep="\n    ")
+        print(f"  the plan of {name}", *lines, sep="\n    ", flush=True)
 
 
 @contextmanager

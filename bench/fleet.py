@@ -2,8 +2,11 @@
 
 Machines ask, "render" for a time of their own and send a small picture, each request over a connection opened for it,
 as old clients do. When the server is killed nobody renders on: all have their picture ready, and send it as soon as the
-server is there again. Printed are the claims' times in calm, in that storm and after it, how long it lasts, and what
-the check-up says at the end: no lost or double lease, no double credit.
+server is there again; who is turned away tries again, ever more seldom. Printed are the claims' times in calm, in that
+storm and after it, how long it lasts, what was accepted and paid, and what the check-up says at the end: no lost or
+double lease, no double credit.
+
+The fleet's clock may go faster than ours: with `--scale 10` its machines live ten hours while we wait for one.
 """
 
 import argparse
@@ -29,17 +32,21 @@ from ground.load import Connection, Refused
 from ground.machines import Machine
 from ground.outfit import ENVIRONMENT, fit_out
 from ground.pictures import marked, painted
+from sqlalchemy import text
 
 from sheepfold.config import settings_for
 from sheepfold.farm.checkup import check
 from sheepfold.farm.farm import Farm, open_farm
 from sheepfold.protocols.registry import verifiers
+from sheepfold.store.database import Tx
 
 CALM_S = 0.1
 """A claim that is answered within this is calm."""
 WINDOW_S = 5.0
 """The storm is over with the first stretch of this length in which 99 of 100 claims are calm."""
 TRY_AGAIN_S = 1.0
+TRY_AGAIN_AT_MOST_S = 30.0
+TELL_PERIOD_S = 60.0
 
 
 @dataclass(slots=True)
@@ -49,6 +56,8 @@ class Log:
     claims: list[tuple[float, float]] = field(default_factory=list)
     sent: int = 0
     lost: int = 0
+    away: int = 0
+    """Requests that the server answered with 503."""
     killed_at: float = 0.0
 
 
@@ -64,6 +73,10 @@ class Life:
     log: Log
 
 
+_TERMS = ("SHEEPFOLD_LEASE_TERM_S", "SHEEPFOLD_SILENT_LEASE_TERM_S", "SHEEPFOLD_SHEEPIT_LEASE_TERM_S",
+          "SHEEPFOLD_BROWSERSHOTS_LOCK_S")
+
+
 class _TimeIsUp(Exception):
     """The fleet's life has ended."""
 
@@ -75,9 +88,14 @@ def main() -> None:
     parser.add_argument("--machines", type=int, default=15_000)
     parser.add_argument("--render-s", type=float, default=180.0, help="how long a machine renders, in the mean")
     parser.add_argument("--seconds", type=float, default=900.0, help="before the restart, and again after it")
+    parser.add_argument("--scale", type=float, default=1.0, help="how many of these seconds pass in one of ours")
     asked = parser.parse_args()
-    print(f"{asked.machines} machines that render for {asked.render_s:g} s; {machine()}", flush=True)
-    os.environ.update(ENVIRONMENT)
+    print(f"{asked.machines} machines that render for {asked.render_s:g} s, for twice {asked.seconds:g} s, "
+          f"{asked.scale:g} of which pass in a second; {machine()}", flush=True)
+    asked.render_s /= asked.scale
+    asked.seconds /= asked.scale
+    # these machines give no sign of life while they render
+    os.environ.update(ENVIRONMENT | dict.fromkeys(_TERMS, str(int(max(3600, 10 * asked.render_s)))))
     for kind in KINDS if asked.database == "both" else (asked.database,):
         try:
             _live(kind, asked)
@@ -93,7 +111,8 @@ def _live(kind: str, asked: argparse.Namespace) -> None:
         log = uvloop.run(_sail(folder, url, fleet, asked))
         with _opened(folder, url) as farm:
             findings = list(check(farm))
-    _report(kind, log, len(findings))
+            paid = farm.db.read(_paid)
+    _report(kind, log, paid, len(findings))
     if findings:
         sys.exit(f"The farm is broken: {findings[:5]}")
 
@@ -104,11 +123,19 @@ def _opened(folder: Path, url: str) -> Iterator[Farm]:
         yield farm
 
 
-def _report(kind: str, log: Log, findings: int) -> None:
+def _paid(tx: Tx) -> tuple[int, int]:
+    """Return how many pictures were paid, and on how many tasks; they differ where a task was paid twice."""
+    row = tx.execute(text("SELECT count(*) AS paid, count(DISTINCT r.task_id) AS tasks "
+                          "FROM ledger g JOIN results r ON r.id = g.result_id")).one()
+    return row.paid, row.tasks
+
+
+def _report(kind: str, log: Log, paid: tuple[int, int], findings: int) -> None:
     calm_at = _calm_at(log)
     stretches = {"before the restart": (0.0, log.killed_at), "in the storm": (log.killed_at, calm_at),
                  "after the storm": (calm_at, float("inf"))}
-    print(f"{kind}: {log.sent} pictures, {log.lost} requests to a dead server, {findings} findings")
+    print(f"{kind}: {log.sent} pictures answered, {paid[0]} paid on {paid[1]} tasks, {log.lost} requests to a dead "
+          f"server, {log.away} turned away, {findings} findings; {machine()}")
     for name, (begin, end) in stretches.items():
         times = [took for at, took in log.claims if begin <= at < end]
         print(f"    claim {name:20} {latencies(times) if times else 'none'}   ({len(times)} claims)")
@@ -145,6 +172,7 @@ async def _sail(folder: Path, url: str, fleet: list[Machine], asked: argparse.Na
     try:
         life = Life(port, asked.render_s, time.monotonic() + 2 * asked.seconds, painted(), asyncio.Event(), Log())
         lives = [asyncio.create_task(_live_one(life, number, one)) for number, one in enumerate(fleet)]
+        lives.append(asyncio.create_task(_tell(life)))
         await asyncio.wait(lives, timeout=asked.seconds, return_when=asyncio.FIRST_EXCEPTION)
         server.kill()
         server.wait()
@@ -178,7 +206,8 @@ async def _live_one(life: Life, number: int, one: Machine) -> None:
 
 
 async def _pause(life: Life, pause_s: float) -> None:
-    """Wait, until the server is killed at most; afterwards in full."""
+    """Wait, until the server is killed at most; afterwards in full, or until the time is up."""
+    pause_s = min(pause_s, max(0.0, life.ends_at - time.monotonic()))
     if life.killed.is_set():
         await asyncio.sleep(pause_s)
         return
@@ -187,8 +216,19 @@ async def _pause(life: Life, pause_s: float) -> None:
             await life.killed.wait()
 
 
+async def _tell(life: Life) -> None:
+    """Say from time to time how it goes."""
+    began_at = time.monotonic()
+    while (now := time.monotonic()) < life.ends_at:
+        await asyncio.sleep(min(TELL_PERIOD_S, life.ends_at - now))
+        times = [took for at, took in life.log.claims if at >= now]
+        print(f"    {time.monotonic() - began_at:6.0f} s: {life.log.sent} pictures; {len(times)} claims answered "
+              f"{latencies(times) if times else ''}; {machine()}", flush=True)
+
+
 async def _insisted(life: Life, head: str, body: bytes, expected: int) -> bytes:
     """Ask until there is an answer, on a new connection each time."""
+    pause_s = TRY_AGAIN_S
     while time.monotonic() < life.ends_at:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", life.port)
@@ -201,7 +241,9 @@ async def _insisted(life: Life, head: str, body: bytes, expected: int) -> bytes:
         except Refused as refusal:
             if " 503 " not in str(refusal):
                 raise
-        await asyncio.sleep(TRY_AGAIN_S)
+            life.log.away += 1
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+        pause_s = min(2 * pause_s, TRY_AGAIN_AT_MOST_S)
     raise _TimeIsUp
 
 

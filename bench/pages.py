@@ -1,4 +1,7 @@
-"""Pages of a farm of 100,000 jobs, 1,000 people and a job of 10,000 frames: how many ms the server needs for each."""
+"""Pages of a farm of 100,000 jobs, 1,000 people and a job of 10,000 frames: how many ms the server needs for each.
+
+The third figure is the worst processor time: where other programs keep the machine busy, it alone is the page's own.
+"""
 
 import argparse
 import statistics
@@ -13,8 +16,9 @@ from sheepfold.app import make_app
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account, add_key
 from sheepfold.farm.farm import Farm, open_farm
+from sheepfold.farm.orders import Order, order_job
 from sheepfold.farm.people import open_web_session
-from sheepfold.model.accounts import Role
+from sheepfold.model.accounts import Account, Role
 from sheepfold.protocols.registry import verifiers
 from sheepfold.store.database import Tx
 from sheepfold.web.frame import COOKIE
@@ -69,6 +73,20 @@ _LEDGER = text(_NUMBERS + """
 _SHEEP = text(_NUMBERS + """
     INSERT INTO sheep (generation, number, job_id, first, last) SELECT 1, i, 1000 + i, i, i FROM n
 """)
+_AUDIT = text(_NUMBERS + "INSERT INTO audit (at, who, what, about) SELECT 1, 'ann', 'resume machine', 'm' || i FROM n")
+_OWN = text(_NUMBERS + """
+    INSERT INTO machines (account_id, name, created_at, last_seen_at) SELECT :account, 'own' || i, 1, 1 FROM n
+""")
+_HOOKS = text(_NUMBERS + """
+    INSERT INTO webhooks (account_id, reach, form, url, secret, topics, created_at)
+    SELECT :account, 'own', 'json', 'https://hooks.example/' || i, 's', '[]', 1 FROM n
+""")
+_DELIVERIES = text(_NUMBERS + """
+    INSERT INTO hook_deliveries (hook_id, notice, topic, body, created_at, delivered_at, answer)
+    SELECT 1 + i % :hooks, '1', 'job.done', '{}', 1, 1, '204' FROM n
+""")
+SHOTS = {"url": "http://127.0.0.1/", "browsers": ["Firefox", "Chromium", "WebKitGTK"], "widths": [390, 800, 1024, 1280]}
+HOOKS, DELIVERIES, OWN, LINES = 20, 10_000, 100, 50_000
 
 
 def main() -> None:
@@ -78,9 +96,11 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=10_000)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data=Path(folder), inspection_processes=1)
+        settings = Settings(data=Path(folder), inspection_processes=1, screenshot_allowed_ranges=("127.0.0.0/8",),
+                            screenshot_obey_robots=False, ready_needs_house=False)
         with open_farm(settings, verifiers) as farm:
-            print(f"{asked.jobs} jobs, one of {asked.frames} frames; median and worst of {TIMES}, limit {LIMIT_MS} ms")
+            print(f"{asked.jobs} jobs, one of {asked.frames} frames; of {TIMES} the median and the worst, limit "
+                  f"{LIMIT_MS} ms, and the most of the processor")
             _ask(farm, _fill(farm, asked.jobs, asked.frames), asked.frames)
 
 
@@ -104,6 +124,7 @@ def _fill(farm: Farm, jobs: int, frames: int) -> int:
         tx.execute(_RESULTS, {"most": frames, "people": PEOPLE})
         tx.execute(_LEDGER, {"most": frames, "people": PEOPLE, "job": job})
         tx.execute(_SHEEP, {"most": min(jobs, LOOPS)})
+        tx.execute(_AUDIT, {"most": LINES})
 
     farm.db.write(fill)
     return job
@@ -113,21 +134,35 @@ def _ask(farm: Farm, job: int, frames: int) -> None:
     client = TestClient(make_app(farm))
     owner = add_account(farm, "reader", Role.OWNER, "")
     client.cookies.set(COOKIE, open_web_session(farm, owner, "bench"))
+    shots = order_job(farm, owner, Order("screenshot", SHOTS)).id
+    farm.db.write(lambda tx: _furnish(tx, owner))
     client.headers["Authorization"] = f"Bearer {add_key(farm, 'reader', 'prometheus').key}"  # for /metrics
-    for path in ("/", "/fragments/now", "/jobs", "/jobs?before=50000", f"/jobs/{job}", f"/jobs/{job}/head",
-                 f"/jobs/{job}/frames/{frames - 200}.0", f"/tasks/{frames // 2}", "/mine", "/flock", "/shots",
-                 "/flock/1/7", "/people", "/teams", "/teams/t7", "/account", "/machines", "/order", "/owner",
-                 "/owner/people", "/owner/machines", "/owner/audit", "/metrics"):
-        took_ms = [_timed(client, path) for _ in range(TIMES)]
+    for path in ("/", "/fragments/now", f"/fragments/jobs/{job}", "/jobs", "/jobs?before=50000", f"/jobs/{job}",
+                 f"/jobs/{job}/head", f"/jobs/{job}/frames/{frames - 200}.0",
+                 f"/jobs/{job}/tiles?ids={','.join(str(n) for n in range(1, 201))}", f"/tasks/{frames // 2}", "/mine",
+                 "/flock", "/flock/player", "/flock/1/7", "/shots", f"/shots/{shots}", "/people", "/teams", "/teams/t7",
+                 "/account", "/account/webhooks", "/machines", "/fragments/machines", "/machines/add", "/join",
+                 "/order", "/order/flame", "/order/blender", "/order/screenshot", "/owner", "/owner/people",
+                 "/owner/machines", "/owner/audit", "/sign-in", "/metrics", "/readyz"):
+        taken = [_timed(client, path) for _ in range(TIMES)]
+        took_ms, worked_ms = [wall for wall, _ in taken], max(work for _, work in taken)
         verdict = "" if max(took_ms) < LIMIT_MS else "  TOO SLOW"
-        print(f"{path:32} {statistics.median(took_ms):7.1f} {max(took_ms):7.1f}{verdict}")
+        print(f"{path[:32]:32} {statistics.median(took_ms):7.1f} {max(took_ms):7.1f} {worked_ms:7.1f}{verdict}")
 
 
-def _timed(client: TestClient, path: str) -> float:
-    start = time.perf_counter()
+def _furnish(tx: Tx, reader: Account) -> None:
+    """Give whoever reads the pages machines and webhooks of their own."""
+    tx.execute(_OWN, {"most": OWN, "account": reader.id})
+    tx.execute(_HOOKS, {"most": HOOKS, "account": reader.id})
+    tx.execute(_DELIVERIES, {"most": DELIVERIES, "hooks": HOOKS})
+
+
+def _timed(client: TestClient, path: str) -> tuple[float, float]:
+    """Ask for a page; returns the milliseconds that passed, and those that the processor worked."""
+    start, work = time.perf_counter(), time.process_time()
     answer = client.get(path, follow_redirects=False)
     assert answer.status_code == 200, (path, answer.status_code)
-    return 1000 * (time.perf_counter() - start)
+    return 1000 * (time.perf_counter() - start), 1000 * (time.process_time() - work)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from sheepfold.protocols.electricsheep.endpoints import routes as sheep_routes
 from sheepfold.protocols.registry import PROTOCOLS
 from sheepfold.protocols.rest import wire as rest_wire
 from sheepfold.protocols.rest.endpoints import application
+from sheepfold.protocols.rest.problem_wire import REFUSALS, Problem
 from sheepfold.protocols.sheepit import wire as sheepit_wire
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -247,7 +248,7 @@ def test_the_errors_of_electric_sheep_are_those_of_the_code():
 
 def test_the_errors_of_rest_are_those_of_the_code():
     told = {bare(row[0]): (int(row[1]), row[2]) for row in rows(WIRES / "rest.md", "error")}
-    assert told == {name: (one.status, one.title) for name, one in by_name(rest_wire.REFUSALS).items()}
+    assert told == {name: (one.status, one.title) for name, one in by_name(REFUSALS).items()}
 
 
 def test_the_errors_of_sheepit_are_those_of_the_code():
@@ -326,7 +327,7 @@ def test_every_answer_of_the_documents_is_read_by_its_wire(code: str):
 
 @pytest.mark.parametrize(("name", "code"), fences(WIRES / "rest.md", "json"))
 def test_every_message_of_rest_is_read_by_its_model(name: str, code: str):
-    model: type[BaseModel] = getattr(rest_wire, name)
+    model: type[BaseModel] = getattr(rest_wire, name, Problem)
     assert model.model_validate_json(code)
 
 

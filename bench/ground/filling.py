@@ -1,9 +1,12 @@
 """Farms filled through SQL: orders would take hours for a million tasks, and are not what is measured."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ProgrammingError
 
 from sheepfold.model.matching import Abilities, Needs, Program
 from sheepfold.store import schema
@@ -49,20 +52,26 @@ _LANES = text("""
     INSERT INTO lanes (needs_id, account_id, priority, virtual_time)
     SELECT n.id, a.id, 0, 0 FROM needs n, accounts a WHERE a.name LIKE 'artist%'
 """)
+# job after job, as orders come; a job's frames lie together
 _TASKS = text(_NUMBERS + """
     INSERT INTO tasks (job_id, lane_id, frame, part, state, openings, cost_ms, input)
-    SELECT j.id, l.id, n.i / :jobs, 0, 'open', 1, :cost_ms, :genome
-    FROM n JOIN jobs j ON j.id = 1000 + n.i % :jobs JOIN lanes l ON l.account_id = j.account_id
+    SELECT j.id, l.id, n.i, 0, 'open', 1, :cost_ms, :genome
+    FROM jobs j JOIN lanes l ON l.account_id = j.account_id CROSS JOIN n WHERE n.i < j.tasks_total
 """)
 
 
 def fill(url: str, filling: Filling) -> None:
-    """Fill a farm that was opened before, and is empty, through a connection of our own."""
+    """Fill a farm that was opened before, and is empty, through a connection of our own; 10,000,000 tasks take minutes.
+
+    What was written has reached the disk at the end, so that what is measured next does not wait for it.
+    """
     engine = _engine(url)
     with engine.begin() as connection:
         _fill(connection, filling)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE"))
+        for command in _SETTLE[connection.dialect.name]:
+            with suppress(ProgrammingError):  # a database of somebody else's may not let us write a checkpoint
+                connection.execute(text(command))
     engine.dispose()
 
 
@@ -99,7 +108,39 @@ def _fill(connection: Connection, filling: Filling) -> None:
     connection.execute(_SHEEP)
     connection.execute(_INPUTS, genome)
     connection.execute(_LANES)
-    connection.execute(_TASKS, {"count": filling.tasks, "jobs": jobs, "cost_ms": COST_MS, "genome": filling.genome})
+    with _indexed_afterwards(connection):
+        connection.execute(_TASKS, {"count": -(-filling.tasks // jobs), "cost_ms": COST_MS, "genome": filling.genome})
+
+
+@contextmanager
+def _indexed_afterwards(connection: Connection) -> Iterator[None]:
+    """Build the indexes of tasks, and check what its rows refer to, once for all rows that come in the block."""
+    kind = connection.dialect.name
+    if kind == "postgresql":
+        connection.execute(text("SET LOCAL maintenance_work_mem = '512MB'"))
+    aside = [(row.drop, row.make) for row in connection.execute(text(_ASIDE[kind]))]
+    for drop, _ in aside:
+        connection.execute(text(drop))
+    yield
+    for _, make in aside:
+        connection.execute(text(make))
+
+
+_ASIDE = {
+    "sqlite": """
+        SELECT 'DROP INDEX ' || name AS "drop", sql AS make
+        FROM sqlite_master WHERE type = 'index' AND tbl_name = 'tasks' AND sql IS NOT NULL
+    """,
+    "postgresql": """
+        SELECT 'ALTER TABLE tasks DROP CONSTRAINT ' || conname AS drop,
+               'ALTER TABLE tasks ADD CONSTRAINT ' || conname || ' ' || pg_get_constraintdef(oid) AS make
+        FROM pg_constraint WHERE conrelid = 'tasks'::regclass AND contype IN ('f', 'u')
+        UNION ALL
+        SELECT 'DROP INDEX ' || indexname, indexdef FROM pg_indexes
+        WHERE tablename = 'tasks' AND indexname NOT IN (SELECT conname FROM pg_constraint)
+    """,
+}
+_SETTLE = {"sqlite": ("ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"), "postgresql": ("VACUUM ANALYZE", "CHECKPOINT")}
 
 
 def _engine(url: str) -> Engine:

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes
 
 import uvicorn
+import uvloop
 from anyio import to_thread
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -54,7 +55,8 @@ def make_app(farm: Farm) -> Starlette:
     collectors = CollectorRegistry()
     routes = [*_protocol_routes(farm), *vitals.routes(farm, collectors), *pages.routes(farm)]
     watched = Middleware(vitals.Measured, vitals.Meter(collectors))
-    application = Starlette(routes=routes, middleware=[Middleware(AsciiQueries), watched])
+    application = Starlette(routes=routes, middleware=[Middleware(AsciiQueries), watched],
+                            exception_handlers={404: pages.nowhere(farm)})
     application.router.redirect_slashes = False  # old clients do not follow, or lose their body on the way
     return application
 
@@ -91,7 +93,7 @@ def house_kept(farm: Farm) -> Iterator[None]:
 def serve(farm: Farm, listening: Listening, *, with_house: bool = True) -> None:
     """Serve a farm until SIGINT or SIGTERM, which let answers that are under way finish."""
     with house_kept(farm) if with_house else contextlib.nullcontext():
-        asyncio.run(_serve(farm, make_app(farm), listening))
+        uvloop.run(_serve(farm, make_app(farm), listening))
 
 
 def _protocol_routes(farm: Farm) -> list[BaseRoute]:

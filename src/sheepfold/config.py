@@ -44,6 +44,8 @@ class Settings:
     """How long a blob may lie unnamed before upkeep drops it."""
     keep_days: int = 0
     """How many days after its end a job's pictures and inputs are kept, unless somebody keeps it; 0 for ever."""
+    keep_events_days: int = 90
+    """How many days after a job's end the events of its tasks are kept; 0 for ever. Its own events stay anyway."""
     storage_limit_bytes: int = 0
     """Above how many bytes of files the oldest jobs' pictures are cleared, then their films; 0 for never."""
     threads: int = 64
@@ -98,6 +100,8 @@ class Settings:
     """Who may make an account on the pages: open, invitation or closed."""
     web_session_s: int = 30 * 86_400
     """How long a browser stays signed in after its last visit."""
+    backup_folder: str = ""
+    """Where the owner's page has a backup made; empty leaves backups to the command line."""
 
 
 class BadSetting(ValueError):

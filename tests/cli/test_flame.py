@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - as its manual has it
 import pytest
 from lxml import etree
@@ -9,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from sheepfold.cli.flame import app
 from sheepfold.kinds.flame import flam3
-from sheepfold.kinds.flame.engine import xml
+from sheepfold.kinds.flame.engine import exposures, xml
 from sheepfold.model.errors import InvalidSpec
 
 
@@ -85,6 +86,44 @@ def test_a_picture_is_of_the_form_that_its_name_and_options_ask_for(genomes: Pat
     assert buckets[:, :, 3].max() >= 255.0
 
 
+def test_sixteen_bits_that_are_clear_have_the_colours_of_eight(genomes: Path, tmp_path: Path) -> None:
+    for bits in ("8", "16"):
+        words = ("--size", "48x36", "--quality", "5", "--transparent", "--bits", bits, "--threads", "1")
+        assert run("render", genomes / "s11.flam3", *words, "-o", tmp_path / f"{bits}.png").exit_code == 0
+    with Image.open(tmp_path / "8.png") as eight, Image.open(tmp_path / "16.png") as sixteen:
+        assert np.abs(np.asarray(eight, int) - np.asarray(sixteen, int)).max() <= 1
+
+
+def test_buckets_of_other_seeds_are_added(genomes: Path, tmp_path: Path) -> None:
+    small = ("render", genomes / "s11.flam3", "--size", "48x36", "--quality", "5", "--threads", "1")
+    for seed in ("1", "2"):
+        assert run(*small, "--seed", seed, "-o", tmp_path / f"{seed}.exr").exit_code == 0
+    together = run("add", tmp_path / "1.exr", tmp_path / "2.exr", "-o", tmp_path / "added.png", "--threads", "1")
+    later = run(*small, "--seed", "2", "--onto", tmp_path / "1.exr", "-o", tmp_path / "onto.png")
+    assert (together.exit_code, later.exit_code) == (0, 0)
+    assert (tmp_path / "added.png").read_bytes() == (tmp_path / "onto.png").read_bytes()
+    with pytest.raises(InvalidSpec, match="Seed 1 is in both"):
+        run("add", tmp_path / "1.exr", tmp_path / "1.exr", "-o", tmp_path / "twice.exr")
+    with pytest.raises(InvalidSpec, match="another frame"):
+        run("render", genomes / "s12.flam3", "--quality", "1", "--onto", tmp_path / "1.exr", "-o", tmp_path / "a.png")
+
+
+def test_previews_end_in_a_picture_of_the_quality_asked_for(genomes: Path, tmp_path: Path) -> None:
+    small = (genomes / "s11.flam3", "--size", "48x36", "--quality", "32", "--previews")
+    assert run("render", *small, "-o", tmp_path / "a.exr").exit_code == 0
+    whole = exposures.load(tmp_path / "a.exr")
+    assert len(whole.seeds) == 5
+    assert whole.exposure.samples >= 32 * 48 * 36
+    assert run("render", *small, "-o", tmp_path / "a.png").exit_code == 0
+
+
+def test_a_filter_that_lets_nothing_through_is_refused_in_words(genomes: Path, tmp_path: Path) -> None:
+    narrow = replace(xml.read_one((genomes / "s11.flam3").read_bytes()), filter_shape="triangle", filter_radius=0.1)
+    (tmp_path / "narrow.flam3").write_bytes(xml.write(replace(narrow, size=(9, 9), supersample=2)))
+    with pytest.raises(InvalidSpec, match="lets nothing through"):
+        run("render", tmp_path / "narrow.flam3", "--quality", "1", "-o", tmp_path / "a.png")
+
+
 def test_an_edge_is_animated_into_a_folder_with_a_bar(genomes: Path, tmp_path: Path) -> None:
     small = ("--size", "24x16", "--quality", "1", "--frames", "2", "--blur", "1")
     done = run("animate", genomes / "s11.flam3", genomes / "s11.flam3", *small, "-o", tmp_path / "film")
@@ -113,8 +152,14 @@ def test_what_the_engine_cannot_do_is_rendered_by_flam3_and_said(
         run(*words)
 
 
-def test_sixteen_bits_of_what_the_engine_cannot_do_are_refused(genomes: Path, tmp_path: Path) -> None:
+def test_flam3_makes_sixteen_bits_of_what_the_engine_cannot_do(genomes: Path, tmp_path: Path) -> None:
+    if flam3.find("flam3-render") is None:
+        pytest.skip("flam3 is not installed")
     passes = tmp_path / "passes.flam3"
     passes.write_bytes(xml.write(replace(xml.read_one((genomes / "s11.flam3").read_bytes()), passes=2)))
-    with pytest.raises(InvalidSpec, match="2 passes"):
-        run("render", passes, "--size", "64x48", "--bits", "16", "-o", tmp_path / "a.png")
+    for bits in ("8", "16"):
+        words = ("--size", "48x36", "--quality", "5", "--transparent", "--bits", bits, "--threads", "1")
+        assert run("render", passes, *words, "-o", tmp_path / f"{bits}.png").exit_code == 0
+    assert (tmp_path / "16.png").read_bytes()[24] == 16
+    with Image.open(tmp_path / "8.png") as eight, Image.open(tmp_path / "16.png") as sixteen:
+        assert np.abs(np.asarray(eight, int) - np.asarray(sixteen, int)).max() <= 1

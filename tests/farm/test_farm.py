@@ -47,3 +47,12 @@ def test_two_servers_on_one_database_are_one_farm(database_url: str, tmp_path: P
         assert one.anonymous == other.anonymous
         add_account(one, "ann", Role.ARTIST, "")
         assert "ann" in balances(other)
+
+
+def test_a_data_folder_whose_first_farm_died_over_its_name_gets_one(database_url: str, tmp_path: Path):
+    (tmp_path / "house").touch()
+    settings = Settings(tmp_path, database_url)
+    with open_farm(settings, no_more) as farm, open_farm(settings, no_more) as other:
+        assert farm.house
+        assert farm.house == other.house
+    assert [path.name for path in tmp_path.glob("house*")] == ["house"]

@@ -3,11 +3,9 @@
 import hashlib
 import hmac
 import json
-import threading
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.farm.receiver import go_round, topics
 
 from sheepfold.farm import letters, postman, webhooks
 from sheepfold.farm.owner import change_machine
@@ -16,61 +14,6 @@ from sheepfold.model.accounts import Role
 from sheepfold.model.errors import BadInput, Conflict, Forbidden, NotFound
 from sheepfold.model.notices import Form, Reach, Topic
 from sheepfold.store import webhooks as hook_rows
-
-
-@dataclass
-class Inbox:
-    """A receiver on this machine: what it got, and what it answers."""
-
-    url: str = ""
-    got: list = field(default_factory=list)
-    status: int = 204
-    headers: dict = field(default_factory=dict)
-
-
-@pytest.fixture
-def inbox():
-    kept = Inbox()
-
-    class Receiver(BaseHTTPRequestHandler):
-        def _take(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            kept.got.append((self.command, self.path, dict(self.headers), body))
-            self.send_response(kept.status)
-            for name, value in kept.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-
-        do_POST = do_PUT = _take  # noqa: N815 -- http.server looks for these names
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    kept.url = f"http://127.0.0.1:{server.server_port}/in"
-    yield kept
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def near(world):
-    """The world's farm, whose owner lets webhooks lead to this machine."""
-    world.farm = replace(world.farm, settings=replace(world.farm.settings, webhook_allowed_ranges=("127.0.0.0/8",),
-                                                      public_url="https://farm.example"))
-    return world
-
-
-def go_round(farm):
-    webhooks.fan_out(farm)
-    return postman.deliver_due(farm)
-
-
-def topics(inbox):
-    return [headers["Sheepfold-Topic"] for _, _, headers, _ in inbox.got]
 
 
 def test_a_finished_job_is_told_once_and_signed(near, inbox):

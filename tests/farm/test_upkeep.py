@@ -3,6 +3,7 @@
 import os
 import time
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from sqlalchemy import text
 from tests.conftest import TERM_S, World, picture
@@ -10,7 +11,8 @@ from tests.conftest import TERM_S, World, picture
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.browse import newest_event_id, story, view_job
 from sheepfold.farm.keeping import name_blob
-from sheepfold.farm.upkeep import AT_A_TIME, House, expire_leases, sweep_blobs, tidy_lanes
+from sheepfold.farm.retention import GUARD_S
+from sheepfold.farm.upkeep import AT_A_TIME, FULL_SWEEP_PERIOD_S, House, expire_leases, sweep_blobs, tidy_lanes
 from sheepfold.model.events import What
 from sheepfold.model.tasks import LeaseState
 from sheepfold.store import blobs as blob_rows
@@ -74,6 +76,20 @@ def kept(world: World, body: bytes, age_s: int) -> Digest:
 def test_the_sweep_drops_old_orphans_and_keeps_young_ones(world: World):
     old, young = kept(world, b"old", DAY_S + 1), kept(world, b"young", DAY_S - 1)
     assert sweep_blobs(world.farm) == 1
+    assert (world.farm.blobs.exists(old), world.farm.blobs.exists(young)) == (False, True)
+
+
+def test_the_sweep_comes_sooner_and_spares_less_while_there_is_too_much(world: World):
+    world.farm = replace(world.farm, settings=replace(world.farm.settings, storage_limit_bytes=1))
+    house = House(world.farm, lambda: ThreadPoolExecutor(1))
+    old, young = kept(world, b"old", GUARD_S + 1), kept(world, b"young", GUARD_S - FULL_SWEEP_PERIOD_S - 1)
+    world.order()
+    world.send(world.held(world.maker("box")), picture())
+    for _ in range(3):  # of which one counts what there is
+        house.beat()
+    assert world.farm.blobs.exists(old)
+    world.clock.advance(FULL_SWEEP_PERIOD_S)
+    house.beat()
     assert (world.farm.blobs.exists(old), world.farm.blobs.exists(young)) == (False, True)
 
 

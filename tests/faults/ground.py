@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,13 +25,19 @@ from tests.serving import CLEAN, free_port
 from sheepfold.blobs.spool import Digest
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account, add_key
+from sheepfold.farm.browsers import add_browser
 from sheepfold.farm.checkup import check
 from sheepfold.farm.farm import open_farm
 from sheepfold.farm.orders import Order, order_job
 from sheepfold.farm.renderers import Target, add_local
+from sheepfold.kinds.screenshot.spec import NARROWEST
 from sheepfold.model.accounts import Role
+from sheepfold.model.browsers import BrowserProgram, Screen
 from sheepfold.model.matching import Abilities, Program
+from sheepfold.protocols.browsershots import wire as browsershots
+from sheepfold.protocols.browsershots.client import BrowsershotsLink
 from sheepfold.protocols.electricsheep import wire as electricsheep
+from sheepfold.protocols.link import FarmUnreachable, Figures, Receipt
 from sheepfold.protocols.registry import verifiers
 from sheepfold.protocols.rest import wire as rest
 
@@ -41,6 +48,10 @@ ENOUGH = 5
 TERM_S = 3
 """How long leases last here: what was granted in an answer that got lost must come back soon."""
 FLAMES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("flam3", "3.1.1")}))
+
+
+FIREFOX = BrowserProgram("Firefox", "3.0", "Mozilla/5.0 (X11; U; Linux i686; en-US; rv:1.9) Gecko/2008 Firefox/3.0",
+                         "firefox")
 
 
 class NotNow(Exception):
@@ -66,6 +77,8 @@ class House:
         self.environment = {
             "SHEEPFOLD_LEASE_TERM_S": str(TERM_S), "SHEEPFOLD_SILENT_LEASE_TERM_S": str(TERM_S),
             "SHEEPFOLD_SHEEPIT_LEASE_TERM_S": str(TERM_S), "SHEEPFOLD_SHEEPIT_MAX_PERIOD_S": str(TERM_S),
+            "SHEEPFOLD_BROWSERSHOTS_LOCK_S": str(TERM_S), "SHEEPFOLD_BROWSERSHOTS_LOAD_LIMIT": "0",
+            "SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES": "127.0.0.0/8", "SHEEPFOLD_SCREENSHOT_OBEY_ROBOTS": "0",
             "SHEEPFOLD_INSPECTION_PROCESSES": "1",
             "SHEEPFOLD_RETRY_S": "1", "SHEEPFOLD_BPY_PYTHON": "/nonexistent/python",
         } | ({"DATABASE_URL": self.database_url} if self.database_url else {}) | self.environment
@@ -78,7 +91,8 @@ class House:
     @contextlib.contextmanager
     def farm(self):
         """Open the farm from here; as the command line does, also beside a server."""
-        settings = Settings(data=self.data, database_url=self.database_url, blobs_url=self.blobs_url)
+        settings = Settings(data=self.data, database_url=self.database_url, blobs_url=self.blobs_url,
+                            screenshot_allowed_ranges=("127.0.0.0/8",), screenshot_obey_robots=False)
         with open_farm(settings, verifiers) as opened:
             yield opened
 
@@ -152,6 +166,11 @@ def furnish(house, frames, kind="flame"):
         if kind == "flame":
             spec = {"frames": frames, "width": SIZE[0], "height": SIZE[1], "quality": 1, "temporal_samples": 1}
             order = Order("flame", spec, {"genome": GENOMES / "r2.flam3"})
+        elif kind == "screenshot":
+            widths = [NARROWEST + number for number in range(frames)]
+            for width in widths:
+                add_browser(farm, None, "box0", FIREFOX, "linux", Screen(width, NARROWEST, 24))
+            order = Order(kind, {"url": "http://127.0.0.1/page.html", "browsers": ["Firefox"], "widths": widths})
         else:
             os.environ["SHEEPFOLD_BPY_PYTHON"] = "/nonexistent/python"  # projects are looked into here, not opened
             add_local(farm, Target("4.5"))
@@ -208,7 +227,8 @@ class SheepIt:
     """A SheepIt client of 2020, with a session."""
 
     def __init__(self, url, key):
-        self.client = SheepItClient(httpx.Client(base_url=url, timeout=30, trust_env=False), "b", "vera", key)
+        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self.client = SheepItClient(self.http, "b", "vera", key)
         assert self.client.log_in().status == 0
 
     def claim(self):
@@ -218,8 +238,36 @@ class SheepIt:
         assert self.client.send(order, body) == 0
 
 
-MACHINES = {"rest": Rest, "electricsheep": ElectricSheep, "sheepit": SheepIt}
-KIND_OF = {"rest": "flame", "electricsheep": "flame", "sheepit": "blender"}
+class Browsershots:
+    """A screenshot factory: all that it holds is its name and its key; each call has a nonce of its own."""
+
+    def __init__(self, url, key):
+        self.url, self.link = url, BrowsershotsLink(url, "box0", key, "faults")
+
+    def claim(self):
+        return answered(self.link.claim, FLAMES)
+
+    def send(self, order, body):
+        """Let the browser load the page through the redirect, then upload."""
+        redirect = browsershots.Redirect("box0", answered(self.link._encrypted), int(order.handle))
+        answer = httpx.get(self.url + redirect.encode(), headers={"User-Agent": FIREFOX.user_agent}, trust_env=False)
+        checked(answer, 302)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(body)
+            file.flush()
+            assert answered(self.link.submit, order, Path(file.name), Figures()) is Receipt.ACCEPTED
+
+
+def answered(deed, *args):
+    """Ask over our own worker's line; a broken one is told apart from a farm that says later."""
+    try:
+        return deed(*args)
+    except FarmUnreachable as error:
+        raise error.__cause__ if isinstance(error.__cause__, httpx.TransportError) else NotNow(str(error)) from None
+
+
+MACHINES = {"rest": Rest, "electricsheep": ElectricSheep, "sheepit": SheepIt, "browsershots": Browsershots}
+KIND_OF = {"rest": "flame", "electricsheep": "flame", "sheepit": "blender", "browsershots": "screenshot"}
 
 
 @dataclass
@@ -252,7 +300,8 @@ class Crew:
         if order is None:
             time.sleep(0.2)
             return False
-        body = picture(1000 * self.number + len(self.sent), SIZE)
+        size = (order.spec["widths"][0], NARROWEST) if self.protocol == "browsershots" else SIZE
+        body = picture(1000 * self.number + len(self.sent), size)
         self.sent.append(body)
         self.insist(self.machine.send, order, body)
         return True

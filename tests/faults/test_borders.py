@@ -3,8 +3,12 @@
 import pytest
 from tests.faults.ground import KIND_OF, Crew, assert_check_is_content, furnish, reckon
 
-ENDPOINTS = {protocol: f"sheepfold.protocols.{protocol}.{module}"
-             for protocol, module in (("rest", "express"), ("electricsheep", "endpoints"), ("sheepit", "endpoints"))}
+ENDPOINTS = {
+    "rest": "sheepfold.protocols.rest.express",
+    "electricsheep": "sheepfold.protocols.electricsheep.endpoints",
+    "sheepit": "sheepfold.protocols.sheepit.endpoints",
+    "browsershots": "sheepfold.farm.shots",
+}
 CLAIM = (
     "before sheepfold.farm.dispatch:claim 3",
     "after sheepfold.farm.dispatch:claim 2",
@@ -33,6 +37,13 @@ CHORE = (
     "after sheepfold.store.blobs:set_preview",
     "before sheepfold.store.chores:end 2",
 )
+VISIT = (
+    "before sheepfold.farm.shots:visit_rows.add_screenshot",
+    "after sheepfold.farm.nonces:_use 2",
+    "after sheepfold.store.leases:add_figures 2",
+    "after sheepfold.farm.shots:visit_rows.add_screenshot",
+)
+"""What lies on the way of a screenshot alone."""
 FAST = {
     ("rest", "sqlite"): ("after sheepfold.farm.dispatch:claim 2", "after sheepfold.store.ledger:pay"),
     ("rest", "postgresql"): ("after sheepfold.blobs.local:LocalBlobs.keep", "after {endpoint}:submit_result"),
@@ -62,8 +73,9 @@ def test_what_a_killed_server_had_accepted_is_there_and_paid_once(build, protoco
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-@pytest.mark.parametrize("protocol", ["rest", "electricsheep", "sheepit"])
+@pytest.mark.parametrize("protocol", ENDPOINTS)
 def test_a_server_may_be_killed_at_any_border(build, protocol, dialect):
-    live_through(build(dialect), protocol, CLAIM + PICTURE + CHORE, 60)
+    borders = CLAIM + PICTURE + CHORE + (VISIT if protocol == "browsershots" else ())
+    live_through(build(dialect), protocol, borders, 60)

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from tests.conftest import PostgresServer, picture
 from tests.faults.ground import (
+    KIND_OF,
     LAUNCHER,
     SIZE,
     TERM_S,
@@ -265,7 +266,7 @@ def insisted(deed, *args):
 
 def through_tricks(build, protocol, tricks, frames=FRAMES, dialect="sqlite"):
     house = build(dialect)
-    people = furnish(house, frames)
+    people = furnish(house, frames, KIND_OF[protocol])
     house.start()
     with Proxy(house.port, ["pass", *tricks]).running() as proxy:
         crew = Crew(house, people, protocol)
@@ -296,7 +297,7 @@ def test_requests_that_are_doubled_cut_lost_or_late_change_nothing(build):
 @pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("protocol", ["rest", "electricsheep"])
+@pytest.mark.parametrize("protocol", ["rest", "electricsheep", "sheepit"])
 def test_a_network_that_does_its_worst_changes_nothing(build, protocol, seed, dialect):
     chance = random.Random(seed)
     through_tricks(build, protocol, [*TRICKS, *chance.choices(TRICKS, k=60)], 20, dialect)

@@ -5,6 +5,7 @@ its own and a sentence, nothing written beside the farm's folder, little memory,
 """
 
 import asyncio
+import gzip
 import io
 import json
 import logging
@@ -113,7 +114,13 @@ SCENE = ("a.blend", BLEND)
 WHOLE = packed(SCENE, ("wood.png", b"wood"))
 ARCHIVES = {
     **{f"slip {name!r}": packed(SCENE, (name, b"out")) for name in (
-        "../out", "a/../../../out", "/tmp/sheepfold-out", "C:\\out", "..\\out", "a/./../..", "\x1b[2J", "a\u202eb")},
+        "../out", "a/../../../out", "/tmp/sheepfold-out", "C:\\out", "..\\out", "a/./../..", "\x1b[2J", "a\u202eb",
+        ".", "/", ".. /out", "a/.. /.. /out", "...", "\\\\host\\out", "a\r\nb", "n" * 256)},
+    "a name in two ways of writing it": packed(SCENE, ("\u00e9", b"1"), ("e\u0301", b"2")),
+    "a second archive behind it": WHOLE + packed(SCENE, ("../out", b"out")),
+    "another checksum": WHOLE.replace(zlib.crc32(b"wood").to_bytes(4, "little"), bytes(4)),
+    "a page before it": b"%PDF-1.4\n" + WHOLE,
+    "a bomb of gzip": gzip.compress(bytes(2**24)),
     "a link out": packed(SCENE, (special("etc", stat.S_IFLNK | 0o777), b"/etc")),
     "a device": packed(SCENE, (special("null", stat.S_IFCHR | 0o666), b"")),
     "a pipe": packed(SCENE, (special("pipe", stat.S_IFIFO | 0o666), b"")),
@@ -186,6 +193,19 @@ GENOMES = {
     "a palette that lies": flame(XFORM + b'<palette count="256" format="RGB">00</palette>'),
     "too large": b"<!-- " + b"x" * (2 * 2**20) + b" -->" + flame(),
     "half": FLAME[:len(FLAME) // 2],
+    "60,000 words that nobody knows": b"<flame " + b" ".join(b'a%d="1"' % number for number in range(60_000)) + b"/>",
+    **{f"{text} where a number is wanted": flame(words=b'gamma="' + text.encode() + b'"')
+       for text in ("1e308", "-1e308", "0x10", "1_0", "\u0663", "1e5000", "--1", "1,5", "", "9" * 100_000)},
+    "no weight at all": flame(XFORM.replace(b'weight="1"', b'weight="0"') * 3),
+    "a palette of 100,000": flame(XFORM + b'<palette count="100000" format="RGB">' + b"0" * 600_000 + b"</palette>"),
+    "a colour that is not there": flame(XFORM + b'<color index="1000000000" rgb="0 0 0"/>'),
+    "a thousand motions": flame(XFORM.replace(b"/>", b">") + b"<motion/>" * 1000 + b"</xform>"),
+    "a flame within a flame": b"<flame>" + flame() + b"</flame>",
+    "an encoding that is none": b'<?xml version="1.0" encoding="../../x"?>' + flame(),
+    "parameter entities": b'<!DOCTYPE a [<!ENTITY % p SYSTEM "file:///etc/passwd"> %p;]>' + flame(),
+    "laughs": b'<!DOCTYPE a [<!ENTITY a "' + b"a" * 50_000 + b'">]><flame>' + b"&a;" * 10_000 + b"</flame>",
+    "an inclusion": b'<flame xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="file:///etc/passwd"/></flame>',
+    "a sign that XML has not": flame(words=b'nick="&#x1b;[2J"'),
     "a picture": b"\x89PNG\r\n\x1a\n",
     "nothing": b"",
 }
@@ -236,6 +256,13 @@ def moving(form):
     return target.getvalue()
 
 
+def jpeg(width, height):
+    """Return a JPEG whose header claims a size."""
+    whole = painted("JPEG")
+    at = whole.index(b"\xff\xc0") + 5
+    return whole[:at] + struct.pack(">HH", height, width) + whole[at + 4:]
+
+
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n(%pipe%touch /tmp/sheepfold-out) (w) file\n%%EOF\n"
 PICTURES = {
     **{f"claims {size}": claiming(*size) for size in ((50_000, 50_000), (2**31 - 1, 1), (1, 2**31 - 1), (0, 0))},
@@ -252,6 +279,19 @@ PICTURES = {
     "is OpenEXR, or says so": b"\x76\x2f\x31\x01" + bytes(500),
     "is a page": b"<html><script>alert(1)</script>",
     **{f"ends at {share:.0%}": painted()[:int(len(painted()) * share)] for share in (0, 0.01, 0.3, 0.99)},
+    **{f"is a JPEG that claims {size}": jpeg(*size) for size in ((65_500, 65_500), (1, 65_535), (0, 0), (65_500, 32))},
+    "says that it moves": with_chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)),
+    "has two heads": with_chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)),
+    "has a chunk of two gigabytes": painted()[:33] + struct.pack(">I", 2**31 - 1) + b"tEXt" + painted()[33:],
+    "has a thousand bombs in its text": with_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**22), 9))[:-12] + b"".join(
+        chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**20), 9)) for _ in range(1000)) + painted()[-12:],
+    "has no end": painted()[:-12],
+    "has a filter that is none": painted()[:33] + chunk(b"IDAT", zlib.compress(b"\x09" * 4000)) + painted()[-12:],
+    "is two JPEGs": moving("MPO"),
+    "is a small WebP": painted("WEBP"),
+    "is a large GIF": b"GIF89a" + struct.pack("<HHBBB", 65_535, 65_535, 0xF7, 0, 0) + bytes(768) + b"\x2c" + bytes(10),
+    "is a TIFF that bites its tail": b"II*\0\x08\0\0\0\0\0\x08\0\0\0",
+    "is a Radiance picture": b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 99999 +X 99999\n",
     "with a flipped bit": painted()[:400] + bytes([painted()[400] ^ 1]) + painted()[401:],
 }
 

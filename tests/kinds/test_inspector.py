@@ -74,8 +74,29 @@ def test_a_child_that_dies_makes_its_file_undecodable(large: Path) -> None:
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(inspector.inspect, "flame", large, LARGE)
             _wait_until_busy(inspector.pids[0])
-            os.kill(inspector.pids[0], signal.SIGKILL)
+            os.kill(inspector.pids[0], signal.SIGSEGV)
             assert asked.result().soundness is Soundness.UNDECODABLE
+
+
+def test_a_child_that_is_killed_from_without_says_nothing_about_its_file(large: Path) -> None:
+    with Inspector(1) as inspector:
+        inspector.start()
+        before = inspector.pids
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(inspector.inspect, "flame", large, LARGE)
+            _wait_until_busy(before[0])
+            os.kill(before[0], signal.SIGKILL)
+            assert asked.result().soundness is Soundness.BLANK
+        assert inspector.pids != before
+
+
+def test_a_child_that_gets_no_processor_time_says_nothing_about_its_file(picture: Path) -> None:
+    with Inspector(1, deadline_s=5) as inspector:
+        inspector.start()
+        before = inspector.pids
+        os.kill(before[0], signal.SIGSTOP)
+        assert inspector.inspect("flame", picture, FACTS).soundness is Soundness.SOUND
+        assert inspector.pids != before
 
 
 def test_a_child_that_died_between_two_files_is_replaced_unseen(picture: Path) -> None:

@@ -143,7 +143,7 @@ def test_an_emptied_lane_falls_asleep_and_wakes_with_an_opening(rows: Rows):
 
 def test_a_claim_looks_beyond_the_first_lanes_that_have_nothing_for_it(rows: Rows):
     box = rows.machine("box")
-    for n in range(LANES_AT_A_TIME + 2):
+    for n in range(max(LANES_AT_A_TIME.values()) + 2):
         rows.job(account=f"artist-{n}", terms=Terms(quorum=2, priority=5))
         assert rows.claim(box) is not None
     last = rows.job(account="zed")
@@ -188,6 +188,46 @@ def test_a_lane_that_another_claim_holds_is_charged_later(rows: Rows):
     assert rows.run("SELECT virtual_time FROM lanes") == [(0,)]
     rows.db.write(lane_rows.tidy)
     assert rows.run("SELECT virtual_time FROM lanes") == [(3000,)]
+
+
+def claimed_beside(rows: Rows, machine: Machine, account: str) -> int:
+    """Claim while another claim holds the lanes of an account; returns whose task it was."""
+
+    def claim_beside(tx: Tx) -> int:
+        owner = rows.account(account)
+        held = text("SELECT id FROM lanes WHERE account_id = :account_id FOR NO KEY UPDATE")
+        assert tx.execute(held, {"account_id": owner.id}).all()
+        return in_threads(1, lambda _: rows.claim(machine).job_id)[0]
+
+    return rows.db.write(claim_beside)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_claims_that_come_together_serve_different_accounts(rows: Rows):
+    first, second = rows.job(tasks=3, account="bob"), rows.job(tasks=3, account="cid")
+    rows.run("UPDATE lanes SET virtual_time = id")
+    box = rows.machine("box")
+    assert claimed_beside(rows, box, "bob") == second
+    assert claimed_beside(rows, box, "cid") == first
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_own_work_and_a_priority_are_not_passed_over_where_another_claim_is_at_them(rows: Rows):
+    urgent = rows.job(tasks=3, account="bob", terms=Terms(priority=5))
+    own = rows.job(account="ann")
+    box = rows.machine("box", account="ann")
+    assert claimed_beside(rows, box, "ann") == own
+    rows.job(tasks=3, account="cid")
+    assert claimed_beside(rows, box, "bob") == urgent
+
+
+def test_a_machine_that_is_suspended_gets_nothing(rows: Rows):
+    rows.job()
+    box = rows.machine("box")
+    rows.run("UPDATE machines SET suspended_at = :now", now=NOW)
+    assert rows.claim(box) is None
+    claimant = Claimant(box.id, box.account_id, "rest", None, 600, suspended_since=NOW + 1)
+    assert rows.db.write(lambda tx: claim(tx, claimant, rows.needs_ids(), NOW)) is not None
 
 
 def test_many_machines_at_once_take_each_task_once(rows: Rows):
@@ -258,11 +298,11 @@ def test_both_searches_of_a_claim_walk_their_indexes(crowded: Rows, dialect: str
             tx.execute(text("SET LOCAL enable_seqscan = off"))  # a table this small fits into a page or two
         return plans(tx, claimant, crowded.needs_ids())
 
-    found = {name: "\n".join(lines) for name, lines in crowded.db.write(explain).items()}
-    assert "ix_lanes_open" in found["the best lanes"]
-    assert "ix_tasks_open" in found["a lane's first task"]
-    scans = re.findall(r"(?:Seq Scan on|SCAN) (lanes|tasks|leases|results|t|l|r)\b", "\n".join(found.values()))
-    assert scans == [], found
+    found = "\n".join(line for lines in crowded.db.write(explain).values() for line in lines)
+    assert "ix_lanes_open" in found
+    assert "ix_tasks_open" in found
+    assert re.findall(r"(?:Seq Scan on|SCAN) (lanes|tasks|leases|results|t|l|r)\b", found) == [], found
+    assert crowded.run("SELECT count(*) FROM leases") == [(0,)]
 
 
 def test_a_claim_undone_grants_nothing(rows: Rows):

@@ -41,6 +41,42 @@ def test_a_pairs_lease_is_its_active_one_else_its_newest(rows: Rows):
         rows.db.read(lambda tx: leases.holding_of_pair(tx, first.task_id, MachineId(99)))
 
 
+def test_a_lease_is_found_by_its_machines_name_and_its_tasks_place(rows: Rows):
+    job_id = rows.job()
+    box, other = rows.machine("box"), rows.machine("other")
+    granted = rows.claim(box)
+
+    def found(name: str, frame: int) -> object:
+        return rows.db.look(lambda tx: leases.find_holding(tx, name, (job_id, frame, granted.part)))
+
+    assert found(box.name, granted.frame) == rows.db.look(lambda tx: leases.holding(tx, granted.lease_id))
+    assert found(other.name, granted.frame) is None
+    assert found(box.name, granted.frame + 1) is None
+
+
+@pytest.mark.parametrize("against", [
+    "UPDATE leases SET state = 'withdrawn'",
+    "UPDATE tasks SET past_lease = 99",
+    """INSERT INTO results (task_id, lease_id, machine_id, account_id, digest, submitted_at, verdict, soundness, reason,
+                            media_type, width, height)
+       SELECT task_id, id, machine_id, account_id, (SELECT min(digest) FROM blobs), 1, 'pending', 'sound', '',
+              'image/png', 1, 1 FROM leases""",
+])  # fmt: skip
+def test_a_result_is_plain_only_while_nothing_is_known_of_its_lease(rows: Rows, against: str):
+    rows.job()
+    lease_id = rows.claim(rows.machine("box")).lease_id
+    rows.run("INSERT INTO blobs (digest, md5, size_bytes, kept_at) VALUES ('d', '', 1, 1)")
+
+    def wanted() -> leases.Wanted:
+        return rows.db.look(lambda tx: leases.wanted(tx, lease_id))
+
+    assert (wanted().is_plain, wanted().is_cleared) == (True, False)
+    rows.run(against)
+    assert not wanted().is_plain
+    rows.run("UPDATE jobs SET cleared_at = 1")
+    assert wanted().is_cleared
+
+
 def test_a_machines_active_leases_are_those_of_all_its_sessions(rows: Rows):
     rows.job(tasks=3)
     box = rows.machine("box")

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from tests.conftest import ANY_SITE, World
 from tests.serving import serving
 from tests.web.conftest import faults_of
+from tests.web.keyboard import faults_by_tab, tab_to
 
 from sheepfold.config import Settings
 from sheepfold.farm import sight, teams
@@ -132,6 +134,33 @@ def test_every_page_opens_without_a_fault(filled, browser, who, routes):
             troubles[route] = found
     context.close()
     assert troubles == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("who", "routes"), [("visitor", VISITED), ("owner", OWNED)], ids=["visitor", "owner"])
+def test_every_page_is_walked_by_tab_alone(filled, browser, who, routes):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    if who == "owner":
+        context.add_cookies([{"name": "sheepfold_web", "value": filled.token, "url": filled.url}])
+    page, troubles = context.new_page(), {}
+    for route in routes:
+        page.goto(filled.address(route), wait_until="load")
+        if found := faults_by_tab(page):
+            troubles[route] = found
+    context.close()
+    assert troubles == {}
+
+
+@pytest.mark.slow
+def test_a_review_is_accepted_without_a_mouse(filled, browser):
+    context = browser.new_context()
+    context.add_cookies([{"name": "sheepfold_web", "value": filled.token, "url": filled.url}])
+    page = context.new_page()
+    page.goto(filled.address("/shots/{job_id}/changes"))
+    tab_to(page, "Accept these pictures")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("These pictures are accepted.")).to_be_visible()
+    context.close()
 
 
 def test_the_first_page_of_an_empty_farm_opens_without_a_fault(browser, tmp_path, shared_inspector):

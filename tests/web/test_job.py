@@ -8,7 +8,7 @@ from sheepfold.farm.browse import view_job
 from sheepfold.model.accounts import Role
 from sheepfold.model.jobs import JobState
 
-MANY = 1100
+MANY = 700
 
 
 def test_frames_are_loaded_only_when_they_are_seen(site, look, axe):

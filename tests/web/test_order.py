@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from tests.web.keyboard import tab_to
 
 from sheepfold.farm.accounts import add_account
 from sheepfold.farm.browse import list_jobs, view_job
 from sheepfold.model.accounts import Role
 
 GENOMES = Path(__file__).parents[1] / "genomes"
+PASSWORD = "a password of a test"
 
 
 def test_a_genome_is_looked_at_appraised_and_ordered(site, look, axe):
@@ -35,6 +37,33 @@ def test_a_genome_is_looked_at_appraised_and_ordered(site, look, axe):
     expect(page.locator("h1")).to_have_text("Coral")
     view = view_job(site.farm, list_jobs(site.farm)[0].id)
     assert (len(view.tasks), view.account, view.job.spec["width"]) == (3, "bella", 96)
+
+
+def test_a_sheep_is_ordered_without_a_mouse(site, look):
+    add_account(site.farm, "ida", Role.ARTIST, PASSWORD)
+    page = look("/order")
+    tab_to(page, "Name")
+    page.keyboard.type("ida")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("What shall the farm make?")
+    tab_to(page, "A sheep for the flock")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("A sheep for the flock")
+    tab_to(page, "The genome: drop")
+    page.locator("input:focus").set_input_files(GENOMES / "r1.flam3")
+    tab_to(page, "Frames")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("3")
+    tab_to(page, "Look at it first")
+    page.keyboard.press("Enter")
+    expect(page.locator("#appraised dd").first).to_have_text("3")
+    expect(page.get_by_role("button", name="Look at it first")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("r1")
+    assert [(job.title, job.progress.total) for job in list_jobs(site.farm)] == [("r1", 3)]
 
 
 def test_what_is_no_genome_is_told_in_a_sentence(site, look, tmp_path):
@@ -73,3 +102,46 @@ def test_volunteers_do_not_order(site, path):
         if path.count("/") == 2:
             assert site.post(path + deed, site.cookie(rex)).status_code == 403
             assert site.post(path + deed).status_code == 401
+
+
+def test_a_sheep_is_ordered_while_its_sketch_is_still_being_made(site, look):
+    page, waiting = look("/order/flame", account=site.artist), []
+
+    def hold(route):
+        waiting.append(route)
+
+    page.route("**/order/flame/sketch", hold)
+    page.get_by_label("Frames").fill("2")
+    page.set_input_files("[name=genome]", GENOMES / "r1.flam3")
+    page.get_by_role("button", name="Order it").click()
+    expect(page.locator("h1")).to_have_text("r1")
+    assert len(waiting) == 1
+
+
+def test_what_is_dropped_anywhere_is_told_of_without_asking(site, look):
+    page = look("/order/flame", account=site.artist)
+    page.get_by_label("Frames").fill("7")
+    page.evaluate("""genome => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([genome], "a coral.flam3"));
+        for (const type of ["dragover", "drop"])
+            document.querySelector("footer").dispatchEvent(new DragEvent(type, {dataTransfer, bubbles: true}));
+    }""", (GENOMES / "r1.flam3").read_text())
+    expect(page.locator("#appraised dd").first).to_have_text("7")
+    expect(page.get_by_label("Title")).to_have_attribute("placeholder", "a coral")
+    page.get_by_label("Frames").fill("5")
+    page.keyboard.press("Tab")
+    expect(page.locator("#appraised dd").first).to_have_text("5")
+    page.get_by_label("Frames").fill("0")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("alert")).to_contain_text("frames")
+    assert list_jobs(site.farm) == []
+
+
+def test_who_has_nothing_at_hand_orders_a_sample(site):
+    answer = site.post("/order/flame/sample", site.cookie(), title="Coral")
+    job = list_jobs(site.farm)[0]
+    assert (answer.status_code, answer.headers["location"], job.title) == (303, f"/jobs/{job.id}", "Coral")
+    assert site.post("/order/flame/sample", site.cookie(), title="Sculpture").status_code == 404
+    assert site.post("/order/blender/sample", site.cookie(), title="Coral").status_code == 404
+    assert site.post("/order/blender/sketch", site.cookie()).status_code == 422

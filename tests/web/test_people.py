@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import expect
@@ -11,6 +12,7 @@ from sheepfold.app import make_app
 from sheepfold.config import Settings
 from sheepfold.farm import people, privacy, teams
 from sheepfold.farm.accounts import add_account, add_key, holder_of
+from sheepfold.farm.backup import read_backup
 from sheepfold.farm.farm import open_farm
 from sheepfold.farm.owner import PAUSE, RESUME, change_machine, change_role, close_account, read_audit
 from sheepfold.model.accounts import Role
@@ -135,6 +137,19 @@ def test_the_owner_rules_people_and_machines_in_a_browser(site, rex, look, axe):
     page.get_by_role("button", name="Check now").click()
     expect(page.locator("#findings")).to_have_text("All that the farm knows agrees.")
     assert axe(page) == []
+
+
+def test_the_owner_backs_the_farm_up_into_the_folder_of_its_setting(site, rex, tmp_path):
+    assert site.post("/owner/backup", site.cookie()).status_code == 422
+    folder = tmp_path / "backups"
+    farm = replace(site.farm, settings=replace(site.farm.settings, backup_folder=str(folder)))
+    client = TestClient(make_app(farm), base_url=site.url, follow_redirects=False)
+    for account, status in ((rex, 403), (site.artist, 303)):
+        client.cookies.set("sheepfold_web", site.cookie(account))
+        assert client.post("/owner/backup", headers={"Origin": site.url}).status_code == status
+    assert read_backup(folder).database == "sqlite"
+    assert f"by bella, into <code>{folder}</code>" in client.get("/owner").text
+    assert "Back up now" in client.get("/owner").text
 
 
 def test_who_paused_a_machine_lets_it_work_but_not_out_of_quarantine(site, rex):

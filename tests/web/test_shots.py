@@ -26,6 +26,12 @@ def test_the_views_of_a_page_stand_side_by_side(world, client):
     assert f"job-{job.id}" in client.get("/shots").text
 
 
+def test_the_list_of_shots_leads_side_by_side(world, client):
+    job = world.order()
+    assert f'<a href="/shots/{job.id}">' in client.get("/shots").text
+    assert f'<a href="/jobs/{job.id}">' in client.get("/jobs").text
+
+
 def test_what_is_not_photographed_has_no_shots(world, client):
     assert client.get(f"/shots/{world.flame().id}").status_code == 404
     assert client.get("/shots/77").status_code == 404

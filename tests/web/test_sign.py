@@ -34,17 +34,20 @@ def test_an_empty_farm_leads_to_its_owner_and_to_a_first_machine(orphan, look, a
     page.get_by_role("button", name="Make the farm mine").click()
     expect(page.locator("h1")).to_have_text("Add a machine")
     page.fill("[name=name]", "studio")
+    page.get_by_label("What shall it make first?").select_option(label="Coral, a flame")
     page.get_by_role("button", name="Make its key").click()
     words = page.locator(".words").all_inner_texts()
     key = words[0]
     assert re.fullmatch(r"[0-9a-f]{32}", key)
-    assert words[1] == f"sheepfold work --server {orphan.url} --key {key}"
+    assert words[1].endswith(f"sheepfold work --server {orphan.url} --key {key}")
     assert len(words) == 5
     page.locator("summary").click()
     assert page.locator(".words").all_inner_texts()[2].splitlines()[-1].endswith(f"--key {key}")
     assert all(key in word for word in page.locator(".words").all_inner_texts())
     assert key not in page.url
     assert orphan.http.get("/api/v1/jobs", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+    page.get_by_role("link", name="watch its pictures arrive").click()
+    expect(page.locator("h1")).to_have_text("Coral")
     page.goto(orphan.url + "/machines")
     expect(page.locator(".machine h2")).to_have_text("studio")
     assert axe(page) == []

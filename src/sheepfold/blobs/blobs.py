@@ -25,6 +25,9 @@ class Blobs(Protocol):
     does not answer or its disk fails.
     """
 
+    fresh_s: int
+    """How long the age of bytes may stay as it is although they are kept again."""
+
     def keep(self, spooled: Spooled) -> Blob:
         """Keep an upload; when this returns, the bytes have outlived a power cut.
 

@@ -24,6 +24,8 @@ _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTS
 class LocalBlobs:
     """The store of blobs that is a folder. A blob's age is its file's modification time."""
 
+    fresh_s = 0
+
     def __init__(self, root: Path, spool_folder: Path) -> None:
         """Make the folder where it is missing; raises StoreUnavailable where it cannot be made."""
         self._root = root
@@ -153,10 +155,13 @@ def _read_range(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
 
 def _complete(path: Path) -> None:
     """Make a file read-only and of this moment, and see that it is on the disk."""
-    os.utime(path)
-    path.chmod(_FILE_MODE)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.utime(descriptor)
+        os.fchmod(descriptor, _FILE_MODE)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

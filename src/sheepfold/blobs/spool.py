@@ -53,9 +53,7 @@ class Spool:
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         """Open a new file in `folder`, which is made where it is missing; raises StoreUnavailable where that fails."""
         with translated_os_errors("open a spool file"):
-            folder.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix="spool-", dir=folder)
-        self.path = Path(name)
+            self.path, descriptor = _new_file(folder)
         self.size_bytes = 0
         self._file: BinaryIO = os.fdopen(descriptor, "wb")
         self._limit_bytes = limit_bytes
@@ -101,6 +99,16 @@ class Spool:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if not self._is_released:
             self.discard()
+
+
+def _new_file(folder: Path) -> tuple[Path, int]:
+    """Make an empty file, and its folder where that is missing; returns its path and a descriptor to write to."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="spool-", dir=folder)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix="spool-", dir=folder)
+    return Path(name), descriptor
 
 
 def spool_file(path: Path, folder: Path, limit_bytes: int = _BOUNDLESS) -> Spooled:

@@ -31,7 +31,7 @@ SHEET_CELL_PX = 160
 @app.command()
 def demo(
     data: Annotated[Path, typer.Option("--data", help="Where everything goes.", metavar="DIR")] = Path("data/demo"),
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where its pages are.")] = 8000,
     once: Annotated[bool, typer.Option("--once", help="End when all is rendered; exit 1 if anything failed.")] = False,
 ) -> None:
     """Render a flock, a film and a wall of screenshots, a worker for each protocol, and serve them until Ctrl-C."""
@@ -125,7 +125,7 @@ def _show(console: Console, stage: Stage, office: FarmClient, jobs: list[wire.Jo
     """Fetch everything, make one contact sheet of it, and say where it lies."""
     pictures: list[Path] = []
     for job in jobs:
-        fetched = download_all(office, job.id, stage.folder / "jobs" / str(job.id))
+        fetched = download_all(office, job.id, stage.folder / "jobs" / str(job.id), lambda _done, _total: None)
         pictures += [path for path in fetched if path.parent.name == "frames"]
     sheet = stage.folder / "contact-sheet.jpg"
     make_sheet(pictures, sheet, SHEET_COLUMNS, SHEET_CELL_PX)

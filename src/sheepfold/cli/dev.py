@@ -40,7 +40,7 @@ SHOWN_S = (0.4, 2.0)
 @app.command()
 def dev(
     data: Annotated[Path, typer.Option("--data", help="Where everything goes.", metavar="DIR")] = Path("data/dev"),
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where its pages are.")] = 8000,
 ) -> None:
     """Serve a farm that restarts when a file of Sheepfold changes; its pictures are drawn, not rendered."""
     ended = threading.Event()

@@ -2,7 +2,8 @@
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cache
@@ -25,6 +26,7 @@ from sheepfold.model.errors import InvalidSpec
 if TYPE_CHECKING:
     from sheepfold.kinds.flame.engine import render as engine
     from sheepfold.kinds.flame.engine.develop import Pixels, Tone
+    from sheepfold.kinds.flame.engine.exposures import Negative
 
 T = TypeVar("T")
 
@@ -40,6 +42,11 @@ _Size = Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels; else the genom
 _Quality = Annotated[float, typer.Option(min=0.0, help="Samples a pixel; else the genome's own.")]
 _Threads = Annotated[int, typer.Option(min=0, help="How many cores to use; 0 is all.")]
 _RenderSeed = Annotated[int, typer.Option(min=0, help="Another seed gives other noise.")]
+_Picture = Annotated[Path, typer.Option("-o", "--output", help="A .png, .jpg or .exr file; .exr holds raw buckets.")]
+_Bits = Annotated[int, typer.Option(help="8 or 16 a channel; 16 for .png alone.")]
+_Transparent = Annotated[bool, typer.Option("--transparent", help="Leave the background clear (.png).")]
+
+_SEED_STRIDE = 1_000_000_007  # between a picture's previews, so that other seeds of one's own stay free
 
 
 @app.callback()
@@ -129,35 +136,104 @@ def sequence_flame(
 @app.command()
 def render(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
     genome: _GenomeFile,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .png, .jpg or .exr file; .exr holds raw buckets.")],
+    output: _Picture,
     size: _Size = "",
     quality: _Quality = 0.0,
-    bits: Annotated[int, typer.Option(help="8 or 16 a channel; 16 for .png alone.")] = 8,
-    transparent: Annotated[bool, typer.Option("--transparent", help="Leave the background clear (.png).")] = False,
+    bits: _Bits = 8,
+    transparent: _Transparent = False,
     threads: _Threads = 0,
     seed: _RenderSeed = 0,
-) -> None:
+    onto: Annotated[Path | None, typer.Option(
+        help="An .exr of the same frame by another seed: its buckets are added.", exists=True, dir_okay=False
+    )] = None,
+    previews: Annotated[bool, typer.Option("--previews", help="Write the picture early, and each time its samples "
+                                           "have doubled.")] = False,
+) -> None:  # fmt: skip
     """Render the first flame of GENOME."""
-    from sheepfold.kinds.flame.engine import output as pictures  # noqa: PLC0415 - the compiler takes a second to load
+    from sheepfold.kinds.flame.engine import exposures  # noqa: PLC0415 - the compiler takes a second to load
+    from sheepfold.kinds.flame.engine import output as pictures  # noqa: PLC0415
     from sheepfold.kinds.flame.engine import render as engine  # noqa: PLC0415
-    from sheepfold.kinds.flame.engine.develop import Tone  # noqa: PLC0415
 
-    if bits not in {8, 16} or output.suffix not in {".png", ".jpg", ".jpeg", ".exr"}:
-        raise typer.BadParameter("A picture is a .png, .jpg or .exr of 8 or 16 bits.")
-    frame = engine.Frame((_sized(_read(genome)[0], size, quality),))
+    tone = _tone(output, bits, transparent=transparent)
+    before = exposures.load(onto) if onto else None
+    flame_of = _sized(_read(genome)[0], size, quality)
+    if onto and before:
+        flame_of = _as_before(flame_of, before.genome, size)
     count = threads or engine.core_count()
     with _bar() as bar:
         task = bar.add_task(output.name, total=1.0)
-        tone = Tone(is_transparent=transparent, bits=bits)
         told = lambda part: bar.update(task, completed=part)  # noqa: E731
-        if output.suffix == ".exr":
-            exposure = _or_refused(
-                lambda: engine.accumulate(frame, frame.middle.quality, seed, threads=count, progress=told)
-            )
-            pictures.save_buckets(exposure.buckets, output)
+        if before or previews or output.suffix == ".exr":
+            for negative in _exposed(flame_of, before, seed, count, told, is_stepwise=previews):
+                _save(negative, output, tone, count)
         else:
-            pictures.save(_by_either(frame, seed, tone, count, told), output)
+            pictures.save(_by_either(engine.Frame((flame_of,)), seed, tone, count, told), output)
         bar.update(task, completed=1.0)
+
+
+@app.command()
+def add(
+    buckets: Annotated[list[Path], typer.Argument(metavar="BUCKETS...", exists=True, dir_okay=False)],
+    output: _Picture,
+    bits: _Bits = 8,
+    transparent: _Transparent = False,
+    threads: _Threads = 0,
+) -> None:
+    """Add raw BUCKETS (.exr) of one frame, from other seeds or machines, and develop what they make together."""
+    from sheepfold.kinds.flame.engine import exposures  # noqa: PLC0415 - as above
+    from sheepfold.kinds.flame.engine import render as engine  # noqa: PLC0415
+
+    tone = _tone(output, bits, transparent=transparent)
+    total, *rest = (exposures.load(path) for path in buckets)
+    for negative in rest:
+        total += negative
+    _save(total, output, tone, threads or engine.core_count())
+
+
+def _tone(output: Path, bits: int, *, transparent: bool) -> "Tone":
+    from sheepfold.kinds.flame.engine.develop import Tone  # noqa: PLC0415 - as above
+
+    if bits not in {8, 16} or output.suffix not in {".png", ".jpg", ".jpeg", ".exr"}:
+        raise typer.BadParameter("A picture is a .png, .jpg or .exr of 8 or 16 bits.")
+    return Tone(is_transparent=transparent, bits=bits)
+
+
+def _as_before(genome: Genome, before: Genome, size: str) -> Genome:
+    """Return a genome in the size of what it is to be added to, unless a size was asked for."""
+    return genome if size else _sized(genome, f"{before.size[0]}x{before.size[1]}", 0.0)
+
+
+def _exposed(
+    genome: Genome, before: "Negative | None", seed: int, threads: int, progress: Callable[[float], None],
+    *, is_stepwise: bool,
+) -> Iterator["Negative"]:  # fmt: skip
+    """Yield a genome's exposure on top of an earlier one, at the end or each time that its samples have doubled."""
+    from sheepfold.kinds.flame.engine import exposures  # noqa: PLC0415 - as above
+    from sheepfold.kinds.flame.engine import render as engine  # noqa: PLC0415
+
+    parts = [1 / 16, 1 / 16, 1 / 8, 1 / 4, 1 / 2] if is_stepwise else [1.0]
+    frame, total, done = engine.Frame((genome,)), before, 0.0
+    for step, part in enumerate(parts):
+        own = seed + step * _SEED_STRIDE
+        exposure = _or_refused(lambda: engine.accumulate(
+            frame, genome.quality * part, own, threads=threads,  # noqa: B023 -- called at once
+            progress=lambda share: progress(done + share * part),  # noqa: B023
+        ))  # fmt: skip
+        negative = exposures.Negative(genome, exposure, (own,))
+        total = total + negative if total else negative
+        done += part
+        yield total
+
+
+def _save(negative: "Negative", output: Path, tone: "Tone", threads: int) -> None:
+    from sheepfold.kinds.flame.engine import output as pictures  # noqa: PLC0415 - as above
+    from sheepfold.kinds.flame.engine import render as engine  # noqa: PLC0415
+
+    if output.suffix == ".exr":
+        negative.save(output)
+        return
+    pixels = _or_refused(lambda: engine.develop(negative.exposure, negative.frame, tone, threads=threads))
+    pictures.save(pixels, output)
 
 
 @app.command()
@@ -178,7 +254,7 @@ def animate(  # noqa: PLR0913, PLR0917 -- as above
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) if output.suffix == ".mp4" else output
         folder.mkdir(parents=True, exist_ok=True)
-        written = _film(points, folder, threads, seed)
+        written = _film(points, folder, frames, threads, seed)
         if output.suffix == ".mp4":
             from sheepfold.kinds import film  # noqa: PLC0415 - only here a film is made
 
@@ -194,15 +270,23 @@ def _closed(points: list[Genome], flames: list[Genome], frames: int) -> list[Gen
     return [before, *points, sequence.loop_point(flames[-1], len(points), step)]
 
 
-def _film(points: list[Genome], folder: Path, threads: int, seed: int) -> list[Path]:
+def _film(points: list[Genome], folder: Path, part: int, threads: int, seed: int) -> list[Path]:
+    """Render each control point's frame; each `part` of them, a loop or an edge, has a kernel of its own."""
     from sheepfold.kinds.flame.engine import output as pictures  # noqa: PLC0415 - the compiler takes a second to load
     from sheepfold.kinds.flame.engine import render as engine  # noqa: PLC0415
 
+    def frame_at(index: int) -> "engine.Frame":
+        return engine.Frame(tuple(points[index - 1 : index + 2]), points[index].time)
+
     written = []
-    with _bar() as bar:
+    with _bar() as bar, ThreadPoolExecutor(1) as ahead:
         task = bar.add_task("frames", total=float(len(points) - 2))
         for index in range(1, len(points) - 1):
-            frame = engine.Frame(tuple(points[index - 1 : index + 2]), points[index].time)
+            if index % part == 1 % part:  # the next loop's or edge's first frame has a kernel of its own
+                for later in (index + part, index + part + 1):
+                    if later < len(points) - 1:
+                        ahead.submit(engine.warm_up, frame_at(later))
+            frame = frame_at(index)
             written.append(folder / f"frame-{index - 1:05d}.png")
             pictures.save(_rendered(frame, seed + index, threads, bar, task), written[-1])
             bar.update(task, completed=float(index))
@@ -229,7 +313,7 @@ def _by_either(
 
     try:
         return engine.render(frame, seed, tone, threads=threads, progress=progress)
-    except engine.Unsupported as error:
+    except ValueError as error:  # engine.Unsupported, or numbers that no filter can be made of
         reason = str(error)
     if flam3.find("flam3-render") is not None:
         _say_once(f"Our engine cannot do {reason}: flam3 renders.")
@@ -245,11 +329,9 @@ def _say_once(line: str) -> None:
 
 
 def _or_refused(work: Callable[[], T]) -> T:
-    from sheepfold.kinds.flame.engine.render import Unsupported  # noqa: PLC0415 - as above
-
     try:
         return work()
-    except Unsupported as error:
+    except ValueError as error:  # engine.Unsupported, or numbers that no filter can be made of
         raise InvalidSpec(f"This genome asks for {error}, which our engine cannot do; flam3-render may.") from error
 
 

@@ -6,60 +6,66 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sheepfold.blobs.spool import Digest
+from sheepfold.cli.folder_account import FolderAccount
+from sheepfold.cli.folder_farm import FolderFarm
 from sheepfold.cli.options import farm_in
-from sheepfold.farm import baselines, browse, expiry, sight, teams, webhooks
-from sheepfold.farm.accounts import find_customer
-from sheepfold.farm.dispatch import Input
+from sheepfold.farm import appraisal, baselines, browse, expiry, sight
+from sheepfold.farm.chores import PREVIEW_WIDTH
+from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.extending import extend_job
-from sheepfold.farm.farm import Farm
+from sheepfold.farm.feed import Feed
 from sheepfold.farm.frames import list_frames, zipped
 from sheepfold.farm.orders import Order, cancel_job, order_job
 from sheepfold.farm.problems import report_problem
 from sheepfold.farm.repeating import render_again
 from sheepfold.farm.replacing import replace_input
 from sheepfold.farm.retention import keep_job
-from sheepfold.farm.storage import read_storage
+from sheepfold.farm.sight import Viewer
 from sheepfold.farm.views import prioritise
-from sheepfold.model.accounts import Account
+from sheepfold.model.accounts import Role
 from sheepfold.model.jobs import JobId, Terms
 from sheepfold.model.tasks import TaskId
 from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.appraisal_wire import AppraisalOut
+from sheepfold.protocols.rest.appraisals import appraisal_out, sketched
 from sheepfold.protocols.rest.change_wire import ChangesOut
 from sheepfold.protocols.rest.changes import changes_out
-from sheepfold.protocols.rest.jobs import job_detail
-from sheepfold.protocols.rest.storage import storage_out
-from sheepfold.protocols.rest.storage_wire import StorageOut
-from sheepfold.protocols.rest.team_wire import TeamList, TeamOut, TeamPage
-from sheepfold.protocols.rest.teams import team_out, team_page
-from sheepfold.protocols.rest.watching import watch
-from sheepfold.protocols.rest.webhook_wire import (
-    DeliveryList,
-    WebhookAdded,
-    WebhookList,
-    WebhookMade,
-    WebhookOut,
-)
-from sheepfold.protocols.rest.webhooks import delivery_out, wanted, webhook_made, webhook_out
+from sheepfold.protocols.rest.client import OnSent
+from sheepfold.protocols.rest.jobs import job_detail, story_out
+from sheepfold.protocols.rest.watching import POLL_S, watch
 
 
-class FolderOffice:
-    """Fulfils `Office` for one account of a farm that is opened here."""
+class FolderOffice(FolderAccount, FolderFarm):
+    """Does for one account of a farm that is opened here what `FarmClient` does over the network."""
 
-    def __init__(self, farm: Farm, account: Account) -> None:
-        self._farm = farm
-        self._account = account
+    url = ""
 
-    def order(self, kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Path] | None = None, title: str = "",
-              terms: Terms | None = None) -> wire.JobOrdered:
-        """Order a job for this account."""
-        order = Order(kind, spec, inputs or {}, title, terms or Terms())
+    def order(self, kind: str, spec: Mapping[str, Any],  # noqa: PLR0913 -- the last two are given by name
+              inputs: Mapping[str, Path] | None = None, title: str = "",
+              terms: Terms | None = None, *, private: bool = False, on_sent: OnSent | None = None) -> wire.JobOrdered:
+        """Order a job for this account; `on_sent` hears nothing, since nothing is sent."""
+        del on_sent
+        order = Order(kind, spec, inputs or {}, title, terms or Terms(), is_private=private)
         job = order_job(self._farm, self._account, order)
         return wire.JobOrdered.with_remarks(job, browse.remarks_on(self._farm, job))
 
-    def jobs(self, limit: int = 50, before: int | None = None) -> wire.JobPage:
-        """List jobs, the newest first."""
-        jobs = browse.list_jobs(self._farm, limit, None if before is None else JobId(before))
-        return wire.JobPage(jobs=[wire.JobSummary.of(job) for job in jobs])
+    def appraise(self, kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Path] | None = None,
+                 terms: Terms | None = None) -> AppraisalOut:
+        """Tell what an order would be and cost."""
+        order = Order(kind, spec, inputs or {}, "", terms or Terms())
+        return appraisal_out(appraisal.appraise(self._farm, self._account, order))
+
+    def sketch(self, kind: str, inputs: Mapping[str, Path], target: Path) -> None:
+        """Render the files of an order small and quickly, and write the PNG to `target`."""
+        target.write_bytes(sketched(self._farm, kind, inputs))
+
+    def jobs(self, limit: int = 50, before: int | None = None, *, mine: bool = False) -> wire.JobPage:
+        """List all jobs, or those of this account, the newest first."""
+        of = self._account.id if mine else None
+        jobs = browse.list_jobs(self._farm, limit + 1, None if before is None else JobId(before), of=of)
+        page = [wire.JobSummary.of(job) for job in jobs[:limit]]
+        return wire.JobPage(jobs=page, next=page[-1].id if len(jobs) > limit else None)
 
     def job(self, job_id: int) -> wire.JobDetail:
         """Look at a job."""
@@ -125,66 +131,6 @@ class FolderOffice:
         baselines.accept(self._farm, self._account, JobId(job_id))
         return self.changes(job_id)
 
-    def storage(self) -> StorageOut:
-        """See what lies on the farm's disk, for its owner."""
-        return storage_out(read_storage(self._farm, self._account))
-
-    def webhooks(self) -> WebhookList:
-        """List this account's webhooks."""
-        return WebhookList(webhooks=[webhook_out(one) for one in webhooks.list_webhooks(self._farm, self._account)])
-
-    def add_webhook(self, asked: WebhookAdded) -> WebhookMade:
-        """Add a webhook; its secret is told now alone."""
-        hook = webhooks.add_webhook(self._farm, self._account, wanted(asked))
-        return webhook_made(hook, has_token=bool(asked.token))
-
-    def remove_webhook(self, hook_id: int) -> None:
-        """Remove a webhook of this account."""
-        webhooks.remove_webhook(self._farm, self._account, hook_id)
-
-    def try_webhook(self, hook_id: int) -> str:
-        """Have the farm's house send a test to a webhook."""
-        return webhooks.try_webhook(self._farm, self._account, hook_id)
-
-    def enable_webhook(self, hook_id: int) -> WebhookOut:
-        """Have a disabled webhook told again."""
-        return webhook_out(webhooks.enable_webhook(self._farm, self._account, hook_id))
-
-    def deliveries(self, hook_id: int) -> DeliveryList:
-        """List what was sent to a webhook lately."""
-        found = webhooks.list_deliveries(self._farm, self._account, hook_id)
-        return DeliveryList(deliveries=[delivery_out(one) for one in found])
-
-    def teams(self) -> TeamList:
-        """List teams, those whose members earned most first."""
-        return TeamList(teams=[team_out(one) for one in teams.list_teams(self._farm)])
-
-    def team(self, name: str) -> TeamPage:
-        """See a team with its members."""
-        return team_page(teams.view_team(self._farm, name))
-
-    def make_team(self, name: str) -> TeamOut:
-        """Make a team that this account leads."""
-        return team_out(teams.make_team(self._farm, self._account, name))
-
-    def invite_to_team(self, name: str) -> str:
-        """Make a link to join a team; where the farm's address is not set, its path."""
-        code = teams.invite(self._farm, self._account, name)
-        return f"{self._farm.settings.public_url.rstrip('/')}/invited/{code}"
-
-    def join_team(self, invitation: str) -> TeamOut:
-        """Have this account join the team that an invitation's code leads to."""
-        return team_out(teams.join(self._farm, self._account, invitation))
-
-    def remove_from_team(self, name: str, member: str) -> None:
-        """Take a member out of a team, or leave it."""
-        teams.remove(self._farm, self._account, name, member)
-
-    def hand_over_team(self, name: str, member: str) -> TeamPage:
-        """Have another member lead a team."""
-        teams.hand_over(self._farm, self._account, name, member)
-        return self.team(name)
-
     def show_to_team(self, job_id: int, *, is_shown: bool) -> str:
         """Show a private job to the team of its account, or no more."""
         return sight.show_to_team(self._farm, self._account, JobId(job_id), is_shown=is_shown)
@@ -201,6 +147,35 @@ class FolderOffice:
         names = [product.name for product in self.job(job_id).products]
         return [_copied(browse.open_product(self._farm, JobId(job_id), name)[1], folder / name) for name in names]
 
+    def download_preview(self, task_id: int, target: Path) -> str:
+        """Copy the small JPEG of a task's picture; returns its SHA-256."""
+        preview = browse.open_preview(self._farm, TaskId(task_id), PREVIEW_WIDTH)
+        _copied(preview, target)
+        return preview.digest
+
+    def story(self, task_id: int) -> wire.StoryOut:
+        """Return all that happened to a task."""
+        return story_out(browse.story(self._farm, TaskId(task_id)))
+
+    def logs(self, story: wire.StoryOut) -> Mapping[int, bytes]:
+        """Return what clients logged of the leases of a task, by the leases' ids."""
+        return {lease.id: b"".join(open_blob(self._farm, Digest(lease.log)).chunks)
+                for lease in story.leases if lease.log is not None}
+
+    def whoami(self) -> wire.Whoami:
+        """Return whose hands these are; no machine's."""
+        purse = browse.purse_of(self._farm, self._account)
+        return wire.Whoami(account=self._account.name, role=self._account.role, machine="", is_suspended=False,
+                           may_order=self._account.role.covers(Role.ARTIST), earned=purse.earned, spent=purse.spent)
+
+    def events(self, after: int | None = None, job_id: int | None = None) -> Iterator[wire.EventOut]:
+        """Yield events as they happen, without end."""
+        start = browse.newest_event_id(self._farm) if after is None else after
+        feed = Feed(self._farm, start, None if job_id is None else JobId(job_id), Viewer(self._account))
+        while True:
+            yield from map(wire.EventOut.of, feed.next())
+            time.sleep(POLL_S)
+
     def download_picture(self, task_id: int, target: Path) -> str:
         """Copy the picture of a task; returns its SHA-256."""
         _, picture = browse.open_picture(self._farm, TaskId(task_id))
@@ -212,7 +187,7 @@ class FolderOffice:
 def open_folder_office(data: Path, account_name: str) -> Iterator[FolderOffice]:
     """Open the farm in a data folder for an account, the first owner (or else artist) where none is named."""
     with farm_in(data) as farm:
-        yield FolderOffice(farm, find_customer(farm, account_name))
+        yield FolderOffice(farm, account_name)
 
 
 def _copied(source: Input, target: Path) -> Path:

@@ -1,14 +1,16 @@
-"""`sheepfold machine`: pause, resume and stop machines, and say when they may work; from afar, or in a folder."""
+"""`sheepfold machine`: add, pause, resume and stop machines, and say when they may work; from afar, or in a folder."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
-from sheepfold.cli.office import FolderOption, KeyOption, ServerOption
+from sheepfold.cli.command import Office, Said, office_command
+from sheepfold.cli.plain import clock
+from sheepfold.cli.words import words_for
+from sheepfold.model.accounts import Scope
 from sheepfold.model.machines import WorkRules
-from sheepfold.protocols.rest.client import FarmClient
 from sheepfold.protocols.rest.machine_wire import MachineRules
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
@@ -17,29 +19,59 @@ _Machine = Annotated[str, typer.Argument(metavar="MACHINE")]
 
 @app.callback()
 def machine() -> None:
-    """Pause, resume and stop machines, and say when they may work."""
+    """List, add, pause, resume and stop machines, and say when they may work."""
 
 
-@app.command()
-def pause(name: _Machine, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None) -> None:
+@office_command(app, "list")
+def list_machines(office: Office) -> Said:
+    """List all machines, those heard of last first; of your own, or as the owner, with more."""
+    found = office.machines()
+    table = Table("machine", "of", "last heard of", "power", "keys", "", box=None, padding=(0, 2, 0, 0))
+    for one in found:
+        power = "" if one.power is None else f"{one.power:.1f}"
+        keys, state = "" if one.keys is None else str(one.keys), "paused" if one.suspended_at else ""
+        table.add_row(one.name, one.account or "", clock(one.last_seen_at), power, keys, state)
+    return Said({"machines": [one.model_dump(mode="json") for one in found]}, table)
+
+
+@office_command(app)
+def add(
+    office: Office, name: _Machine,
+    scope: Annotated[Scope, typer.Option(help="What its key opens; order or manage for your programs.")] = Scope.WORK,
+) -> Said:
+    """Make a key for MACHINE, a new one of yours or one that you have, with the words for each client."""
+    made = office.add_key(name, scope)
+    return Said(made, words_for(made, office.url or "http://127.0.0.1:8000"))
+
+
+@office_command(app)
+def revoke(office: Office, name: _Machine) -> Said:
+    """Take all keys of MACHINE back."""
+    office.revoke_machine(name)
+    return Said({"machine": name}, f"The keys of {name} open nothing any more.")
+
+
+@office_command(app)
+def pause(office: Office, name: _Machine) -> Said:
     """Have MACHINE give back what it renders, and get no more."""
-    _tell(name, "pause", server, key, data)
+    return _told(office, name, "pause")
 
 
-@app.command()
-def resume(name: _Machine, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None) -> None:
+@office_command(app)
+def resume(office: Office, name: _Machine) -> Said:
     """Let MACHINE work again."""
-    _tell(name, "resume", server, key, data)
+    return _told(office, name, "resume")
 
 
-@app.command()
-def stop(name: _Machine, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None) -> None:
+@office_command(app)
+def stop(office: Office, name: _Machine) -> Said:
     """End our worker on MACHINE; started again, it works again."""
-    _tell(name, "stop", server, key, data)
+    return _told(office, name, "stop")
 
 
-@app.command()
-def rules(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
+@office_command(app)
+def rules(
+    office: Office,
     name: _Machine,
     idle: Annotated[int | None, typer.Option(min=0, metavar="MINUTES",
                                              help="Only when nobody used it for so long; 0: always.")] = None,
@@ -48,49 +80,21 @@ def rules(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each
     mains: Annotated[bool | None, typer.Option("--mains/--battery", help="Only on mains, or on battery too.")] = None,
     load: Annotated[float | None, typer.Option(min=0.0, metavar="X", help="Begin nothing above this load average; 0: "
                                                "it does not matter.")] = None,
-    server: ServerOption = "",
-    key: KeyOption = "",
-    data: FolderOption = None,
-) -> None:
+) -> Said:
     """Say when MACHINE may work, and print it; what is not said stays. Our worker obeys within half a minute."""
-    said = {"idle_min": idle, "hours": hours, "mains_only": mains, "load_limit": load}
+    said: dict[str, Any] = {"idle_min": idle, "hours": hours, "mains_only": mains, "load_limit": load}
     wanted = {name_: value for name_, value in said.items() if value is not None}
-    typer.echo(_words(_ruled(name, wanted, server, key, data)))
+    known = office.rules(name)
+    if wanted:
+        new = replace(known.to_model(), **wanted)
+        new.check()
+        known = office.set_rules(name, MachineRules.of(new))
+    return Said(known, _words(known.to_model()))
 
 
-def _ruled(name: str, wanted: dict[str, Any], server: str, key: str, data: Path | None) -> WorkRules:
-    if data is None:
-        with _client(server, key) as client:
-            known = client.rules(name).to_model()
-            new = replace(known, **wanted)
-            return client.set_rules(name, MachineRules.of(new)).to_model() if wanted else known
-    from sheepfold.cli.options import farm_in  # noqa: PLC0415 -- a server's parts
-    from sheepfold.farm.rules import rules_of, set_rules  # noqa: PLC0415
-
-    with farm_in(data) as farm:
-        new = replace(rules_of(farm, None, name), **wanted)
-        if wanted:
-            set_rules(farm, None, name, new)
-        return new
-
-
-def _tell(name: str, command: str, server: str, key: str, data: Path | None) -> None:
-    if data is None:
-        with _client(server, key) as client:
-            client.command(name, command)
-    else:
-        from sheepfold.cli.options import farm_in  # noqa: PLC0415 -- a server's parts
-        from sheepfold.farm.owner import change_machine  # noqa: PLC0415
-
-        with farm_in(data) as farm:
-            change_machine(farm, None, name, command)
-    typer.echo(f"Told {name} to {command}.")
-
-
-def _client(server: str, key: str) -> FarmClient:
-    if not (server and key):
-        raise typer.BadParameter("Say which farm: --server URL with --key KEY, or --data DIR.")
-    return FarmClient(server, key)
+def _told(office: Office, name: str, command: str) -> Said:
+    office.command(name, command)
+    return Said({"machine": name, "command": command}, f"Told {name} to {command}.")
 
 
 def _words(rules: WorkRules) -> str:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sheepfold.cli.explaining import explained
 from sheepfold.config import BadSetting
 from sheepfold.model.errors import SheepfoldError
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable
@@ -26,11 +27,13 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "serve": Entry("sheepfold.cli.serve", "Serve a farm: all protocols, the pages, and the house."),
     "house": Entry("sheepfold.cli.house", "Keep house for a farm whose servers run with --no-house."),
-    "account": Entry("sheepfold.cli.account", "Add and list accounts."),
+    "account": Entry("sheepfold.cli.account", "Add and list accounts, and change your own."),
     "people": Entry("sheepfold.cli.people", "Rule people and machines, and read who changed what."),
     "team": Entry("sheepfold.cli.team", "Make teams, invite to them, join, leave, and show them private jobs."),
     "webhook": Entry("sheepfold.cli.webhook", "Be told over HTTP, or in a chat, of jobs and machines."),
-    "machine": Entry("sheepfold.cli.machine", "Pause, resume and stop machines, and say when they may work."),
+    "farm": Entry("sheepfold.cli.farm", "See what a farm does now, what waits in it, and what happens."),
+    "flock": Entry("sheepfold.cli.flock", "See the flock of flames, and vote on its sheep."),
+    "machine": Entry("sheepfold.cli.machine", "List, add, pause and stop machines, and say when they may work."),
     "key": Entry("sheepfold.cli.key", "Give keys to machines, and take them back."),
     "flame": Entry("sheepfold.cli.flame", "Look at, breed and render flame genomes on this machine, without a farm."),
     "order": Entry("sheepfold.cli.order", "Order a flame, a Blender project or screenshots."),
@@ -62,15 +65,14 @@ def main() -> None:
         sys.exit(_explain(words))
     _log_to_stderr(level)
     try:
-        app = _app_of(words[0])
-        app.pretty_exceptions_enable = False  # a server's log wants plain tracebacks
-        app(words[1:], prog_name=f"sheepfold {words[0]}")
+        # called without typer's own frame, so that a server's log has plain tracebacks
+        explained(app_of(words[0]))(words[1:], prog_name=f"sheepfold {words[0]}")
     except (SheepfoldError, BadSetting, FarmUnreachable, FarmRefused, FarmProblem) as error:
         print(f"sheepfold: {error}", file=sys.stderr)  # noqa: T201 -- an error's place
         sys.exit(1)
 
 
-def _app_of(command: str) -> typer.Typer:
+def app_of(command: str) -> typer.Typer:
     """Import a command; what only a server needs may be missing where a volunteer installed the program."""
     try:
         app: typer.Typer = importlib.import_module(COMMANDS[command].module).app

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sheepfold.cli.office import AccountOption, FolderOption, KeyOption, ServerOption, open_office
+from sheepfold.cli.command import Office, Said, office_command
+from sheepfold.cli.plain import plain
+from sheepfold.cli.progress import progress
 from sheepfold.model.errors import InvalidSpec
 from sheepfold.model.jobs import Terms
-from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.appraisal_wire import AppraisalOut
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 
@@ -22,6 +25,8 @@ _Priority = Annotated[int, typer.Option(min=-100, max=100, help="Higher goes fir
 _AllowBlank = Annotated[
     bool, typer.Option("--allow-blank", help="Frames of a single colour are meant, as in a fade from black.")
 ]
+_Private = Annotated[bool, typer.Option("--private", help="Seen by you, the owner, and who has a link to it.")]
+_Appraise = Annotated[bool, typer.Option("--appraise", help="Say what it would be and cost, and order nothing.")]
 _Quorum = Annotated[int, typer.Option(min=1, max=5, help="How many machines must make the same picture.")]
 
 
@@ -30,8 +35,9 @@ def order() -> None:
     """Order a flame, a Blender project or screenshots; the number of the new job is printed."""
 
 
-@app.command()
+@office_command(app)
 def flame(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
+    office: Office,
     genome: _Genome,
     genome2: _Genome2 = None,
     frames: Annotated[int, typer.Option(min=1, max=2000, help="How many frames the film has.")] = 160,
@@ -41,13 +47,11 @@ def flame(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each
     parts: Annotated[int, typer.Option(min=1, max=16, help="Share each frame's quality among so many machines.")] = 1,
     allow_blank: _AllowBlank = False,
     title: _Title = "",
+    private: _Private = False,
+    appraise: _Appraise = False,
     priority: _Priority = 0,
     quorum: _Quorum = 1,
-    server: ServerOption = "",
-    key: KeyOption = "",
-    data: FolderOption = None,
-    account: AccountOption = "",
-) -> None:
+) -> Said:
     """Order a loop of GENOME, or the edge from GENOME to GENOME2, whose loops must be in the flock."""
     if genome2 is not None and still:
         raise typer.BadParameter("A still is made of one genome.")
@@ -59,12 +63,12 @@ def flame(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each
         spec["frames"] = frames
     inputs = {"genome": genome} | ({} if genome2 is None else {"genome2": genome2})
     name = title or " to ".join(path.stem for path in inputs.values())
-    with open_office(server, key, data, account) as office:
-        _say(office.order("flame", spec, inputs, name, Terms(priority, quorum)))
+    return _ordered(office, _Wish("flame", spec, inputs, name, Terms(priority, quorum), private), appraise=appraise)
 
 
-@app.command()
+@office_command(app)
 def blender(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
+    office: Office,
     file: _Project,
     frames: Annotated[str | None, typer.Option(help="Such as 1-250 or 1,5,9; else all of the scene's.")] = None,
     step: Annotated[int | None, typer.Option(min=1, help="Only each STEPth of them.")] = None,
@@ -75,24 +79,23 @@ def blender(  # noqa: PLR0913, PLR0917 -- these are the options of a command, ea
     form: Annotated[str | None, typer.Option("--format", help="PNG, JPEG or EXR.")] = None,
     allow_blank: _AllowBlank = False,
     title: _Title = "",
+    private: _Private = False,
+    appraise: _Appraise = False,
     priority: _Priority = 0,
     quorum: _Quorum = 1,
-    server: ServerOption = "",
-    key: KeyOption = "",
-    data: FolderOption = None,
-    account: AccountOption = "",
-) -> None:
+) -> Said:
     """Order frames of the Blender project FILE, a .blend or a zip; what is not said is taken from the scene."""
     width, height = (None, None) if size is None else _size(size)
     spec = _without_none({"frames": frames, "step": step, "main": main, "samples": samples, "width": width,
                           "height": height, "engine": engine and engine.upper(), "format": form and form.upper(),
                           "allow_blank": allow_blank})
-    with open_office(server, key, data, account) as office:
-        _say(office.order("blender", spec, {"project": file}, title or file.stem, Terms(priority, quorum)))
+    wish = _Wish("blender", spec, {"project": file}, title or file.stem, Terms(priority, quorum), private)
+    return _ordered(office, wish, appraise=appraise)
 
 
-@app.command()
+@office_command(app)
 def screenshot(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each given by name
+    office: Office,
     url: Annotated[str, typer.Argument(metavar="URL")],
     browser: Annotated[str, typer.Option(help="Which ones, such as chromium,firefox or firefox 115.")] = "firefox",
     width: Annotated[str, typer.Option(help="How wide in pixels, such as 390,1024.")] = "1024",
@@ -111,12 +114,10 @@ def screenshot(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
     wait_s: Annotated[int | None, typer.Option("--wait", min=1, help="The longest a page is waited for.")] = None,
     expire_s: Annotated[int | None, typer.Option("--expire", min=1, help="Seconds it is worth making for.")] = None,
     title: _Title = "",
+    private: _Private = False,
+    appraise: _Appraise = False,
     priority: _Priority = 0,
-    server: ServerOption = "",
-    key: KeyOption = "",
-    data: FolderOption = None,
-    account: AccountOption = "",
-) -> None:
+) -> Said:
     """Order screenshots of the page at URL.
 
     A window is the whole screen, as Browsershots' factories shoot it. A viewport or a page is shot through the
@@ -128,8 +129,18 @@ def screenshot(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
             "flash": flash or None}
     spec = _without_none({"url": url, "browsers": browsers_in(browser),
                           "widths": numbers_in(width), "bpp": bpp, **told})
-    with open_office(server, key, data, account) as office:
-        _say(office.order("screenshot", spec, {}, title or url, Terms(priority)))
+    return _ordered(office, _Wish("screenshot", spec, {}, title or url, Terms(priority), private), appraise=appraise)
+
+
+@office_command(app)
+def sketch(
+    office: Office,
+    genome: _Genome,
+    file: Annotated[Path, typer.Argument(metavar="FILE.png", dir_okay=False)],
+) -> Said:
+    """Have the farm render GENOME small and quickly into FILE.png; nothing is ordered."""
+    office.sketch("flame", {"genome": genome}, file)
+    return Said({"files": [str(file)]}, str(file))
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -155,11 +166,35 @@ def _without_none(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if value is not None}
 
 
-def _say(ordered: wire.JobOrdered) -> None:
-    """Print the job's number, for scripts to read, and for people what they should know."""
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """An order before it is made."""
+
+    kind: str
+    spec: Mapping[str, Any]
+    inputs: Mapping[str, Path]
+    title: str
+    terms: Terms
+    is_private: bool
+
+
+def _ordered(office: Office, wish: _Wish, *, appraise: bool) -> Said:
+    """Order, or ask what that would be; a job's number is for scripts to read, remarks are for people."""
+    if appraise:
+        found = office.appraise(wish.kind, wish.spec, wish.inputs, wish.terms)
+        return Said(found, _appraised(found))
+    with progress("Sent", in_bytes=True) as step:
+        ordered = office.order(wish.kind, wish.spec, wish.inputs, wish.title, wish.terms, private=wish.is_private,
+                               on_sent=step)
     for remark in ordered.remarks:
-        typer.echo(remark, err=True)
-    typer.echo(ordered.id)
+        typer.echo(plain(remark), err=True)
+    return Said(ordered, str(ordered.id))
+
+
+def _appraised(found: AppraisalOut) -> str:
+    minutes = f"{found.span_s / 60:,.1f} minutes on the {found.machines or 'first'} machines at work"
+    return "\n".join([f"{found.tasks:,} tasks for {found.millipoints / 1000:,.3f} points, about {minutes}.",
+                      *map(plain, found.remarks)])
 
 
 def _browser(text: str) -> dict[str, str]:

@@ -1,22 +1,22 @@
-"""`sheepfold people`: what the owner's pages do, from the farm's own console."""
+"""`sheepfold people`: what the owner's pages do, from the farm's own console or over the network."""
 
 import sys
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
+from sheepfold.cli.command import Office, Said, office_command, say
 from sheepfold.cli.office import JsonOption
 from sheepfold.cli.options import DataOption, farm_in
-from sheepfold.cli.plain import clock, plain, print_rows
-from sheepfold.farm import owner, people
-from sheepfold.farm.accounts import find_customer
+from sheepfold.cli.plain import clock, plain
+from sheepfold.farm import people
 from sheepfold.model.accounts import Role
-from sheepfold.store import accounts as account_rows
-from sheepfold.web.words import points
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 _Name = Annotated[str, typer.Argument(metavar="NAME")]
 _Machine = Annotated[str, typer.Argument(metavar="MACHINE")]
+_Limit = Annotated[int, typer.Option(min=1, max=200, help="How many at most.")]
 
 
 @app.callback()
@@ -24,82 +24,91 @@ def people_() -> None:
     """Rule people and machines: roles, invitations, closed accounts, paused machines, the audit log."""
 
 
-@app.command("list")
-def list_people(data: DataOption, as_json: JsonOption = False) -> None:
+@office_command(app, "list")
+def list_people(
+    office: Office, limit: _Limit = 200,
+    after: Annotated[str, typer.Option(help="Only names after this one: the next page.")] = "",
+) -> Said:
     """List people with their roles, and the points that they have earned and spent; in JSON a thousandth each."""
-    with farm_in(data) as farm:
-        rows = [{"name": one.account.name, "role": one.account.role, "earned": one.purse.earned,
-                 "spent": one.purse.spent, "machines": one.machines, "since": one.created_at, "closed": one.closed_at}
-                for one in people.list_people(farm)]
-    print_rows({"name": str, "role": str, "earned": points, "spent": points, "machines": str, "since": clock,
-                "closed": lambda at: clock(at) if at else ""}, rows, as_json=as_json)
+    page = office.people(limit, after)
+    table = Table("name", "role", "earned", "spent", "machines", "since", "closed", box=None, padding=(0, 2, 0, 0))
+    for one in page.people:
+        closed = clock(one.closed_at) if one.closed_at else ""
+        table.add_row(one.name, one.role, _points(one.earned), _points(one.spent), str(one.machines),
+                      clock(one.created_at), closed)
+    return Said(page, table)
 
 
-@app.command()
-def invite(data: DataOption, role: Annotated[Role, typer.Option(help="What they may do.")] = Role.VOLUNTEER) -> None:
+@office_command(app)
+def leaders(office: Office, limit: _Limit = 100) -> Said:
+    """List those who earned most, the first of them first; in JSON a thousandth of a point each."""
+    found = office.leaders(limit)
+    table = Table("place", "name", "earned", "machines", box=None, padding=(0, 2, 0, 0))
+    for place, one in enumerate(found.leaders, 1):
+        table.add_row(str(place), one.name, _points(one.earned), str(one.machines))
+    return Said(found, table)
+
+
+@office_command(app)
+def invite(office: Office, role: Annotated[Role, typer.Option(help="What they may do.")] = Role.VOLUNTEER) -> Said:
     """Print an invitation's code; it works once, within a week."""
-    with farm_in(data) as farm:
-        typer.echo(people.invite(farm, find_customer(farm), role))
+    code = office.invite(role)
+    return Said({"code": code}, code)
 
 
-@app.command()
-def role(name: _Name, role: Annotated[Role, typer.Argument(metavar="ROLE")], data: DataOption) -> None:
+@office_command(app)
+def role(office: Office, name: _Name, role: Annotated[Role, typer.Argument(metavar="ROLE")]) -> Said:
     """Give NAME another role."""
-    with farm_in(data) as farm:
-        owner.change_role(farm, None, name, role)
-    typer.echo(f"The role of {name} is {role} now.")
+    return Said(office.change_person(name, role=role), f"The role of {name} is {role} now.")
 
 
-@app.command()
-def close(name: _Name, data: DataOption) -> None:
+@office_command(app)
+def close(office: Office, name: _Name) -> Said:
     """Close the account NAME: nobody signs in to it, its keys open nothing."""
-    with farm_in(data) as farm:
-        owner.close_account(farm, None, name)
-    typer.echo(f"Closed {name}.")
+    return Said(office.change_person(name, closed=True), f"Closed {name}.")
 
 
-@app.command()
-def reopen(name: _Name, data: DataOption) -> None:
+@office_command(app)
+def reopen(office: Office, name: _Name) -> Said:
     """Let NAME sign in again; keys stay revoked."""
-    with farm_in(data) as farm:
-        owner.reopen_account(farm, None, name)
-    typer.echo(f"Reopened {name}.")
+    return Said(office.change_person(name, closed=False), f"Reopened {name}.")
 
 
 @app.command()
-def password(name: _Name, data: DataOption) -> None:
-    """Read a new password for NAME from standard input; every browser of NAME is signed out."""
+def password(name: _Name, data: DataOption, as_json: JsonOption = False) -> None:
+    """Read a new password for NAME from standard input; every browser of NAME is signed out. At the console alone."""
     new = sys.stdin.readline().rstrip("\r\n") if not sys.stdin.isatty() else typer.prompt("Password", hide_input=True)
     with farm_in(data) as farm:
-        account = farm.db.read(lambda tx: account_rows.account_named(tx, name))
-        people.set_password(farm, account, new)
-    typer.echo(f"Set the password of {name}.")
+        people.set_password(farm, people.person_named(farm, name).account, new)
+    say(Said({"name": name}, f"Set the password of {name}."), as_json=as_json)
 
 
-@app.command()
-def pause(machine: _Machine, data: DataOption) -> None:
+@office_command(app)
+def pause(office: Office, machine: _Machine) -> Said:
     """Let MACHINE get no more work."""
-    with farm_in(data) as farm:
-        owner.change_machine(farm, None, machine, owner.PAUSE)
-    typer.echo(f"Paused {machine}.")
+    office.command(machine, "pause")
+    return Said({"machine": machine, "command": "pause"}, f"Paused {machine}.")
 
 
-@app.command()
-def resume(machine: _Machine, data: DataOption) -> None:
+@office_command(app)
+def resume(office: Office, machine: _Machine) -> Said:
     """Let MACHINE work again, out of quarantine too."""
-    with farm_in(data) as farm:
-        owner.change_machine(farm, None, machine, owner.RESUME)
-    typer.echo(f"{machine} may work again.")
+    office.command(machine, "resume")
+    return Said({"machine": machine, "command": "resume"}, f"{machine} may work again.")
 
 
-@app.command()
+@office_command(app)
 def audit(
-    data: DataOption,
-    limit: Annotated[int, typer.Option(min=1, help="How many lines at most.")] = 50,
-    as_json: JsonOption = False,
-) -> None:
+    office: Office, limit: _Limit = 50,
+    before: Annotated[int | None, typer.Option(min=0, help="Only lines with smaller ids: the next page.")] = None,
+) -> Said:
     """Show who changed what, the newest first."""
-    with farm_in(data) as farm:
-        rows = [{"at": line.at, "who": line.who, "what": line.what, "of": line.about}
-                for line in owner.read_audit(farm, limit)]
-    print_rows({"at": clock, "who": plain, "what": plain, "of": plain}, rows, as_json=as_json)
+    page = office.audit(limit, before)
+    table = Table("id", "at", "who", "what", "of", box=None, padding=(0, 2, 0, 0))
+    for line in page.lines:
+        table.add_row(str(line.id), clock(line.at), plain(line.who), plain(line.what), plain(line.about))
+    return Said(page, table)
+
+
+def _points(millipoints: int) -> str:
+    return f"{millipoints / 1000:,.3f}"

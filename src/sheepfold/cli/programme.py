@@ -15,7 +15,6 @@ from sheepfold.farm import renderers
 from sheepfold.kinds.blender import home
 from sheepfold.kinds.screenshot.shooting.browsers import installed
 from sheepfold.model.errors import Unavailable
-from sheepfold.protocols.rest.browser_calls import BrowserClient
 from sheepfold.protocols.rest.browser_wire import BrowserAsked
 from sheepfold.protocols.rest.client import FarmClient
 
@@ -112,9 +111,9 @@ def _frames(stage: Stage, office: FarmClient) -> int:
 
 def register(stage: Stage, browsers: Iterable[tuple[str, str]]) -> None:
     """Tell the farm which browsers, of which versions, the factory has: on its wire that is for the owner to say."""
-    with BrowserClient(stage.url, stage.keys["factory"]) as registry:
+    with FarmClient(stage.url, stage.keys["factory"]) as factory:
         for name, version in browsers:
-            registry.add("self", BrowserAsked(name=name, version=version))
+            factory.add_browser("self", BrowserAsked(name=name, version=version))
 
 
 def add_renderer(stage: Stage) -> None:

@@ -1,18 +1,17 @@
 """`sheepfold story`: all that happened to one thing."""
 
+from collections.abc import Iterator, Mapping
+
 import typer
-from rich.console import Console
+from rich.console import Group, RenderableType
+from rich.rule import Rule
 from rich.table import Column, Table
 
+from sheepfold.cli.command import Office, Said, office_command
 from sheepfold.cli.ids import IdArgument
-from sheepfold.cli.office import JsonOption
-from sheepfold.cli.options import DataOption, farm_in
-from sheepfold.cli.plain import clock, plain, plain_console
-from sheepfold.farm import browse
-from sheepfold.farm.browse import Story
-from sheepfold.farm.dispatch import open_blob
-from sheepfold.model.tasks import TaskId
-from sheepfold.protocols.rest.jobs import story_out
+from sheepfold.cli.plain import clock, plain
+from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.client import FarmClient
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 
@@ -22,38 +21,36 @@ def story() -> None:
     """Tell all that happened to a task."""
 
 
-@app.command()
-def task(task_id: IdArgument, data: DataOption, as_json: JsonOption = False) -> None:
-    """Tell the story of the task ID: its leases, results, verdicts, credit, and what its clients told and logged."""
-    console = plain_console()
-    with farm_in(data) as farm:
-        told = browse.story(farm, TaskId(task_id))
-        if as_json:
-            typer.echo(story_out(told).model_dump_json(indent=2))
-            return
-        _print_story(console, told)
-        for lease in told.leases:
-            if lease.log is not None:
-                console.rule(f"log of lease {lease.lease_id}")
-                log = b"".join(open_blob(farm, lease.log).chunks)
-                console.print(plain(log.decode("utf-8", "replace")), soft_wrap=True)
+@office_command(app)
+def task(office: Office, task_id: IdArgument) -> Said:
+    """Tell the story of the task ID: its leases, results, verdicts, credit, and what its clients told and logged.
+
+    Logs are told of a farm's folder here alone.
+    """
+    told = office.story(task_id)
+    logs = {} if isinstance(office, FarmClient) else office.logs(told)
+    return Said(told, Group(*_shown(told), *_logs(told, logs)))
 
 
-def _print_story(console: Console, told: Story) -> None:
-    place = f"frame {told.task.frame}" + (f", part {told.task.part}" if told.task.part else "")
-    heading = f"Task {told.task.id}: {place} of job {told.job.id} ({plain(told.job.title)}), {told.task.state}\n"
-    console.print(heading)
+def _shown(told: wire.StoryOut) -> list[RenderableType]:
+    place = f"frame {told.frame}" + (f", part {told.part}" if told.part else "")
     events = _table("when", "what", "detail")
     for event in told.events:
         detail = ", ".join(f"{name} {value}" for name, value in event.detail.items())
         events.add_row(clock(event.at), event.what, plain(detail))
-    console.print(events)
     leases = _table("lease", "machine", "account", "protocol", "state", "granted", "told")
     for lease in told.leases:
         figures = ", ".join(f"{name} {value}" for name, value in lease.figures.items())
-        leases.add_row(str(lease.lease_id), lease.machine, lease.account, lease.protocol,
+        leases.add_row(str(lease.id), lease.machine, lease.account, lease.protocol,
                        plain(f"{lease.state} {lease.reason}".strip()), clock(lease.granted_at), plain(figures))
-    console.print(leases)
+    return [f"Task {told.task}: {place} of job {told.job} ({plain(told.title)}), {told.state}\n", events, leases]
+
+
+def _logs(told: wire.StoryOut, logs: Mapping[int, bytes]) -> Iterator[RenderableType]:
+    for lease in told.leases:
+        if lease.id in logs:
+            yield Rule(f"log of lease {lease.id}")
+            yield plain(logs[lease.id].decode("utf-8", "replace"))
 
 
 def _table(*heads: str) -> Table:

@@ -3,13 +3,11 @@
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel
 from rich.table import Table
 
+from sheepfold.cli.command import Office, Said, office_command
 from sheepfold.cli.ids import IdArgument
-from sheepfold.cli.office import AccountOption, FolderOption, JsonOption, KeyOption, ServerOption, open_office
-from sheepfold.cli.plain import clock, plain_console
-from sheepfold.protocols.rest.team_wire import TeamList, TeamPage
+from sheepfold.cli.plain import clock
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 TeamArgument = Annotated[str, typer.Argument(metavar="TEAM")]
@@ -21,111 +19,74 @@ def team() -> None:
     """Make teams, invite to them, join, leave and hand them over, and show them private jobs."""
 
 
-@app.command("list")
-def list_teams(
-    server: ServerOption = "", key: KeyOption = "", data: FolderOption = None, account: AccountOption = "",
-    as_json: JsonOption = False,
-) -> None:
+@office_command(app, "list")
+def list_teams(office: Office) -> Said:
     """List the teams, those whose members earned most first."""
-    with open_office(server, key, data, account) as office:
-        _print(office.teams(), as_json=as_json)
+    found = office.teams()
+    table = Table("team", "points", "members", "led by", box=None, padding=(0, 2, 0, 0))
+    for one in found.teams:
+        table.add_row(one.name, f"{one.earned / 1000:,.3f}", str(one.members), one.leader)
+    return Said(found, table)
 
 
-@app.command()
-def show(
-    team: TeamArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
-    account: AccountOption = "", as_json: JsonOption = False,
-) -> None:
+@office_command(app)
+def show(office: Office, team: TeamArgument) -> Said:
     """Show TEAM and who is in it."""
-    with open_office(server, key, data, account) as office:
-        _print(office.team(team), as_json=as_json)
+    found = office.team(team)
+    table = Table("member", "points", "since", "", box=None, padding=(0, 2, 0, 0))
+    for member in found.roll:
+        leads = "leads" if member.name == found.leader else ""
+        table.add_row(member.name, f"{member.earned / 1000:,.3f}", clock(member.joined_at), leads)
+    return Said(found, table)
 
 
-@app.command()
-def make(
-    team: TeamArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
-    account: AccountOption = "",
-) -> None:
+@office_command(app)
+def make(office: Office, team: TeamArgument) -> Said:
     """Make TEAM, and lead it."""
-    with open_office(server, key, data, account) as office:
-        typer.echo(f"{office.make_team(team).leader} leads {team}.")
+    made = office.make_team(team)
+    return Said(made, f"{made.leader} leads {team}.")
 
 
-@app.command()
-def invite(
-    team: TeamArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
-    account: AccountOption = "",
-) -> None:
+@office_command(app)
+def invite(office: Office, team: TeamArgument) -> Said:
     """Print a link by which whoever has it joins TEAM; the one before works no more."""
-    with open_office(server, key, data, account) as office:
-        typer.echo(office.invite_to_team(team))
+    link = office.invite_to_team(team)
+    return Said({"link": link}, link)
 
 
-@app.command()
+@office_command(app)
 def join(
+    office: Office,
     invitation: Annotated[str, typer.Argument(metavar="LINK", help="The link, or the code at its end.")],
-    server: ServerOption = "", key: KeyOption = "", data: FolderOption = None, account: AccountOption = "",
-) -> None:
+) -> Said:
     """Join the team that an invitation leads to."""
-    with open_office(server, key, data, account) as office:
-        joined = office.join_team(invitation.rstrip("/").rpartition("/")[2])
-    typer.echo(f"You are in {joined.name}, which {joined.leader} leads.")
+    joined = office.join_team(invitation.rstrip("/").rpartition("/")[2])
+    return Said(joined, f"You are in {joined.name}, which {joined.leader} leads.")
 
 
-@app.command()
-def remove(
-    team: TeamArgument, member: MemberArgument, server: ServerOption = "", key: KeyOption = "",
-    data: FolderOption = None, account: AccountOption = "",
-) -> None:
+@office_command(app)
+def remove(office: Office, team: TeamArgument, member: MemberArgument) -> Said:
     """Take MEMBER out of TEAM: yourself, or anybody of a team that you lead. The last one closes it."""
-    with open_office(server, key, data, account) as office:
-        office.remove_from_team(team, member)
-    typer.echo(f"{member} is no more in {team}.")
+    office.remove_from_team(team, member)
+    return Said({"team": team, "member": member}, f"{member} is no more in {team}.")
 
 
-@app.command("hand-over")
-def hand_over(
-    team: TeamArgument, member: MemberArgument, server: ServerOption = "", key: KeyOption = "",
-    data: FolderOption = None, account: AccountOption = "",
-) -> None:
+@office_command(app, "hand-over")
+def hand_over(office: Office, team: TeamArgument, member: MemberArgument) -> Said:
     """Have MEMBER lead TEAM; its invitation works no more."""
-    with open_office(server, key, data, account) as office:
-        typer.echo(f"{office.hand_over_team(team, member).leader} leads {team}.")
+    found = office.hand_over_team(team, member)
+    return Said(found, f"{found.leader} leads {team}.")
 
 
-@app.command("show-job")
-def show_job(
-    job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
-    account: AccountOption = "",
-) -> None:
+@office_command(app, "show-job")
+def show_job(office: Office, job_id: IdArgument) -> Said:
     """Show the private job ID to your team."""
-    with open_office(server, key, data, account) as office:
-        typer.echo(f"Job {job_id} is seen by {office.show_to_team(job_id, is_shown=True)}.")
+    team = office.show_to_team(job_id, is_shown=True)
+    return Said({"job": job_id, "team": team}, f"Job {job_id} is seen by {team}.")
 
 
-@app.command("hide-job")
-def hide_job(
-    job_id: IdArgument, server: ServerOption = "", key: KeyOption = "", data: FolderOption = None,
-    account: AccountOption = "",
-) -> None:
+@office_command(app, "hide-job")
+def hide_job(office: Office, job_id: IdArgument) -> Said:
     """Show the private job ID to your team no more."""
-    with open_office(server, key, data, account) as office:
-        office.show_to_team(job_id, is_shown=False)
-    typer.echo(f"Job {job_id} is seen by no team.")
-
-
-def _print(found: BaseModel, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(found.model_dump_json(indent=2))
-        return
-    match found:
-        case TeamList():
-            table = Table("team", "points", "members", "led by", box=None, padding=(0, 2, 0, 0))
-            for one in found.teams:
-                table.add_row(one.name, f"{one.earned / 1000:,.3f}", str(one.members), one.leader)
-        case TeamPage():
-            table = Table("member", "points", "since", "", box=None, padding=(0, 2, 0, 0))
-            for member in found.roll:
-                leads = "leads" if member.name == found.leader else ""
-                table.add_row(member.name, f"{member.earned / 1000:,.3f}", clock(member.joined_at), leads)
-    plain_console().print(table)
+    office.show_to_team(job_id, is_shown=False)
+    return Said({"job": job_id, "team": None}, f"Job {job_id} is seen by no team.")

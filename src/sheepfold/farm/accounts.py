@@ -73,8 +73,8 @@ def find_customer(farm: Farm, name: str = "") -> Account:
 def add_key(farm: Farm, account_name: str, machine_name: str, scope: Scope | None = None) -> NewKey:
     """Make a key for a machine of an account, adding the machine where it is new.
 
-    Without a scope, artists' and owners' keys may order, volunteers' may not. Raises UnknownAccount, InvalidName, and
-    NameTaken where the machine belongs to somebody else.
+    Without a scope, artists' and owners' keys may order, volunteers' may not; none may manage. Raises UnknownAccount,
+    InvalidName, and NameTaken where the machine belongs to somebody else.
     """
     checked = checked_name(machine_name)
     key = farm.token()
@@ -122,7 +122,7 @@ def holder_by(farm: Farm, scheme: str, values: Iterable[str]) -> KeyHolder:
 
 def may_order(holder: KeyHolder) -> None:
     """Raise Forbidden unless a key may order for its account."""
-    if holder.scope is not Scope.ORDER or not holder.account.role.covers(Role.ARTIST):
+    if not holder.scope.covers(Scope.ORDER) or not holder.account.role.covers(Role.ARTIST):
         raise Forbidden(f"The key of {holder.machine.name} is for rendering; orders need a key with the scope 'order'.")
 
 

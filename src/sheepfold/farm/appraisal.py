@@ -1,4 +1,4 @@
-"""Appraisals: what an order would be and cost, told before it is made, and a quick look at a genome."""
+"""Appraisals: what an order would be and cost, told before it is made, and a quick look at its inputs."""
 
 import shutil
 import tempfile
@@ -17,7 +17,6 @@ from sheepfold.model.credit import Effort, Millipoints, earned
 from sheepfold.model.errors import InvalidSpec
 from sheepfold.store import views as view_rows
 
-SKETCH = {"shape": "still", "width": 320, "height": 240, "quality": 8, "temporal_samples": 1}
 SKETCH_LIMIT_S = 15.0
 CARRIES_ON = 1
 """Machines that an estimate assumes while none is at work."""
@@ -52,15 +51,21 @@ def appraise(farm: Farm, account: Account, order: Order) -> Appraisal:
                      len(at_work), completed.remarks)
 
 
-def sketch(farm: Farm, genome: Path) -> bytes:
-    """Render a genome small and quickly; returns a PNG. Raises InvalidSpec where it cannot be rendered."""
+def sketch(farm: Farm, kind: str, quick: Spec, inputs: Mapping[str, Path]) -> bytes:
+    """Render inputs small and quickly, by a kind's own spec for it; returns a PNG.
+
+    Raises InvalidSpec where the kind has none, or they cannot be rendered.
+    """
+    if not quick:
+        raise InvalidSpec(f"There is no quick look at orders of the kind {kind}.")
     with _folder(farm) as folder:
-        spec = module_of("flame", "spec").parse(SKETCH)
-        drafts = module_of("flame", "split").split(spec, {"genome": genome}, folder)
+        spec = module_of(kind, "spec").parse(quick)
+        drafts = module_of(kind, "split").split(spec, inputs, folder)
+        order = RenderOrder(spec, 0, 0, drafts[0].input, inputs)
         try:
-            made: Path = module_of("flame", "render").render(RenderOrder(spec, 0, 0, drafts[0].input), _Bench(folder))
+            made: Path = module_of(kind, "render").render(order, _Bench(folder))
         except RenderFailed as error:
-            raise InvalidSpec(f"This genome cannot be rendered: {error}.") from error
+            raise InvalidSpec(f"This cannot be rendered: {error}.") from error
         return made.read_bytes()
 
 

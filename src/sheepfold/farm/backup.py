@@ -16,14 +16,18 @@ from sheepfold.blobs.blobs import open_blobs
 from sheepfold.blobs.spool import Digest, spool_file
 from sheepfold.config import Settings
 from sheepfold.farm.farm import Farm
+from sheepfold.model.accounts import Account
 from sheepfold.model.errors import BadInput, UnknownBlob
 from sheepfold.store import blobs as blob_rows
+from sheepfold.store import people as people_rows
 from sheepfold.store import retention as retention_rows
 from sheepfold.store.blobs import BlobRow
+from sheepfold.store.people import AuditLine
 from sheepfold.store.snapshot import load_database, revision_of, save_database
 
 MANIFEST = "backup.json"
 FORMAT = 1
+BACKED_UP = "made a backup"
 HOLD_S = 600
 """For how long nothing is cleared after the last sign of life of a backup under way."""
 BLOBS_AT_A_TIME = 50
@@ -43,7 +47,7 @@ class Backup:
     """How many of them were not there yet from a backup before."""
 
 
-def back_up(farm: Farm, folder: Path) -> Backup:
+def back_up(farm: Farm, folder: Path, by: Account | None = None) -> Backup:
     """Write a backup of a farm at work into a folder, anew or over an earlier one, whose blobs are not copied again.
 
     Raises BadInput where the folder is the farm's own, and UnknownBlob where a blob that a row names is missing.
@@ -65,7 +69,14 @@ def back_up(farm: Farm, folder: Path) -> Backup:
     partial = folder / (MANIFEST + ".part")
     partial.write_text(json.dumps(asdict(made), indent=1) + "\n")
     partial.replace(folder / MANIFEST)
+    who = by.name if by else "console"
+    farm.db.write(lambda tx: people_rows.note(tx, who, BACKED_UP, str(folder.absolute()), farm.now()))
     return made
+
+
+def last_backup(farm: Farm) -> AuditLine | None:
+    """Return what the audit log says of the newest backup: when, who, and into which folder."""
+    return farm.db.read(lambda tx: people_rows.newest_line(tx, BACKED_UP))
 
 
 def restore(settings: Settings, folder: Path) -> Backup:

@@ -52,9 +52,12 @@ class Story:
     leases: tuple[LeaseStory, ...]
 
 
-def list_jobs(farm: Farm, limit: int = 50, before: JobId | None = None, seen_by: AccountId | None = None) -> list[Job]:
-    """Return the newest jobs, those before an id where one is given; less what `seen_by` may not see."""
-    return farm.db.read(lambda tx: job_rows.list_jobs(tx, limit, before, seen_by=seen_by))
+def list_jobs(farm: Farm, limit: int = 50, before: JobId | None = None, seen_by: AccountId | None = None,
+              of: AccountId | None = None) -> list[Job]:
+    """Return the newest jobs, those before an id where one is given, of all or `of` one account; less what `seen_by`
+    may not see.
+    """
+    return farm.db.read(lambda tx: job_rows.list_jobs(tx, limit, before, of, seen_by))
 
 
 def view_job(farm: Farm, job_id: JobId) -> JobView:

@@ -11,7 +11,6 @@ from sheepfold.farm.settlement import settle
 from sheepfold.model import lifecycle
 from sheepfold.model.accounts import AccountId, checked_name
 from sheepfold.model.errors import Cleared, MachineSuspended, SessionEnded, UnknownBlob, UnknownLease
-from sheepfold.model.events import Event, What
 from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.machines import MachineId, Session, SessionId
 from sheepfold.model.matching import Abilities
@@ -19,7 +18,6 @@ from sheepfold.model.tasks import LeaseId, TaskId
 from sheepfold.model.trust import UNPROVEN_SUSPENSION_S
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import blobs as blob_rows
-from sheepfold.store import events as event_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import sessions as session_rows
@@ -115,19 +113,17 @@ def claim_task(farm: Farm, maker: Maker, abilities: Abilities, term_s: int,
     request. Raises MachineSuspended.
     """
     needs_ids = farm.needs.satisfied_by(abilities)
-    claimant = Claimant(maker.machine_id, maker.account_id, maker.protocol, maker.session_id, term_s)
 
     def grant(tx: Tx) -> Assignment | None:
         now = farm.now()
         since = 0 if maker.is_proven else now - UNPROVEN_SUSPENSION_S
-        if account_rows.is_suspended(tx, maker.machine_id, since):
-            raise MachineSuspended
+        claimant = Claimant(maker.machine_id, maker.account_id, maker.protocol, maker.session_id, term_s, since)
         granted = claim(tx, claimant, needs_ids, now)
         if granted is None:
+            if account_rows.is_suspended(tx, maker.machine_id, since):
+                raise MachineSuspended
             return None
         lease_rows.add_figures(tx, granted.lease_id, figures or {})
-        told = {"lease": granted.lease_id, "machine": maker.machine_id, "protocol": maker.protocol}
-        event_rows.add(tx, [Event(What.LEASE_GRANTED, granted.job_id, granted.task_id, told)], now)
         return _assignment(tx, granted, term_s)
 
     return farm.db.write(grant) if needs_ids else None
@@ -150,6 +146,15 @@ def held_lease(farm: Farm, maker: Maker, lease_id: LeaseId) -> Holding:
 def lease_on(farm: Farm, maker: Maker, task_id: TaskId) -> Holding:
     """Return the lease of a machine on a task, its active one or else its newest; raises UnknownLease."""
     return farm.db.look(lambda tx: lease_rows.holding_of_pair(tx, task_id, maker.machine_id))
+
+
+def lease_at(farm: Farm, machine_name: str, protocol: str, place: tuple[JobId, int, int]) -> Holding:
+    """Return the lease of a machine on the task at a job's frame and part, by one statement where there is one.
+
+    Raises UnknownMachine, UnknownTask, UnknownLease.
+    """
+    held = farm.db.look(lambda tx: lease_rows.find_holding(tx, machine_name, place))
+    return held or lease_on(farm, find_maker(farm, machine_name, protocol), find_task(farm, *place))
 
 
 @dataclass(frozen=True, slots=True)

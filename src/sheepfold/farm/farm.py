@@ -4,7 +4,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,9 +71,11 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
 
 
 def _house_name(file: Path) -> str:
-    """Return the name that a data folder was given when it was first opened."""
-    with suppress(FileExistsError), file.open("x") as new:
-        new.write(secrets.token_hex(8))
+    """Return the name that a data folder was given when it was first opened; it appears whole, or not at all."""
+    if not (file.exists() and file.stat().st_size):
+        fresh = file.with_name(f"{file.name}-{secrets.token_hex(8)}")
+        fresh.write_text(secrets.token_hex(8))
+        fresh.replace(file)
     return file.read_text()
 
 

@@ -107,7 +107,10 @@ def find_sheep(farm: Farm, job_id: JobId) -> SheepId | None:
 
 def job_of_sheep(farm: Farm, sheep_id: SheepId) -> Job:
     """Return the job that a sheep is; raises UnknownSheep."""
-    return farm.db.read(lambda tx: job_rows.job_of(tx, flock_rows.sheep_of(tx, sheep_id).job_id))
+    job = farm.db.look(lambda tx: job_rows.find_job_of_sheep(tx, sheep_id))
+    if job is None:
+        raise UnknownSheep(f"There is no sheep {sheep_id.number} in generation {sheep_id.generation}.")
+    return job
 
 
 def open_film(farm: Farm, sheep_id: SheepId, film: str = PLAYER_FILM) -> tuple[str, Input]:

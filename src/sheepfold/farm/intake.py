@@ -19,8 +19,7 @@ from sheepfold.farm.settlement import settle
 from sheepfold.kinds.seam import Facts, Inspection
 from sheepfold.model import lifecycle
 from sheepfold.model.errors import LeaseNotHeld
-from sheepfold.model.tasks import Lease, Result, ResultId, Soundness, Task, TaskState, Verdict
-from sheepfold.store import jobs as job_rows
+from sheepfold.model.tasks import Result, ResultId, Soundness, Task, TaskState, Verdict
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
@@ -71,38 +70,41 @@ def submit_result(farm: Farm, held: Holding, spooled: Spooled, figures: Mapping[
     job's pictures are cleared, with which it would have to be compared.
     """
     blob = farm.blobs.keep(spooled)
-    task, job = farm.db.read(
-        lambda tx: (task_rows.load(tx, held.task_id, lock=False), job_rows.job_of(tx, held.job_id))
-    )
-    if (known := _known(task, held, blob.digest)) is not None:
+    wanted = farm.db.look(lambda tx: lease_rows.wanted(tx, held.lease_id))
+    task = None if wanted.is_plain else _task(farm, held)
+    if task is not None and (known := _known(task, held, blob.digest)) is not None:
         return _receipt(task, known)
-    if job.cleared_at is not None:
-        raise LeaseNotHeld(f"The pictures of job {job.id} are cleared; nothing is taken for it any more.")
-    lifecycle.check_may_submit(task, held.lease_id)
-    facts = Facts(job.spec, task.frame, task.part)
-    inspection = farm.inspector.inspect(job.kind, spooled.path, facts)
-    result = _result(farm, lifecycle.lease_of(task, held.lease_id), blob, inspection)
-    arrival = _Arrival(held, blob, result, figures or {})
+    if wanted.is_cleared:
+        raise LeaseNotHeld(f"The pictures of job {held.job_id} are cleared; nothing is taken for it any more.")
+    if task is not None:
+        lifecycle.check_may_submit(task, held.lease_id)
+    facts = Facts(wanted.spec, wanted.frame, wanted.part)
+    inspection = farm.inspector.inspect(wanted.kind, spooled.path, facts)
+    arrival = _Arrival(held, blob, _result(farm, held, blob, inspection), figures or {})
     for _ in range(COMPARISONS):
-        settling = partial(_settled, farm, arrival, _compared(farm, job.kind, facts, task, arrival, spooled.path))
+        likeness = _compared(farm, wanted.kind, facts, task, arrival, spooled.path)
         try:
-            return farm.db.write(settling)
+            return farm.db.write(partial(_settled, farm, arrival, likeness))
         except _NewRival:
-            task = farm.db.read(lambda tx: task_rows.load(tx, held.task_id, lock=False))
-    raise AssertionError(f"Task {task.id} gets results faster than they can be compared.")
+            task = _task(farm, held)
+    raise AssertionError(f"Task {held.task_id} gets results faster than they can be compared.")
+
+
+def _task(farm: Farm, held: Holding) -> Task:
+    return farm.db.read(lambda tx: task_rows.load(tx, held.task_id, lock=False))
 
 
 def _known(task: Task, held: Holding, digest: str) -> Result | None:
     return next((r for r in task.results if r.lease_id == held.lease_id and r.digest == digest), None)
 
 
-def _result(farm: Farm, lease: Lease, blob: Blob, found: Inspection) -> Result:
+def _result(farm: Farm, held: Holding, blob: Blob, found: Inspection) -> Result:
     is_sound = found.soundness in {Soundness.SOUND, Soundness.BLANK}
     return Result(
         id=ResultId(0),
-        lease_id=lease.id,
-        machine_id=lease.machine_id,
-        account_id=lease.account_id,
+        lease_id=held.lease_id,
+        machine_id=held.machine_id,
+        account_id=held.account_id,
         digest=blob.digest,
         submitted_at=farm.now(),
         verdict=Verdict.PENDING if is_sound else Verdict.INVALID,
@@ -114,9 +116,9 @@ def _result(farm: Farm, lease: Lease, blob: Blob, found: Inspection) -> Result:
     )
 
 
-def _compared(farm: Farm, kind: str, facts: Facts, task: Task, arrival: _Arrival, path: Path) -> _Likeness:
+def _compared(farm: Farm, kind: str, facts: Facts, task: Task | None, arrival: _Arrival, path: Path) -> _Likeness:
     """Compare a new picture with one of each party so far, until it is like one of them."""
-    firsts = {} if arrival.result.verdict is Verdict.INVALID else _firsts(task)
+    firsts = {} if task is None or arrival.result.verdict is Verdict.INVALID else _firsts(task)
     for party, first in firsts.items():
         if first.digest == arrival.blob.digest or _is_same(farm, kind, facts, path, first.digest):
             return _Likeness(frozenset(firsts), party)

@@ -193,6 +193,11 @@ def view_person(farm: Farm, account_id: AccountId) -> Person:
     return farm.db.read(lambda tx: people_rows.person_of(tx, account_id))
 
 
+def person_named(farm: Farm, name: str) -> Person:
+    """Return what the farm knows of the person whose account has a name; raises UnknownAccount."""
+    return farm.db.read(lambda tx: people_rows.person_of(tx, account_rows.account_named(tx, name).id))
+
+
 def list_people(farm: Farm) -> list[Person]:
     """Return all people whose accounts are not closed, the one who earned most first; the anonymous one is none."""
     people = farm.db.read(people_rows.list_people)

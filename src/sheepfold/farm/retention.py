@@ -29,9 +29,8 @@ TASKS_AT_A_TIME = 200
 JOBS_AT_A_TIME = 20
 PIECE_PERIOD_S = 1
 """How long a job's next piece waits for its turn, so that leases expire and films are made meanwhile."""
-GUARD_S = 2 * 3600
-"""Bytes that were kept so short ago stay for now: somebody may be about to name them. S3 keeps the same bytes an hour
-long without touching them, and from keeping to naming lies an inspection."""
+GUARD_S = 1800
+"""Bytes that were kept so short ago stay for now: somebody may be about to name them, after an inspection."""
 LOOK_PERIOD_S = 60
 
 _log = logging.getLogger(__name__)
@@ -45,6 +44,12 @@ class Retention:
         self._count: Count | None = None
         self._next_count = 0
         self._next_look = 0
+        self._lacks_room = False
+
+    @property
+    def lacks_room(self) -> bool:
+        """Say whether there was more than the ceiling allows when it was looked at last."""
+        return self._lacks_room
 
     def step(self) -> int:
         """Mark jobs whose time is over, or else count some blobs; returns how many jobs were marked.
@@ -56,7 +61,9 @@ class Retention:
             self._count = self._count and Count(farm)
             return 0
         if farm.now() >= self._next_look:
-            if marked := _clear_old(farm) or _make_room(farm):
+            excess = _excess(farm)
+            self._lacks_room = excess > 0
+            if marked := _clear_old(farm) or _make_room(farm, excess):
                 return marked
             self._next_look = farm.now() + LOOK_PERIOD_S
         if self._count is None and farm.now() >= self._next_count:
@@ -70,25 +77,33 @@ def _clear_old(farm: Farm) -> int:
     days = farm.settings.keep_days
     if not days:
         return 0
-    until = farm.now() - max(GUARD_S, days * DAY_S)
+    until = min(guarded_since(farm), farm.now() - days * DAY_S)
     old = farm.db.read(lambda tx: retention_rows.due(tx, until, JOBS_AT_A_TIME))
     return sum(_begin(farm, ChoreWhat.CLEAR, one.job_id, f"older than {days} days") for one in old)
 
 
-def _make_room(farm: Farm) -> int:
-    """Begin to clear the oldest job where there is more than the ceiling allows."""
+def guarded_since(farm: Farm) -> int:
+    """Return since when what was kept is not dropped."""
+    return farm.now() - farm.blobs.fresh_s - GUARD_S
+
+
+def _excess(farm: Farm) -> int:
+    """Return how many bytes more there are than the ceiling allows."""
     limit = farm.settings.storage_limit_bytes
-    if not limit:
+    return max(0, sum(pile.size_bytes for pile in farm.db.read(clearing.piles_of)[0]) - limit) if limit else 0
+
+
+def _make_room(farm: Farm, excess: int) -> int:
+    """Begin to clear the oldest job where there is more than the ceiling allows."""
+    if not excess:
         return 0
-    size_bytes = sum(pile.size_bytes for pile in farm.db.read(clearing.piles_of)[0])
-    if size_bytes <= limit:
-        return 0
-    why = f"{size_bytes} bytes are more than {limit}"
-    if old := farm.db.read(lambda tx: retention_rows.due(tx, farm.now() - GUARD_S, 1)):
+    limit = farm.settings.storage_limit_bytes
+    why = f"{limit + excess} bytes are more than {limit}"
+    if old := farm.db.read(lambda tx: retention_rows.due(tx, guarded_since(farm), 1)):
         return int(_begin(farm, ChoreWhat.CLEAR, old[0].job_id, why))
     if old := farm.db.read(lambda tx: retention_rows.emptiable(tx, 1)):
         return int(_begin(farm, ChoreWhat.EMPTY, old[0].job_id, why))
-    _log.warning("storage_bytes=%d limit_bytes=%d clearable=none", size_bytes, limit)
+    _log.warning("storage_bytes=%d limit_bytes=%d clearable=none", limit + excess, limit)
     return 0
 
 
@@ -122,7 +137,7 @@ def clear_piece(farm: Farm, chore: Chore) -> None:
         return
     digests, tasks = marked
     for digest in digests:
-        farm.blobs.delete(Digest(digest), older_than=farm.now() - GUARD_S)
+        farm.blobs.delete(Digest(digest), older_than=guarded_since(farm))
 
     def go_on(tx: Tx) -> None:
         if len(tasks) < TASKS_AT_A_TIME:

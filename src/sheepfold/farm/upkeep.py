@@ -13,14 +13,15 @@ from sheepfold.farm.chores import are_chores_due, do_next_chore, household, take
 from sheepfold.farm.evolution import Evolution
 from sheepfold.farm.expiry import expire_orders
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.retention import Retention
+from sheepfold.farm.forgetting import forget_in_steps
+from sheepfold.farm.retention import Retention, guarded_since
 from sheepfold.farm.settlement import settle
 from sheepfold.farm.uploads import sweep_uploads
 from sheepfold.model import lifecycle
 from sheepfold.model.credit import favour
 from sheepfold.model.errors import Unavailable
 from sheepfold.model.tasks import TaskId
-from sheepfold.store import clearing, order_keys
+from sheepfold.store import clearing, kept_answers, order_keys
 from sheepfold.store import lanes as lane_rows
 from sheepfold.store import ledger as ledger_rows
 from sheepfold.store import tasks as task_rows
@@ -30,11 +31,16 @@ BEAT_S = 1.0
 GATHER_S = 0.05
 """How long commits may gather before the house looks what they brought."""
 SWEEP_PERIOD_S = 3600
+FULL_SWEEP_PERIOD_S = 300
+"""How often blobs are swept while there are more than the ceiling allows."""
+FORGET_PERIOD_S = 86_400
 ORDER_KEY_AGE_S = 7 * 86_400
 """How long the name of an order is remembered: who has not heard of it in a week will not ask again."""
 EVOLUTION_PERIOD_S = 10
 FAVOUR_PERIOD_S = 30
 """How often points are added up for the order of the claims, which may be a little behind."""
+FAVOUR_SHARE = 0.05
+"""The most of the house's time that this may take: it reads the whole ledger, a second for a million rows."""
 AT_A_TIME = 100
 """How many overdue tasks are settled before others get their turn again."""
 BLOBS_AT_A_TIME = 500
@@ -88,9 +94,14 @@ def sweep_blobs(farm: Farm) -> int:
     return sum(sweep_in_steps(farm))
 
 
-def sweep_in_steps(farm: Farm) -> Iterator[int]:
-    """Drop what `sweep_blobs` does, some blobs at each step; gives how many were dropped in it."""
+def sweep_in_steps(farm: Farm, *, is_full: bool = False) -> Iterator[int]:
+    """Drop what `sweep_blobs` does, some blobs at each step; gives how many were dropped in it.
+
+    Where the disk `is_full`, younger ones go as well: all that nobody can be about to name any more.
+    """
     limit = farm.now() - farm.settings.orphan_blob_age_s
+    if is_full:
+        limit = max(limit, guarded_since(farm))
     digests = (digest for digest, _ in farm.blobs.list_digests(older_than=limit))
     while some := list(islice(digests, BLOBS_AT_A_TIME)):
         needed = farm.db.read(partial(clearing.needed_of, digests=some))
@@ -107,8 +118,9 @@ def _dropped(farm: Farm, digests: list[Digest], limit: int) -> int:
 
 
 def forget_order_keys(farm: Farm) -> int:
-    """Forget names of orders that nobody will send again; returns how many."""
-    return farm.db.write(lambda tx: order_keys.forget(tx, farm.now() - ORDER_KEY_AGE_S))
+    """Forget names of orders and other requests that nobody will send again; returns how many."""
+    before = farm.now() - ORDER_KEY_AGE_S
+    return farm.db.write(lambda tx: order_keys.forget(tx, before) + kept_answers.forget(tx, before))
 
 
 class House:
@@ -120,8 +132,10 @@ class House:
         self._executor = make_executor()
         self._woken = threading.Event()
         self._ended = threading.Event()
-        self._next_sweep = 0
+        self._last_sweep = 0
         self._sweep: Iterator[int] | None = None
+        self._next_forgetting = 0
+        self._forgetting: Iterator[int] | None = None
         self._retention = Retention(farm)
         self._next_step = 0
         self._next_favour = 0
@@ -175,30 +189,51 @@ class House:
             pass
         expire_orders(self._farm)
         tidy_lanes(self._farm)
-        if self._farm.now() >= self._next_favour:
-            self._next_favour = self._farm.now() + FAVOUR_PERIOD_S
-            favour_earners(self._farm)
-        if self._sweep is None and self._farm.now() >= self._next_sweep:
-            self._next_sweep = self._farm.now() + SWEEP_PERIOD_S
-            self._sweep = sweep_in_steps(self._farm)
-            sweep_spools(self._farm.spool_folder, self._farm.now() - self._farm.settings.orphan_blob_age_s)
-            sweep_uploads(self._farm)
-            forget_order_keys(self._farm)
+        self._favour()
         self._sweep_on()
+        self._forget_on()
         self._retention.step()
         if self._farm.now() >= self._next_step:
             self._next_step = self._farm.now() + EVOLUTION_PERIOD_S
             self._evolution.step(self._executor)
 
+    def _favour(self) -> None:
+        if self._farm.now() >= self._next_favour:
+            began_at = time.monotonic()
+            favour_earners(self._farm)
+            took_s = time.monotonic() - began_at
+            self._next_favour = self._farm.now() + max(FAVOUR_PERIOD_S, int(took_s / FAVOUR_SHARE))
+
     def _sweep_on(self) -> None:
         """Take the next step of the sweep under way; a farm of a million files takes half an hour of them."""
+        farm, is_full = self._farm, self._retention.lacks_room
         if self._sweep is None:
-            return
+            wait_s = FULL_SWEEP_PERIOD_S if is_full else SWEEP_PERIOD_S
+            if farm.now() < self._last_sweep + wait_s:
+                return
+            self._last_sweep = farm.now()
+            self._sweep = sweep_in_steps(farm, is_full=is_full)
+            sweep_spools(farm.spool_folder, farm.now() - farm.settings.orphan_blob_age_s)
+            sweep_uploads(farm)
+            forget_order_keys(farm)
         swept = next(self._sweep, None)
         if swept is None:
             self._sweep = None
         elif swept:
             _log.info("blobs_swept=%d", swept)
+
+    def _forget_on(self) -> None:
+        """Take the next step of forgetting, once a day from the first on."""
+        if self._forgetting is None and self._farm.now() >= self._next_forgetting:
+            self._next_forgetting = self._farm.now() + FORGET_PERIOD_S
+            self._forgetting = forget_in_steps(self._farm)
+        if self._forgetting is None:
+            return
+        forgotten = next(self._forgetting, None)
+        if forgotten is None:
+            self._forgetting = None
+        elif forgotten:
+            _log.info("rows_forgotten=%d", forgotten)
 
     def do_chores(self) -> None:
         """Do all chores that are due."""

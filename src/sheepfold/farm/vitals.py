@@ -39,6 +39,21 @@ def missing(farm: Farm) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """What the farm lacks, in sentences, and what there is of jobs, machines, leases and chores."""
+
+    at: int
+    lacks: tuple[str, ...]
+    standing: Standing
+
+
+def view_health(farm: Farm) -> Health:
+    """Return how the farm stands, for its owner; raises StoreUnavailable."""
+    now = farm.now()
+    return Health(now, tuple(missing(farm)), farm.db.read(lambda tx: vital_rows.standing(tx, now - ALIVE_S)))
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What was read of a farm; the counts of claims, results and millipoints begin with the first reading."""
 

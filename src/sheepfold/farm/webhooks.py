@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -118,6 +119,14 @@ def try_webhook(farm: Farm, account: Account, hook_id: int) -> str:
 
     farm.db.write(send)
     return uid
+
+
+def newest_deliveries(farm: Farm, account: Account, limit: int = DELIVERIES_SHOWN) -> Mapping[int, Sequence[Delivery]]:
+    """Return what was sent to each of an account's hooks lately, by the hooks' ids, the newest first."""
+    by_hook: dict[int, list[Delivery]] = defaultdict(list)
+    for one in farm.db.read(lambda tx: hook_rows.newest_deliveries(tx, account.id, limit)):
+        by_hook[one.hook_id].append(one)
+    return by_hook
 
 
 def list_deliveries(farm: Farm, account: Account, hook_id: int) -> list[Delivery]:

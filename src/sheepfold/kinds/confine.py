@@ -1,12 +1,15 @@
 """Running a program that reads a stranger's file on the farm's side: behind walls where they stand, within limits."""
 
+import json
+import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sheepfold.kinds import walls
+from sheepfold.kinds import becoming, walls
 
 MIB = 2**20
 
@@ -38,10 +41,10 @@ def run(
     It has no network there. Where bubblewrap does not work the limits alone hold it.
     """
     held = limits or Limits()
-    command = _limited(argv if walls.why_none() else walls.walled(argv, folder, readable), held)
+    command = _limited(argv if walls.why_none() else walls.walled(argv, folder, readable), env, held)
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            command, env=dict(env), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
         )
         status = _awaited(process, held.time_s)
         output.seek(0)
@@ -49,11 +52,12 @@ def run(
         return Outcome(status, output.read(4 * MIB), errors.read(MIB))
 
 
-def _limited(command: Sequence[str], limits: Limits) -> list[str]:
+def _limited(command: Sequence[str], env: Mapping[str, str], limits: Limits) -> list[str]:
     """Return the command that sets limits and becomes the program; set from outside they would come too late."""
-    blocks = limits.file_mib * MIB // 512
-    words = f"ulimit -c 0; ulimit -t {limits.cpu_s}; ulimit -f {blocks}; ulimit -v {limits.memory_mib * 1024}"
-    return ["/bin/sh", "-c", f'{words}; exec "$@"', "sh", *command]
+    rlimits = {"RLIMIT_CORE": 0, "RLIMIT_CPU": limits.cpu_s, "RLIMIT_FSIZE": limits.file_mib * MIB,
+               "RLIMIT_AS": limits.memory_mib * MIB}
+    order = {"limits": rlimits, "environment": dict(env), "parent": os.getpid(), "nice": 0}
+    return [sys.executable, "-I", "-S", becoming.__file__, json.dumps(order), walls.found(command[0]), *command[1:]]
 
 
 def _awaited(process: "subprocess.Popen[bytes]", time_s: float) -> int | None:

@@ -9,11 +9,14 @@ import json
 import logging
 import os
 import queue
+import select
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -29,6 +32,7 @@ log = logging.getLogger(__name__)
 MIB = 1024 * 1024
 _START_S = 60.0  # a loaded machine may be slow to import numpy
 _PATIENCE_S = 60.0
+_DEATH_S = 5.0
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 
@@ -39,6 +43,14 @@ class _NoAnswer(Exception):
 
 class _ChildLost(_NoAnswer):
     """The child is gone, or must go."""
+
+
+class _Overstayed(_ChildLost):
+    """The child did not answer in time."""
+
+
+class _Innocent(_ChildLost):
+    """The child was killed from without, or a busy machine gave it no time: that says nothing about the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,8 @@ class Inspector:
                 self._seats.put(seat)
 
     def inspect(self, kind: str, path: Path, facts: Facts) -> Inspection:
-        """Judge a file. A child that dies of it or overstays means UNDECODABLE.
+        """Judge a file. A child that dies of it or overstays means UNDECODABLE; one that was killed from without, or
+        got hardly any processor time, is replaced once.
 
         Raises FileNotFoundError where there is no such file, Overloaded where no child was free for a minute, and
         Unavailable where children do not start or the inspector is closed: neither says anything about the file.
@@ -134,7 +147,7 @@ class Inspector:
             raise Overloaded from error
         start = time.monotonic()
         try:
-            return self._child(seat).ask(question, self._deadline_s)
+            return self._asked_twice(seat, question)
         except _ChildLost as error:
             if self._closed.is_set():
                 raise Unavailable("The inspector is closed.") from error
@@ -143,6 +156,13 @@ class Inspector:
             self._seats.put(seat)
             with self._spending:
                 self._spent = Spent(self._spent.files + 1, self._spent.seconds + time.monotonic() - start)
+
+    def _asked_twice(self, seat: "_Seat", question: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask a seat's child, and once more a new one where the first was lost by no fault of the file."""
+        try:
+            return self._child(seat).ask(question, self._deadline_s)
+        except _Innocent:
+            return self._child(seat).ask(question, self._deadline_s)
 
     @property
     def spent(self) -> Spent:
@@ -179,6 +199,8 @@ class _Child:
     def __init__(self, memory_mib: int) -> None:
         self.asked = 0
         self._line, far = Pipe()
+        self._answered = select.poll()  # one for all questions: making one takes as long as a small file
+        self._answered.register(self._line, select.POLLIN)
         try:
             self._process = _spawn(far, memory_mib)
         finally:
@@ -201,15 +223,33 @@ class _Child:
         """Return the answer to one question; the child is ended, and _ChildLost raised, where there is none in time."""
         self.asked += 1
         message = json.dumps(question).encode()
+        spent_s = self._processor_s()
         try:
             self._send(message)
             answer = self._receive(deadline_s)
-        except _ChildLost:
+        except _ChildLost as error:
+            is_innocent = self._is_innocent(error, was_starved=self._processor_s() - spent_s < deadline_s / 2)
             self.end()
+            if is_innocent:
+                raise _Innocent(str(error)) from error
             raise
         if "error" in answer:
             raise _NoAnswer(str(answer["error"])[:500])
         return answer
+
+    def _is_innocent(self, error: _ChildLost, *, was_starved: bool) -> bool:
+        if isinstance(error, _Overstayed):
+            return was_starved
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(_DEATH_S) == -signal.SIGKILL  # limits and crashes have signals of their own
+        return False
+
+    def _processor_s(self) -> float:
+        """Return how much processor time the child has had so far; 0 where nobody tells."""
+        try:
+            return time.clock_gettime((~self.pid << 3) | 2)  # Linux: what clock_getcpuclockid(3) makes of a process id
+        except OSError:
+            return 0.0
 
     def kill(self) -> None:
         self._process.kill()
@@ -226,10 +266,9 @@ class _Child:
             raise _ChildLost("the process that read it died") from error
 
     def _receive(self, deadline_s: float) -> dict[str, Any]:
-        until = time.monotonic() + deadline_s
         try:
-            if not self._line.poll(max(0.0, until - time.monotonic())):
-                raise _ChildLost(f"it took more than {deadline_s:g} seconds")
+            if not self._answered.poll(deadline_s * 1000):
+                raise _Overstayed(f"it took more than {deadline_s:g} seconds")
             answer = json.loads(self._line.recv_bytes(maxlength=64 * 1024))
         except (EOFError, OSError, ValueError) as error:
             raise _ChildLost("the process that read it died") from error

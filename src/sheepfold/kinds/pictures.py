@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from sheepfold.kinds.png import MOST_BYTES, PlainPng
 from sheepfold.kinds.seam import Inspection, Soundness
 from sheepfold.model.errors import UndecodablePicture
 
@@ -43,6 +44,9 @@ def examine(path: Path, misfit: Callable[[int, int], str], *, allow_blank: bool 
     media_type = "application/octet-stream"
     try:
         with path.open("rb") as file:
+            plain = _plainly_sound(file, misfit, allow_blank=allow_blank) if doubt is single_colour else None
+            if plain is not None:
+                return plain
             header = _header(file)
             (width, height), media_type = header.size, f"image/{str(header.format).lower()}"
             reason = misfit(width, height)
@@ -54,6 +58,17 @@ def examine(path: Path, misfit: Callable[[int, int], str], *, allow_blank: bool 
     if not allow_blank and (reason := doubt(image)):
         return Inspection(Soundness.BLANK, reason, media_type, width, height)
     return Inspection(Soundness.SOUND, "", media_type, width, height)
+
+
+def _plainly_sound(file: BinaryIO, misfit: Callable[[int, int], str], *, allow_blank: bool) -> Inspection | None:
+    """Judge most PNGs without decoding them; None where one has to be looked at, whatever may be wrong with it."""
+    picture = PlainPng.read(file.read(MOST_BYTES + 1))
+    if picture is None or misfit(picture.width, picture.height):
+        return None
+    rows = picture.rows()
+    if rows is None or not (allow_blank or picture.differs(rows, BLANK_SPREAD)):
+        return None
+    return Inspection(Soundness.SOUND, "", "image/png", picture.width, picture.height)
 
 
 def wrong_size(width: int, height: int) -> Callable[[int, int], str]:
@@ -128,6 +143,7 @@ def save(image: Image.Image, target: Path) -> None:
 
 def _header(file: BinaryIO) -> Image.Image:
     """Read a picture's size and format, and check a PNG's checksums, without decoding a pixel."""
+    file.seek(0)
     if file.read(len(_EXR_MAGIC)) == _EXR_MAGIC:
         raise UndecodablePicture("The file is an OpenEXR picture, which was not ordered.")
     image = _opened(file)

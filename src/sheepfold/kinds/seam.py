@@ -20,6 +20,7 @@ What a kind may answer besides; where it has no such module or function, nobody 
 | `extend`   | `extend(spec, frames) -> spec`                      | the farm, when a job gets more frames           |
 | `archive`  | `pack(inputs, spec, folder) -> Archive`             | the farm, for each revision of a job's inputs   |
 | `changes`  | `changes(pictures, spec, baseline, folder)`         | after `assemble`, where orders name a baseline  |
+| `offer`    | `offer() -> Offer`                                  | the pages, which show `order.html` of its folder |
 | `render`   | `open_chain(order, workbench) -> Chain`             | the worker, for tasks of one job after each other |
 
 A spec is plain JSON (`dict` of text, numbers, booleans, lists and dicts) that `parse` has checked and completed.
@@ -121,6 +122,28 @@ class Product:
     name: str
     path: Path
     media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An order for whoever has nothing to order yet: its title, its raw spec, and its files by name."""
+
+    title: str
+    spec: Spec
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A kind as the pages offer it: its name and a sentence on it, samples, and the spec of a quick look at the inputs.
+
+    The fields of its order are `order.html`, a template beside the module. `sketch` is empty where a look takes long.
+    """
+
+    title: str
+    about: str
+    samples: tuple[Sample, ...] = ()
+    sketch: Spec = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

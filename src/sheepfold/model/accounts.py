@@ -29,10 +29,16 @@ class Role(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a machine key opens: rendering alone, or ordering too."""
+    """What a key opens: rendering alone, ordering too, or also the account, its keys, and for an owner the farm."""
 
     WORK = "work"
     ORDER = "order"
+    MANAGE = "manage"
+
+    def covers(self, other: "Scope") -> bool:
+        """Say whether this scope opens all that `other` opens."""
+        order = list(Scope)
+        return order.index(self) >= order.index(other)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,8 @@
 """How bodies come in and files go out, for every wire: streamed, hashed, limited, never whole in memory."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import TypeVar
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
@@ -15,9 +11,6 @@ from sheepfold.blobs.spool import Spool, Spooled
 from sheepfold.farm.dispatch import Input
 from sheepfold.farm.farm import Farm
 from sheepfold.model.errors import IncompleteUpload, MalformedMessage, TooLarge
-
-T = TypeVar("T")
-_JUDGING: RunVar[CapacityLimiter] = RunVar("judging")
 
 
 @asynccontextmanager
@@ -40,16 +33,6 @@ async def spooled_body(request: Request, farm: Farm, limit_bytes: int) -> AsyncI
         raise IncompleteUpload("The client went away in the middle of its upload.") from error
     finally:
         spool.discard()
-
-
-async def judged(deed: Callable[..., T], *args: object) -> T:
-    """Run what waits for an inspection on a thread, so that others are left for requests that wait for none."""
-    try:
-        limiter = _JUDGING.get()
-    except LookupError:
-        limiter = CapacityLimiter(max(1, to_thread.current_default_thread_limiter().total_tokens * 3 // 4))
-        _JUDGING.set(limiter)
-    return await to_thread.run_sync(partial(deed, *args), limiter=limiter)
 
 
 def announced_length(request: Request) -> int | None:

@@ -1,14 +1,17 @@
-"""The claim: the one statement of the farm that must stay fast with a million open tasks and a thousand jobs.
+"""The claim: the one statement of the farm that must stay fast with ten million open tasks and ten thousand jobs.
 
 Tasks hang in lanes (needs, account, priority). A claim takes the best lane, the claimant's own first, then by
 priority, then by the least virtual time, and that lane's first task with an opening; both are walks of a partial
 index. A lane where nothing is found is marked as drained and left out until a task of it opens again. Each claim
 moves its lane's virtual time on by the task's cost over the account's weight, which is fair sharing; the weight of who
-has points to spend counts more. On PostgreSQL a lane that another claim just holds is not waited for: the charge is
-appended instead, and the house folds it in once a second.
+has points to spend counts more.
+
+SQLite has one writer, whose claims come one after another and look into one lane after another. On PostgreSQL claims
+come together, and each is one statement: among lanes of equal rank it takes the best that no other claim holds just
+then, so that claims that come together serve different accounts and wait for nobody. Where all are held it takes what
+it finds there, and only appends the charge, for the house to fold in once a second.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,25 +19,32 @@ from typing import Any
 from sqlalchemy import TextClause, text
 
 from sheepfold.model.accounts import AccountId
+from sheepfold.model.events import Event, What
 from sheepfold.model.jobs import JobId
 from sheepfold.model.machines import MachineId, SessionId
 from sheepfold.model.tasks import LeaseId, TaskId
+from sheepfold.store import events as event_rows
 from sheepfold.store.database import Tx
 
-LANES_AT_A_TIME = 8
+LANES_AT_A_TIME = {"sqlite": 8, "postgresql": 32}
+"""How many lanes a claim looks into before it asks for the next best; on PostgreSQL more than claims come at once."""
 VIRTUAL_SCALE = 100
 """Virtual time is cost times this over the account's weight, which is 100 by default: then they are the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """Who asks for work: a machine, whom its work is booked on, over which protocol and session, for how long."""
+    """Who asks for work: a machine, whom its work is booked on, over which protocol and session, for how long.
+
+    It gets nothing where it was suspended at `suspended_since` or later.
+    """
 
     machine_id: MachineId
     account_id: AccountId
     protocol: str
     session_id: SessionId | None
     term_s: int
+    suspended_since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +67,15 @@ class _Lane:
 
 
 def claim(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...], now: int) -> Granted | None:
-    """Grant a lease on the best task whose needs are among these; None where none has an opening for this machine."""
+    """Grant a lease on the best task whose needs are among these, and tell of it; None where there is none to grant."""
+    if not needs_ids:
+        return None
+    return (_claim_at_once if tx.dialect.name == "postgresql" else _claim_by_lanes)(tx, claimant, needs_ids, now)
+
+
+def _claim_by_lanes(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...], now: int) -> Granted | None:
     seen: list[int] = [0]
-    while needs_ids and (lanes := _best_lanes(tx, claimant.account_id, needs_ids, seen)):
+    while lanes := _best_lanes(tx, claimant, needs_ids, seen):
         for lane in lanes:
             granted = _claim_in(tx, claimant, lane, now)
             if granted is not None:
@@ -68,38 +84,64 @@ def claim(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...], now: int) -> G
     return None
 
 
+def _claim_at_once(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...], now: int) -> Granted | None:
+    seen: list[int] = [0]
+    while True:
+        values = _lanes_values(claimant, needs_ids, seen) | _lease_values(claimant, now)
+        row = tx.execute(_at_once_query(len(needs_ids), len(seen)), values).one()
+        if row.empty is not None:
+            tx.execute(_DRAIN_ALL, {"lanes": row.empty, "now": now})
+        if row.lease_id is not None:
+            return _granted(row, row.lease_id, claimant, now)
+        if row.seen is None:
+            return None
+        seen += row.seen
+
+
 def _claim_in(tx: Tx, claimant: Claimant, lane: _Lane, now: int) -> Granted | None:
-    values = {"lane_id": lane.id, "weight": max(1, lane.weight), "machine_id": claimant.machine_id,
-              "account_id": claimant.account_id, "session_id": claimant.session_id, "protocol": claimant.protocol,
-              "now": now, "deadline_at": now + claimant.term_s}
-    row = tx.execute(_FIRST_TASK[tx.dialect.name], values).one_or_none()
+    values = {"lane_id": lane.id, **_lease_values(claimant, now)}
+    row = tx.execute(_FIRST, values).one_or_none()
     if row is None:
-        tx.execute(_DRAIN_OF[tx.dialect.name], {"lane_id": lane.id, "now": now})
+        tx.execute(_DRAIN, {"lane_id": lane.id, "now": now})
         return None
-    lease_id = row.lease_id if tx.dialect.name == "postgresql" else _grant(tx, row, values)
+    tx.execute(_TAKE, {"task_id": row.id})
+    lease_id = tx.execute(_GRANT, {"task_id": row.id, **values}).scalar_one()
+    tx.execute(_CHARGE, {"lane_id": lane.id, "charge": max(1, row.cost_ms * VIRTUAL_SCALE // max(1, lane.weight))})
+    told = {"lease": lease_id, "machine": claimant.machine_id, "protocol": claimant.protocol}
+    event_rows.add(tx, [Event(What.LEASE_GRANTED, JobId(row.job_id), TaskId(row.id), told)], now)
+    return _granted(row, lease_id, claimant, now)
+
+
+def _granted(row: Any, lease_id: int, claimant: Claimant, now: int) -> Granted:  # noqa: ANN401 -- a row
     return Granted(LeaseId(lease_id), TaskId(row.id), JobId(row.job_id), now + claimant.term_s, row.frame, row.part,
                    row.input)
 
 
-def _grant(tx: Tx, task: Any, values: Mapping[str, Any]) -> int:  # noqa: ANN401 -- a row
-    """Grant the first task on SQLite, which cannot write more than one table in a statement."""
-    tx.execute(_TAKE, {"task_id": task.id})
-    lease_id: int = tx.execute(_GRANT, {"task_id": task.id, **values}).scalar_one()
-    charge = max(1, task.cost_ms * VIRTUAL_SCALE // values["weight"])
-    tx.execute(_CHARGE, {"lane_id": values["lane_id"], "charge": charge})
-    return lease_id
+def _lease_values(claimant: Claimant, now: int) -> dict[str, Any]:
+    return {"machine_id": claimant.machine_id, "account_id": claimant.account_id, "session_id": claimant.session_id,
+            "protocol": claimant.protocol, "now": now, "deadline_at": now + claimant.term_s}
 
 
-def _best_lanes(tx: Tx, account_id: AccountId, needs_ids: tuple[int, ...], seen: list[int]) -> list[_Lane]:
-    rows = tx.execute(_lanes_query(len(needs_ids), len(seen)), {"account_id": account_id}
-                      | {f"needs_{n}": needs_id for n, needs_id in enumerate(needs_ids)}
-                      | {f"seen_{n}": lane_id for n, lane_id in enumerate(seen)})
-    return [_Lane(row.id, row.weight) for row in rows]
+def _lanes_values(claimant: Claimant, needs_ids: tuple[int, ...], seen: list[int]) -> dict[str, Any]:
+    return ({"account_id": claimant.account_id, "machine_id": claimant.machine_id, "since": claimant.suspended_since}
+            | {f"needs_{n}": needs_id for n, needs_id in enumerate(needs_ids)}
+            | {f"seen_{n}": lane_id for n, lane_id in enumerate(seen)})
+
+
+def _best_lanes(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...], seen: list[int]) -> list[_Lane]:
+    query = _lanes_text(tx.dialect.name, len(needs_ids), len(seen))
+    return [_Lane(row.id, row.weight) for row in tx.execute(query, _lanes_values(claimant, needs_ids, seen))]
 
 
 @lru_cache(maxsize=256)
-def _lanes_query(needs_count: int, seen_count: int) -> TextClause:
+def _lanes_text(dialect: str, needs_count: int, seen_count: int) -> TextClause:
+    return text(_lanes_query(dialect, needs_count, seen_count))
+
+
+@lru_cache(maxsize=256)
+def _lanes_query(dialect: str, needs_count: int, seen_count: int) -> str:
     """Return the walk over lanes for a number of needs: each by its index to a few candidates, then merged."""
+    limit = LANES_AT_A_TIME[dialect]
     seen = ", ".join(f":seen_{n}" for n in range(seen_count))
     # by uq_lanes_needs_id_account_id_priority, then by ix_lanes_open
     own = """SELECT * FROM (SELECT id, account_id, priority, virtual_time, 0 AS turn FROM lanes
@@ -108,34 +150,36 @@ def _lanes_query(needs_count: int, seen_count: int) -> TextClause:
     all_ = """SELECT * FROM (SELECT id, account_id, priority, virtual_time, 1 AS turn FROM lanes
               WHERE drained_at IS NULL AND needs_id = :needs_{n} AND id NOT IN ({seen})
               ORDER BY priority DESC, virtual_time LIMIT {limit}) AS all_{n}"""
-    walks = [walk.format(n=n, limit=LANES_AT_A_TIME, seen=seen) for n in range(needs_count) for walk in (own, all_)]
-    return text(f"""
-        SELECT c.id, a.weight * a.favour AS weight
+    walks = [walk.format(n=n, limit=limit, seen=seen) for n in range(needs_count) for walk in (own, all_)]
+    return f"""
+        SELECT c.id, a.weight * a.favour AS weight, min(c.turn) AS turn, c.priority
         FROM ({" UNION ALL ".join(walks)}) AS c JOIN accounts a ON a.id = c.account_id
+        WHERE NOT EXISTS (SELECT 1 FROM machines WHERE id = :machine_id AND suspended_at >= :since)
         GROUP BY c.id, a.weight, a.favour, c.priority, c.virtual_time
-        ORDER BY min(c.turn), c.priority DESC, c.virtual_time LIMIT {LANES_AT_A_TIME}
-    """)  # noqa: S608 -- made of constants and counted parameter names
+        ORDER BY min(c.turn), c.priority DESC, c.virtual_time LIMIT {limit}
+    """  # noqa: S608 -- made of constants and counted parameter names
 
 
 def plans(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...]) -> dict[str, list[str]]:
-    """Return the database's own plans of both searches of a claim, of the lane and of its task; grants nothing."""
-    explain = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN (ANALYZE, COSTS OFF, SUMMARY OFF)"}
-    values = {"account_id": claimant.account_id, "machine_id": claimant.machine_id, "seen_0": 0, "lane_id": 0,
-              "now": 0}
-    values |= {f"needs_{n}": needs_id for n, needs_id in enumerate(needs_ids)}
-    values["lane_id"] = next((lane.id for lane in _best_lanes(tx, claimant.account_id, needs_ids, [0])), 0)
-    queries = {"the best lanes": _lanes_query(len(needs_ids), 1), "a lane's first task": text(_FIRST)}
-    return {
-        name: [str(row[-1]) for row in tx.execute(text(f"{explain[tx.dialect.name]} {query.text}"), values)]
-        for name, query in queries.items()
-    }
+    """Return the database's own plans of what a claim searches; on PostgreSQL of one that is undone."""
+    values = _lanes_values(claimant, needs_ids, [0]) | _lease_values(claimant, 0)
+    if tx.dialect.name == "postgresql":
+        tx.control("SAVEPOINT plans")
+        explained = text("EXPLAIN (ANALYZE, COSTS OFF, SUMMARY OFF)" + _at_once_query(len(needs_ids), 1).text)
+        found = {"a claim": [str(row[-1]) for row in tx.execute(explained, values)]}
+        tx.control("ROLLBACK TO plans")
+        return found
+    values["lane_id"] = next((lane.id for lane in _best_lanes(tx, claimant, needs_ids, [0])), 0)
+    queries = {"the best lanes": _lanes_query("sqlite", len(needs_ids), 1), "a lane's first task": _FIRST.text}
+    return {name: [str(row[-1]) for row in tx.execute(text(f"EXPLAIN QUERY PLAN {query}"), values)]
+            for name, query in queries.items()}
 
 
 # by ix_tasks_open; a machine takes no task that it holds already, that waits for others to confirm what it sent, or
-# whose job it refused
-_FIRST = """
+# whose job it refused. The lane is asked for as a range and ordered by: else PostgreSQL may walk all tasks by their id
+_FIRST_OF = """
     SELECT t.id, t.job_id, t.cost_ms, t.frame, t.part, t.input FROM tasks t
-    WHERE t.lane_id = :lane_id AND t.openings > 0
+    WHERE t.lane_id >= {lane} AND t.lane_id <= {lane} AND t.openings > 0
       AND NOT EXISTS (SELECT 1 FROM leases l
                       WHERE l.task_id = t.id AND l.machine_id = :machine_id AND l.state = 'active')
       AND NOT EXISTS (SELECT 1 FROM results r
@@ -143,8 +187,9 @@ _FIRST = """
                         AND r.verdict = 'pending' AND r.soundness <> 'blank')
       AND NOT EXISTS (SELECT 1 FROM refusals f
                       WHERE f.machine_id = :machine_id AND f.job_id = t.job_id AND f.until_at > :now)
-    ORDER BY t.id LIMIT 1
+    ORDER BY t.lane_id, t.id LIMIT 1
 """
+_FIRST = text(_FIRST_OF.format(lane=":lane_id"))
 _TAKE = text("UPDATE tasks SET openings = openings - 1 WHERE id = :task_id")
 _GRANT = text("""
     INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at)
@@ -152,28 +197,63 @@ _GRANT = text("""
     RETURNING id
 """)
 _CHARGE = text("UPDATE lanes SET virtual_time = virtual_time + :charge WHERE id = :lane_id")
-# all of it in one statement, since each goes to another process and back: a claim took 2.0 ms, with this 1.6
-_FIRST_GRANTED = f"""
-    WITH first AS ({_FIRST} FOR UPDATE OF t SKIP LOCKED),
-    taken AS (UPDATE tasks SET openings = openings - 1 FROM first WHERE tasks.id = first.id),
-    granted AS (
-        INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at)
-        SELECT id, :machine_id, :account_id, :session_id, :protocol, 'active', :now, :deadline_at FROM first
-        RETURNING id AS lease_id),
-    charge AS (SELECT greatest(1, cost_ms * {VIRTUAL_SCALE} / :weight) AS charge FROM first),
-    charged AS (
-        UPDATE lanes SET virtual_time = virtual_time + charge.charge FROM charge
-        WHERE lanes.id = (SELECT id FROM lanes WHERE id = :lane_id FOR NO KEY UPDATE SKIP LOCKED) RETURNING lanes.id),
-    owed AS (
-        INSERT INTO lane_charges (lane_id, charge)
-        SELECT :lane_id, charge FROM charge WHERE NOT EXISTS (SELECT 1 FROM charged))
-    SELECT first.*, granted.lease_id FROM first, granted
-"""  # noqa: S608 -- made of constants
-_FIRST_TASK = {"sqlite": text(_FIRST), "postgresql": text(_FIRST_GRANTED)}
 # only a lane that is empty for everybody: this machine may have been refused what others may take
-_DRAIN = """
-    UPDATE lanes SET drained_at = :now WHERE id = (SELECT id FROM lanes WHERE id = :lane_id {lock})
-      AND NOT EXISTS (SELECT 1 FROM tasks WHERE lane_id = :lane_id AND openings > 0)
-"""
+_IS_EMPTY = "NOT EXISTS (SELECT 1 FROM tasks e WHERE e.lane_id = {lane} AND e.openings > 0)"
+_DRAIN_ONE = "UPDATE lanes SET drained_at = :now WHERE id = :lane_id AND "
+_DRAIN = text(_DRAIN_ONE + _IS_EMPTY.format(lane=":lane_id"))
 # who finds a lane locked leaves it to the other: two that drain several lanes each would wait for one another
-_DRAIN_OF = {"sqlite": text(_DRAIN.format(lock="")), "postgresql": text(_DRAIN.format(lock="FOR UPDATE SKIP LOCKED"))}
+_DRAIN_SOME = """
+    UPDATE lanes SET drained_at = :now
+    WHERE id IN (SELECT id FROM lanes WHERE id = ANY(:lanes) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED) AND
+"""
+_DRAIN_ALL = text(_DRAIN_SOME + _IS_EMPTY.format(lane="lanes.id"))
+
+
+@lru_cache(maxsize=256)
+def _at_once_query(needs_count: int, seen_count: int) -> TextClause:
+    """Return PostgreSQL's whole claim: the best lanes, a task of one of them, its lease, its event, the lane's charge.
+
+    Both tries walk the lanes in their order and end with the first task. The first holds each lane that it looks into,
+    and passes over those that another claim holds, among the lanes of the highest rank only: so neither one's own work
+    nor a higher priority waits because another claim is at it. `seen` are the lanes where nothing was found, `empty`
+    those of them, or before the one that was found, which nobody may find anything in.
+    """
+    first = f"{_FIRST_OF.format(lane='{lane}')} FOR UPDATE OF t SKIP LOCKED"
+    return text(f"""
+        WITH best AS MATERIALIZED (
+            SELECT *, row_number() OVER () AS place
+            FROM ({_lanes_query("postgresql", needs_count, seen_count)}) AS ordered),
+        first AS MATERIALIZED (
+            SELECT * FROM (
+                SELECT b.id AS lane_id, b.place, b.weight, t.* FROM best b
+                CROSS JOIN LATERAL (SELECT id FROM lanes WHERE id = b.id FOR NO KEY UPDATE SKIP LOCKED) AS held
+                CROSS JOIN LATERAL ({first.format(lane="held.id")}) AS t
+                WHERE (b.turn, b.priority) = (SELECT turn, priority FROM best WHERE place = 1)
+                UNION ALL
+                SELECT b.id, b.place, b.weight, t.* FROM best b CROSS JOIN LATERAL ({first.format(lane="b.id")}) AS t
+            ) AS tries LIMIT 1),
+        taken AS (UPDATE tasks SET openings = openings - 1 FROM first WHERE tasks.id = first.id),
+        granted AS (
+            INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at)
+            SELECT id, :machine_id, :account_id, :session_id, :protocol, 'active', :now, :deadline_at FROM first
+            RETURNING id AS lease_id, machine_id, protocol),
+        told AS (
+            INSERT INTO events (at, job_id, task_id, what, detail)
+            SELECT :now, job_id, id, '{What.LEASE_GRANTED}', format(
+                '{{"lease": %s, "machine": %s, "protocol": %s}}', lease_id, machine_id, to_json(protocol))
+            FROM first, granted),
+        charge AS (
+            SELECT lane_id, greatest(1, cost_ms * {VIRTUAL_SCALE} / greatest(1, weight)) AS charge FROM first),
+        charged AS (
+            UPDATE lanes SET virtual_time = virtual_time + charge FROM charge
+            WHERE id = (SELECT l.id FROM lanes l JOIN charge c ON l.id = c.lane_id
+                        FOR NO KEY UPDATE OF l SKIP LOCKED) RETURNING id),
+        owed AS (
+            INSERT INTO lane_charges (lane_id, charge)
+            SELECT lane_id, charge FROM charge WHERE NOT EXISTS (SELECT 1 FROM charged)),
+        walked AS (SELECT id FROM best WHERE place < coalesce((SELECT place FROM first), place + 1))
+        SELECT first.*, granted.lease_id,
+               (SELECT array_agg(id) FROM walked WHERE {_IS_EMPTY.format(lane="walked.id")}) AS empty,
+               (SELECT array_agg(id) FROM walked) AS seen
+        FROM (SELECT 1) AS always LEFT JOIN (first CROSS JOIN granted) ON TRUE
+    """)  # noqa: S608 -- made of constants and counted parameter names

@@ -9,6 +9,7 @@ from sqlalchemy import Row, insert, or_, select, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownJob
+from sheepfold.model.flock import SheepId
 from sheepfold.model.jobs import Job, JobId, JobState, Progress, Terms
 from sheepfold.store import schema
 from sheepfold.store.database import Tx
@@ -70,6 +71,9 @@ _JOB_OF = {
     "postgresql": text(_JOB.format(
         inputs="SELECT CAST(json_object_agg(name, digest) AS text) FROM job_inputs WHERE job_id = jobs.id")),
 }
+_JOB_OF_SHEEP = {dialect: text(query.text.replace(
+    "id = :job_id", "id = (SELECT job_id FROM sheep WHERE generation = :generation AND number = :number)"))
+    for dialect, query in _JOB_OF.items()}
 _INPUTS = text("SELECT name, digest FROM job_inputs WHERE job_id = :job_id")
 
 
@@ -79,6 +83,13 @@ def job_of(tx: Tx, job_id: JobId) -> Job:
     if row is None:
         raise UnknownJob(f"There is no job {job_id}.")
     return _job(row, json.loads(row.inputs or "{}"))
+
+
+def find_job_of_sheep(tx: Tx, sheep_id: SheepId) -> Job | None:
+    """Return the job that a sheep is, or None."""
+    values = {"generation": sheep_id.generation, "number": sheep_id.number}
+    row = tx.execute(_JOB_OF_SHEEP[tx.dialect.name], values).one_or_none()
+    return None if row is None else _job(row, json.loads(row.inputs or "{}"))
 
 
 def inputs_of(tx: Tx, job_id: JobId) -> dict[str, str]:

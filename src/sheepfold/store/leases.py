@@ -40,6 +40,17 @@ _ACTIVE_OF_MACHINE = text(_HOLDING + " WHERE l.machine_id = :machine_id AND l.st
 _ACTIVE_OF_SESSION = text(_HOLDING + """
     WHERE l.machine_id = :machine_id AND l.session_id = :session_id AND l.state = 'active' ORDER BY l.id
 """)
+# by ix_leases_task_id; by name and place at once, as Electric Sheep's wire asks it
+_BY_PLACE = text(_HOLDING + """
+    JOIN machines m ON m.id = l.machine_id
+    WHERE t.job_id = :job_id AND t.frame = :frame AND t.part = :part AND m.name = :machine
+    ORDER BY CASE l.state WHEN 'active' THEN 0 ELSE 1 END, l.id DESC LIMIT 1
+""")
+_WANTED = text("""
+    SELECT j.kind, j.spec, j.cleared_at, t.frame, t.part, l.state, t.past_lease,
+           EXISTS (SELECT 1 FROM results r WHERE r.task_id = t.id) AS has_results
+    FROM leases l JOIN tasks t ON t.id = l.task_id JOIN jobs j ON j.id = t.job_id WHERE l.id = :lease_id
+""")
 _STATE = text("SELECT state FROM leases WHERE id = :lease_id")
 _FIGURES = text("SELECT figures FROM leases WHERE id = :lease_id")
 _SAVE_FIGURES = text("UPDATE leases SET figures = :figures WHERE id = :lease_id")
@@ -64,6 +75,35 @@ def holding_of_pair(tx: Tx, task_id: TaskId, machine_id: MachineId) -> Holding:
     if row is None:
         raise UnknownLease(f"Machine {machine_id} never had a lease on task {task_id}.")
     return _held(row)
+
+
+def find_holding(tx: Tx, machine: str, place: tuple[JobId, int, int]) -> Holding | None:
+    """Return the lease of a machine, by its name, on the task at a job's frame and part; None where there is none."""
+    job_id, frame, part = place
+    values = {"machine": machine, "job_id": job_id, "frame": frame, "part": part}
+    row = tx.execute(_BY_PLACE, values).one_or_none()
+    return None if row is None else _held(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a lease's result will be judged by."""
+
+    kind: str
+    spec: Mapping[str, Any]
+    frame: int
+    part: int
+    is_cleared: bool
+    """Whether the pictures of its job are cleared."""
+    is_plain: bool
+    """Whether it would be its task's first result, and nothing is known against the lease."""
+
+
+def wanted(tx: Tx, lease_id: LeaseId) -> Wanted:
+    """Return what the result of a lease that there is will be judged by, in one statement."""
+    row = tx.execute(_WANTED, {"lease_id": lease_id}).one()
+    is_plain = not row.has_results and row.state != LeaseState.WITHDRAWN and lease_id > row.past_lease
+    return Wanted(row.kind, json.loads(row.spec), row.frame, row.part, row.cleared_at is not None, is_plain)
 
 
 def is_withdrawn(tx: Tx, lease_id: LeaseId) -> bool:

@@ -220,6 +220,13 @@ def note(tx: Tx, who: str, what: str, about: str, now: int) -> None:
     tx.execute(insert(schema.audit).values(at=now, who=who, what=what, about=about))
 
 
+def newest_line(tx: Tx, what: str) -> AuditLine | None:
+    """Return the newest line of the audit log that says this happened."""
+    query = select(schema.audit).where(schema.audit.c.what == what).order_by(schema.audit.c.id.desc()).limit(1)
+    row = tx.execute(query).one_or_none()
+    return None if row is None else AuditLine(row.id, row.at, row.who, row.what, row.about)
+
+
 def audit_lines(tx: Tx, limit: int, before: int | None = None) -> list[AuditLine]:
     """Return the newest lines of the audit log, those before an id where one is given."""
     query = select(schema.audit).order_by(schema.audit.c.id.desc()).limit(limit)

@@ -4,7 +4,18 @@ Times are Unix seconds in `…_at` columns, credit is millipoints, virtual time 
 state is text of the model's StrEnum. Specs, figures and details are JSON text, read by nothing in SQL.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from sheepfold.model.jobs import FIRST_JOB_ID
 from sheepfold.store import (
@@ -139,6 +150,16 @@ order_keys = Table(
     Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
     Column("fingerprint", Text, nullable=False),
     at("ordered_at"),
+)
+
+# what was answered to a request under its name, sealed by what only who asked knows; null while it is being done
+kept_answers = Table(
+    "kept_answers",
+    metadata,
+    Column("name_hash", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("answer", LargeBinary, nullable=True),
+    at("asked_at"),
 )
 
 # links that show a private job to whoever has one

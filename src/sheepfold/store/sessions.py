@@ -63,10 +63,14 @@ def find_session(tx: Tx, token_hash: str) -> OpenSession | None:
     return OpenSession(session, row.abilities, row.opened_by, None if row.scope is None else holder_in(row))
 
 
+_TOUCH_SESSION = text("UPDATE sessions SET last_seen_at = :now WHERE id = :session_id")
+_TOUCH_MACHINE = text("UPDATE machines SET last_seen_at = :now WHERE id = :machine_id")
+
+
 def touch(tx: Tx, session: Session, now: int) -> None:
     """Note that a session and its machine were heard of."""
-    tx.execute(update(schema.sessions).where(schema.sessions.c.id == session.id).values(last_seen_at=now))
-    tx.execute(update(schema.machines).where(schema.machines.c.id == session.machine_id).values(last_seen_at=now))
+    tx.execute(_TOUCH_SESSION, {"session_id": session.id, "now": now})
+    tx.execute(_TOUCH_MACHINE, {"machine_id": session.machine_id, "now": now})
 
 
 def end_session(tx: Tx, session_id: SessionId, now: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, text, update
+from sqlalchemy import Row, and_, delete, insert, select, text, update
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import NotFound
@@ -63,6 +63,17 @@ _LISTENERS = text("""
 _DUE = text("""
     SELECT min(id) AS id FROM hook_deliveries WHERE next_at IS NOT NULL AND next_at <= :now
     GROUP BY hook_id LIMIT :limit
+""")
+# by ix_webhooks_account_id and ix_hook_deliveries_hook_id
+_NEWEST = text("""
+    SELECT * FROM (
+        SELECT d.*, row_number() OVER (PARTITION BY d.hook_id ORDER BY d.id DESC) AS place
+        FROM hook_deliveries d JOIN webhooks w ON w.id = d.hook_id WHERE w.account_id = :account_id
+    ) newest WHERE place <= :limit ORDER BY id DESC
+""")
+_GIVE_UP = text("""
+    UPDATE hook_deliveries SET next_at = NULL, answer = :answer
+    WHERE next_at IS NOT NULL AND hook_id IN (SELECT id FROM webhooks WHERE account_id = :account_id)
 """)
 _TAKE = text("UPDATE hook_deliveries SET next_at = :until, attempts = attempts + 1"
              " WHERE id = :id AND next_at IS NOT NULL AND next_at <= :now")
@@ -156,10 +167,12 @@ def take_delivery(tx: Tx, delivery_id: int, now: int, until: int) -> Delivery | 
 
 
 def settle(tx: Tx, delivery_id: int, answer: str, *, next_at: int | None, delivered_at: int | None) -> None:
-    """Write down how an attempt went, and when the next one is."""
+    """Write down how an attempt went, and when the next one is: none where the delivery was given up meanwhile."""
     table = tables.hook_deliveries
-    tx.execute(update(table).where(table.c.id == delivery_id).values(
-        answer=answer, next_at=next_at, delivered_at=delivered_at))
+    mine = table.c.id == delivery_id
+    if delivered_at is None:
+        mine = and_(mine, table.c.next_at.is_not(None))
+    tx.execute(update(table).where(mine).values(answer=answer, next_at=next_at, delivered_at=delivered_at))
 
 
 def deliveries_of(tx: Tx, hook_id: int, limit: int) -> list[Delivery]:
@@ -167,6 +180,16 @@ def deliveries_of(tx: Tx, hook_id: int, limit: int) -> list[Delivery]:
     table = tables.hook_deliveries
     query = select(table).where(table.c.hook_id == hook_id).order_by(table.c.id.desc()).limit(limit)
     return [_delivery(row) for row in tx.execute(query)]
+
+
+def newest_deliveries(tx: Tx, account_id: AccountId, limit: int) -> list[Delivery]:
+    """Return the newest deliveries of each of an account's hooks, all of them the newest first."""
+    return [_delivery(row) for row in tx.execute(_NEWEST, {"account_id": account_id, "limit": limit})]
+
+
+def give_up_deliveries(tx: Tx, account_id: AccountId, answer: str) -> None:
+    """Send nothing more of what waits for an account's hooks."""
+    tx.execute(_GIVE_UP, {"account_id": account_id, "answer": answer})
 
 
 def forget_before(tx: Tx, before: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -17,6 +17,7 @@ from sheepfold.farm import people, sight
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.people import Visitor
 from sheepfold.farm.sight import Viewer
+from sheepfold.kinds.registry import KINDS
 from sheepfold.model.accounts import Account, Role
 from sheepfold.model.errors import (
     BadCredentials,
@@ -46,8 +47,11 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-_templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
-                         trim_blocks=True, lstrip_blocks=True)
+# A kind's own templates lie in its folder: `flame/order.html` is the form of an order of flames.
+_loader = ChoiceLoader([FileSystemLoader(HERE / "templates"),
+                        PrefixLoader({kind: PackageLoader(package, "") for kind, package in KINDS.items()})])
+_templates = Environment(loader=_loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+                         lstrip_blocks=True)
 _templates.filters |= {"ago": words.ago, "span": words.span, "points": words.points, "power": words.power,
                        "day": words.day, "browser": words.browser}
 ANYONE, VISITOR, MEMBER, ARTIST, OWNER = "anyone", "visitor", Role.VOLUNTEER, Role.ARTIST, Role.OWNER

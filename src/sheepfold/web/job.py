@@ -21,7 +21,8 @@ from sheepfold.model.errors import MalformedMessage
 from sheepfold.model.jobs import Job, JobId, JobState
 from sheepfold.model.lifecycle import picture_of
 from sheepfold.model.tasks import TaskId, TaskState
-from sheepfold.protocols.uploads import base_url, judged
+from sheepfold.protocols.direct import judged
+from sheepfold.protocols.uploads import base_url
 from sheepfold.web.frame import (
     ANYONE,
     MEMBER,

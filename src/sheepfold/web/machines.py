@@ -1,5 +1,9 @@
 """Machines: mine and what they do, and adding one with the exact words for each client."""
 
+import shutil
+import sys
+from pathlib import Path
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -10,7 +14,9 @@ from sheepfold.model.accounts import Role, Scope
 from sheepfold.model.errors import MalformedMessage, SheepfoldError
 from sheepfold.model.machines import WorkRules
 from sheepfold.web.frame import MEMBER, Visit, on_thread, page_route, whole
+from sheepfold.web.order import offers, order_sample
 from sheepfold.web.program import wheel_name
+from sheepfold.web.sign import is_near
 
 
 def routes(farm: Farm) -> list[BaseRoute]:
@@ -41,8 +47,17 @@ async def _show(visit: Visit, template: str) -> Response:
 
 
 async def _add_form(visit: Visit) -> Response:
+    return await _asked(visit, "", "", 200)
+
+
+async def _asked(visit: Visit, trouble: str, name: str, status: int) -> Response:
+    """Ask for a machine's name; on a farm that has made nothing yet, for a first picture as well."""
     machines = await on_thread(views.machines_of, visit.farm, visit.account)
-    return visit.page("machine-add.html", made=None, trouble="", name="", is_first=not machines)
+    may_order = visit.account.role.covers(Role.ARTIST)
+    is_idle = may_order and not await on_thread(views.list_cards, visit.farm, visit.viewer, 1)
+    samples = [(kind, sample.title) for kind, offer in offers().items() for sample in offer.samples] if is_idle else []
+    return visit.page("machine-add.html", status, made=None, trouble=trouble, name=name, is_first=not machines,
+                      samples=samples)
 
 
 async def _add(visit: Visit) -> Response:
@@ -53,8 +68,16 @@ async def _add(visit: Visit) -> Response:
     try:
         made = await on_thread(accounts.add_key, visit.farm, visit.account.name, name, scope)
     except SheepfoldError as error:
-        return visit.page("machine-add.html", 422, made=None, trouble=str(error), name=name, is_first=False)
-    return visit.page("machine-add.html", made=made, trouble="", name=name, is_first=False, wheel=wheel_name())
+        return await _asked(visit, str(error), name, 422)
+    kind, _, title = form.get("first", "").partition("/")
+    first = await order_sample(visit, kind, title) if title and visit.account.role.covers(Role.ARTIST) else None
+    return visit.page("machine-add.html", made=made, first=first, wheel=wheel_name(), program=_program(visit))
+
+
+def _program(visit: Visit) -> str:
+    """Return what to type for our program: on the farm's own machine where it lies, since it may be in no PATH."""
+    here = Path(sys.executable).with_name("sheepfold")
+    return str(here) if is_near(visit) and here.exists() and shutil.which("sheepfold") is None else "sheepfold"
 
 
 async def _rules(visit: Visit) -> Response:

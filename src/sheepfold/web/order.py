@@ -7,12 +7,14 @@ from sheepfold.farm import appraisal, views
 from sheepfold.farm.browsers import list_factories
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import Order, order_job
-from sheepfold.model.errors import MissingParameter, NotFound
+from sheepfold.kinds.registry import KINDS, optional_module_of
+from sheepfold.kinds.seam import Offer
+from sheepfold.model.errors import NotFound
+from sheepfold.model.jobs import Job
+from sheepfold.protocols.direct import judged
 from sheepfold.protocols.rest.forms import OrderForm, order_form
-from sheepfold.protocols.uploads import judged
 from sheepfold.web.frame import ARTIST, HEADERS, Visit, on_thread, page_route
 
-KINDS = ("flame", "blender", "screenshot")
 RECENT = 3
 """Among so many jobs of a kind one has a picture to show, where any has."""
 
@@ -24,22 +26,30 @@ def routes(farm: Farm) -> list[BaseRoute]:
         page_route(farm, "/order/{kind}", _form, ARTIST),
         page_route(farm, "/order/{kind}", _order, ARTIST, "POST"),
         page_route(farm, "/order/{kind}/check", _check, ARTIST, "POST"),
-        page_route(farm, "/order/flame/sketch", _sketch, ARTIST, "POST"),
+        page_route(farm, "/order/{kind}/sketch", _sketch, ARTIST, "POST"),
+        page_route(farm, "/order/{kind}/sample", _sample, ARTIST, "POST"),
     ]
 
 
+def offers() -> dict[str, Offer]:
+    """Return what the pages offer, by kind: all kinds that have an `offer`."""
+    found = {kind: optional_module_of(kind, "offer") for kind in KINDS}
+    return {kind: module.offer() for kind, module in found.items() if module is not None}
+
+
 async def _choose(visit: Visit) -> Response:
-    newest = {kind: await on_thread(views.list_cards_of_kind, visit.farm, kind, RECENT) for kind in KINDS}
+    offered = offers()
+    newest = {kind: await on_thread(views.list_cards_of_kind, visit.farm, kind, RECENT) for kind in offered}
     pictures = {kind: card.newest[0] for kind, cards in newest.items() for card in reversed(cards) if card.newest}
-    return visit.page("order.html", pictures=pictures)
+    return visit.page("order.html", offers=offered, pictures=pictures)
 
 
 async def _form(visit: Visit) -> Response:
     kind = _kind(visit)
-    factories = await on_thread(list_factories, visit.farm) if kind == "screenshot" else []
+    factories = await on_thread(list_factories, visit.farm)
     alive = sorted({(one.program.name, factory.platform) for factory in factories if factory.is_active(visit.farm.now())
                     for one in factory.browsers})
-    return visit.page(f"order-{kind}.html", alive=alive)
+    return visit.page(f"{kind}/order.html", kind=kind, offer=offers()[kind], alive=alive)
 
 
 async def _check(visit: Visit) -> Response:
@@ -57,11 +67,26 @@ async def _order(visit: Visit) -> Response:
 
 
 async def _sketch(visit: Visit) -> Response:
+    kind = _kind(visit)
     async with order_form(visit.request, visit.farm) as form:
-        if "genome" not in form.inputs:
-            raise MissingParameter("A sketch needs a genome.")
-        picture = await judged(appraisal.sketch, visit.farm, form.inputs["genome"])
+        picture = await judged(appraisal.sketch, visit.farm, kind, offers()[kind].sketch, form.inputs)
     return Response(picture, headers=HEADERS, media_type="image/png")
+
+
+async def _sample(visit: Visit) -> Response:
+    job = await order_sample(visit, _kind(visit), (await visit.form()).get("title", ""))
+    return visit.go(f"/jobs/{job.id}")
+
+
+async def order_sample(visit: Visit, kind: str, title: str) -> Job:
+    """Order a sample of a kind by its title, for whoever has nothing to order yet; raises NotFound."""
+    offered = offers()
+    samples = offered[kind].samples if kind in offered else ()
+    sample = next((one for one in samples if one.title == title), None)
+    if sample is None:
+        raise NotFound(f"There is no sample called {title[:40]!r}.")
+    asked = Order(kind, sample.spec, dict(sample.inputs), sample.title)
+    return await judged(order_job, visit.farm, visit.account, asked)
 
 
 def _asked(visit: Visit, form: OrderForm) -> Order:
@@ -71,6 +96,6 @@ def _asked(visit: Visit, form: OrderForm) -> Order:
 
 def _kind(visit: Visit) -> str:
     kind: str = visit.request.path_params["kind"]
-    if kind not in KINDS:
+    if kind not in offers():
         raise NotFound(f"There is no kind of order called {kind[:40]!r}.")
     return kind

@@ -1,14 +1,17 @@
-"""The owner's pages: queue, people, machines and quarantine, storage, the check-up, the audit log."""
+"""The owner's pages: health, queue, people, machines and quarantine, storage, backup, the check-up, the audit log."""
 
 import shutil
 from itertools import islice
+from pathlib import Path
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from sheepfold.farm import owner, people, views
+from sheepfold.farm.backup import back_up, last_backup
 from sheepfold.farm.checkup import check
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.vitals import view_health
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import BadInput
 from sheepfold.store.checks import Finding
@@ -26,6 +29,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
         page_route(farm, "/owner/machines", _machines, OWNER),
         page_route(farm, "/owner/audit", _audit, OWNER),
         page_route(farm, "/owner/check", _check, OWNER, "POST"),
+        page_route(farm, "/owner/backup", _back_up, OWNER, "POST"),
     ]
 
 
@@ -44,7 +48,18 @@ def _findings(farm: Farm) -> list[Finding]:
 async def _show(visit: Visit, findings: list[Finding] | None) -> Response:
     found = await on_thread(views.view_farm, visit.farm)
     disk = await on_thread(shutil.disk_usage, visit.farm.settings.data)
-    return visit.page("owner.html", found=found, storage=found.storage, disk=disk, findings=findings)
+    health = await on_thread(view_health, visit.farm)
+    backup = await on_thread(last_backup, visit.farm)
+    return visit.page("owner.html", found=found, storage=found.storage, disk=disk, findings=findings, health=health,
+                      backup=backup)
+
+
+async def _back_up(visit: Visit) -> Response:
+    folder = visit.farm.settings.backup_folder
+    if not folder:
+        raise BadInput("This farm names no folder for backups; its command line makes them into any.")
+    await on_thread(back_up, visit.farm, Path(folder), visit.account)
+    return visit.go("/owner")
 
 
 async def _people(visit: Visit) -> Response:

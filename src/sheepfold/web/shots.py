@@ -31,7 +31,7 @@ async def _list(visit: Visit) -> Response:
     before = None if asked is None else JobId(checked_id(asked))
     cards = await on_thread(views.list_cards_of_kind, visit.farm, "screenshot", ON_A_PAGE + 1, before)
     older = cards[ON_A_PAGE - 1].job.id if len(cards) > ON_A_PAGE else None
-    return visit.page("jobs.html", head="Screenshots", cards=cards[:ON_A_PAGE], older=older)
+    return visit.page("jobs.html", head="Screenshots", cards=cards[:ON_A_PAGE], older=older, to="/shots")
 
 
 async def _side_by_side(visit: Visit) -> Response:

@@ -125,7 +125,7 @@ def routes(farm: Farm, registry: CollectorRegistry) -> list[BaseRoute]:
 def _metrics(farm: Farm, registry: CollectorRegistry, authorization: str) -> Response:
     try:
         holder = holder_of(farm, authorization.removeprefix("Bearer ").strip())
-        if holder.account.role is not Role.OWNER or holder.scope is not KeyScope.ORDER:
+        if holder.account.role is not Role.OWNER or not holder.scope.covers(KeyScope.ORDER):
             return PlainTextResponse("Metrics are for the owner's keys.\n", 403, headers=_NO_STORE)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4, headers=_NO_STORE)
     except BadCredentials:

@@ -37,7 +37,7 @@ async def _webhooks(visit: Visit) -> Response:
 
 async def _show(visit: Visit, secret: str) -> Response:
     hooks = await on_thread(webhooks.list_webhooks, visit.farm, visit.account)
-    sent = {hook.id: await on_thread(webhooks.list_deliveries, visit.farm, visit.account, hook.id) for hook in hooks}
+    sent = await on_thread(webhooks.newest_deliveries, visit.farm, visit.account)
     return visit.page("webhooks.html", hooks=hooks, sent=sent, secret=secret, forms=list(Form), topics=_TOPICS,
                       is_owner=visit.account.role is Role.OWNER)
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import psutil
 
-from sheepfold.kinds import walls
-from sheepfold.worker import confine
+from sheepfold.kinds import becoming, walls
 
 MIB = 1024 * 1024
 _SPARE_PROCESSES = 512
+_LOWEST = 19  # of all priorities
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ def confined(argv: Sequence[str], env: Mapping[str, str], limits: Limits) -> lis
     """Return the command that puts limits on a program and lowers its priority; the program itself on Windows."""
     if sys.platform == "win32":
         return list(argv)
-    order = {"limits": _rlimits(limits), "environment": dict(env), "parent": os.getpid()}
-    return [sys.executable, "-I", "-S", confine.__file__, json.dumps(order), walls.found(argv[0]), *argv[1:]]
+    order = {"limits": _rlimits(limits), "environment": dict(env), "parent": os.getpid(), "nice": _LOWEST}
+    return [sys.executable, "-I", "-S", becoming.__file__, json.dumps(order), walls.found(argv[0]), *argv[1:]]
 
 
 def _rlimits(limits: Limits) -> dict[str, int]:

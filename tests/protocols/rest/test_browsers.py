@@ -4,34 +4,34 @@ import pytest
 
 from sheepfold.model.accounts import Role
 from sheepfold.protocols.link import FarmRefused
-from sheepfold.protocols.rest.browser_calls import BrowserClient
 from sheepfold.protocols.rest.browser_wire import BrowserAsked, FactoryOut, ScreenOut
 from sheepfold.protocols.rest.calls import FarmProblem
+from sheepfold.protocols.rest.client import FarmClient
 
 
 @pytest.fixture
 def client(site):
     """Return the hands of a volunteer, whose machine is argo."""
-    with BrowserClient(site.url, site.key("vera", "argo", Role.VOLUNTEER)) as made:
+    with FarmClient(site.url, site.key("vera", "argo", Role.VOLUNTEER)) as made:
         yield made
 
 
 def test_a_machine_registers_its_browsers_with_its_own_key(client):
     asked = BrowserAsked(name="firefox", version="115.0", screen=ScreenOut(width=1024, height=768))
-    made = client.add("self", asked)
+    made = client.add_browser("self", asked)
     assert (made.name, made.version, made.user_agent) == ("firefox", "115.0", "")
     factory = client.factory("argo")
     assert factory == FactoryOut(machine="argo", platform="linux", browsers=[made],
                                  screens=[ScreenOut(width=1024, height=768, bpp=24)])
     assert client.factories() == [factory]
-    assert client.remove("argo", made.id) == made
+    assert client.remove_browser("argo", made.id) == made
     assert client.factory("self").browsers == []
 
 
 def test_anothers_machine_is_not_touched(site, client):
     site.key("bob", "other", Role.VOLUNTEER)
-    for deed in (lambda: client.add("other", BrowserAsked(name="firefox", version="1")),
-                 lambda: client.remove("other", 1)):
+    for deed in (lambda: client.add_browser("other", BrowserAsked(name="firefox", version="1")),
+                 lambda: client.remove_browser("other", 1)):
         with pytest.raises(FarmRefused, match="belongs to another account"):
             deed()
     with pytest.raises(FarmProblem) as unknown:
@@ -41,5 +41,5 @@ def test_anothers_machine_is_not_touched(site, client):
 
 def test_what_makes_no_sense_is_a_problem(client):
     with pytest.raises(FarmProblem) as refused:
-        client.add("self", BrowserAsked(name="../x", version="1"))
+        client.add_browser("self", BrowserAsked(name="../x", version="1"))
     assert refused.value.status in {400, 422}

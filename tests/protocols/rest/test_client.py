@@ -2,17 +2,22 @@
 
 import hashlib
 import http.server
+import re
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
 import pytest
 
+from sheepfold import client as face
 from sheepfold.farm.accounts import revoke_keys
 from sheepfold.farm.upkeep import expire_leases
 from sheepfold.model.accounts import Role
+from sheepfold.model.jobs import JobState
 from sheepfold.model.matching import Abilities, Program
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable, Figures, Link, Receipt
 from sheepfold.protocols.rest.calls import FarmProblem
@@ -315,3 +320,26 @@ def test_proxies_of_the_environment_are_obeyed(odd, monkeypatch):
     with FarmClient("http://farm.invalid", "key", pause=lambda _: None) as client:
         assert client.jobs().jobs == []
     assert httpx.URL(odd.url).port
+
+
+def test_the_examples_of_the_client_work_as_they_are_written(site, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "coral.flam3").write_bytes(site.genome.read_bytes())
+    examples = re.findall(r"```python\n(.*?)```", face.__doc__, re.DOTALL)
+    known = {"http://localhost:8470": site.url, "0123…": site.key("ann", "desk"),
+             '{"frames": 160}': '{"frames": 2, "width": 32, "height": 32, "quality": 1, "temporal_samples": 1}'}
+    farmer = site.client("bob")
+    with ThreadPoolExecutor(1) as thread:
+        for example in examples:
+            for written, here in known.items():
+                example = example.replace(written, here)  # noqa: PLW2901
+            running = thread.submit(exec, compile(example, "example", "exec"), {})
+            while not running.done():
+                for job in farmer.jobs().jobs:
+                    if job.state is JobState.RUNNING:
+                        site.rendered(job.id, farmer)
+                time.sleep(0.05)
+            running.result()
+    told = capsys.readouterr().out
+    for said in ("points", "2 of 2", "film.mp4", "1 job ordered 1000", "404 ", "manage"):
+        assert said in told

@@ -43,3 +43,9 @@ def test_odd_figures_are_refused_by_the_application(site, token, query):
 @pytest.mark.parametrize("lease", ["x", "-1", "9" * 30, "%00", "1.0"])
 def test_a_lease_that_is_no_number_is_not_found(site, token, lease):
     assert site.http.put(f"/leases/{lease}/result", headers=token, content=b"x").status_code == 404
+
+
+def test_a_picture_of_nobody_is_refused_and_leaves_no_file(site, token):
+    for said, status in ((token, 404), ({"Authorization": "Bearer " + "f" * 32}, 401)):
+        assert site.http.put("/leases/1/result", headers=said, content=b"x" * 1000).status_code == status
+    assert list(site.farm.spool_folder.glob("spool-*")) == []

@@ -8,16 +8,19 @@ from sheepfold.farm.accounts import add_account, add_key
 from sheepfold.farm.owner import change_role
 from sheepfold.model.accounts import Role, Scope
 
-KEYS = {"work": (Role.ARTIST, Scope.WORK), "volunteer": (Role.VOLUNTEER, Scope.ORDER),
+KEYS = {"manager": (Role.VOLUNTEER, Scope.MANAGE), "ruler": (Role.OWNER, Scope.MANAGE),
+        "work": (Role.ARTIST, Scope.WORK), "volunteer": (Role.VOLUNTEER, Scope.ORDER),
         "artist": (Role.ARTIST, Scope.ORDER), "owner": (Role.OWNER, Scope.ORDER)}  # fmt: skip
 """Callers with a key: one for rendering alone, and of each role one that may order as far as the role allows."""
 LEVELS = {
     "session": {"session"},
     "any key": set(KEYS),
     "anybody": {"session", *KEYS},
-    "changes": {"volunteer", "artist", "owner"},
-    "orders": {"artist", "owner"},
-    "owner": {"owner"},
+    "changes": {"volunteer", "artist", "owner", "manager", "ruler"},
+    "orders": {"artist", "owner", "ruler"},
+    "owner": {"owner", "ruler"},
+    "manages": {"manager", "ruler"},
+    "rules": {"ruler"},
 }
 """Who is let in; whoever is, may still be refused a job of somebody else."""
 MATRIX = {
@@ -69,6 +72,30 @@ MATRIX = {
     "GET /whoami": "anybody",
     "GET /events": "anybody",
     "GET /storage": "owner",
+    "POST /appraisals": "orders",
+    "POST /sketches": "orders",
+    "GET /flock/{generation}/{number}": "anybody",
+    "GET /now": "anybody",
+    "GET /leaders": "anybody",
+    "GET /account": "manages",
+    "GET /account/data": "manages",
+    "PUT /account/email": "manages",
+    "POST /account/email/proof": "manages",
+    "PUT /account/password": "manages",
+    "POST /account/forget": "manages",
+    "GET /account/keys": "manages",
+    "DELETE /account/keys/{key_id}": "manages",
+    "GET /account/browsers": "manages",
+    "DELETE /account/browsers/{session_id}": "manages",
+    "POST /machines/{machine}/keys": "manages",
+    "DELETE /machines/{machine}/keys": "manages",
+    "POST /invitations": "manages",
+    "GET /people": "rules",
+    "PATCH /people/{name}": "rules",
+    "GET /audit": "rules",
+    "GET /queue": "rules",
+    "POST /check": "rules",
+    "POST /backup": "rules",
     "GET /webhooks": "changes",
     "POST /webhooks": "changes",
     "DELETE /webhooks/{hook_id}": "changes",

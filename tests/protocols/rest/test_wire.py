@@ -12,7 +12,7 @@ from sheepfold.model.errors import SheepfoldError
 from sheepfold.model.events import Event, What
 from sheepfold.model.jobs import JobState
 from sheepfold.model.tasks import LeaseState, Soundness, TaskState, Verdict
-from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest import problem_wire, wire
 
 names = st.text(string.ascii_letters + string.digits + " .-é羊", min_size=1, max_size=60)
 programs = st.builds(matching.Program, names, st.text("0123456789.", max_size=20))
@@ -66,8 +66,9 @@ granted = st.builds(wire.LeaseGranted, lease=ids, task=ids, job=ids, title=texts
                     inputs=st.dictionaries(names, digests, max_size=3), has_input=st.booleans())
 orders = st.builds(wire.JobOrder, kind=names, spec=plain, title=names, priority=st.integers(-100, 100),
                    quorum=st.integers(1, 5), max_attempts=st.integers(1, 50))
-problems = st.builds(wire.Problem, type=texts, title=texts, status=st.integers(400, 599), detail=texts,
-                     job=st.none() | texts, faults=st.lists(st.builds(wire.Fault, where=texts, what=texts), max_size=2),
+problems = st.builds(problem_wire.Problem, type=texts, title=texts, status=st.integers(400, 599), detail=texts,
+                     job=st.none() | texts,
+                     faults=st.lists(st.builds(problem_wire.Fault, where=texts, what=texts), max_size=2),
                      receipt=st.none() | receipts)
 
 
@@ -103,19 +104,19 @@ def test_event_stands_on_one_line_whatever_it_tells(event):
 
 @pytest.mark.parametrize("error", all_errors())
 def test_every_error_has_a_number_that_is_no_500(error):
-    refusal = wire.refusal_of(error)
+    refusal = problem_wire.refusal_of(error)
     assert 400 <= refusal.status < 500 or refusal.status == 503
     assert refusal.title
-    assert "x" in wire.problem_of(error("x")).detail
+    assert "x" in problem_wire.problem_of(error("x")).detail
 
 
 def test_every_branch_of_the_tree_is_in_the_table():
     assert {error for error in SheepfoldError.__subclasses__() if error.__module__ == SheepfoldError.__module__} <= set(
-        wire.REFUSALS)
+        problem_wire.REFUSALS)
 
 
 def test_names_of_problems_are_told_apart():
-    types = [wire.problem_type(error) for error in set(all_errors())
+    types = [problem_wire.problem_type(error) for error in set(all_errors())
              if error.__module__ == SheepfoldError.__module__]
     assert len(types) == len(set(types))
     assert "/api/docs#lease-not-held" in types
@@ -125,7 +126,7 @@ def test_names_of_problems_are_told_apart():
 def test_every_soundness_of_an_invalid_result_has_an_error(soundness):
     receipt = wire.ResultReceipt(result=1, digest="a" * 64, verdict=Verdict.INVALID, soundness=soundness,
                                  reason="Because.", task_state=TaskState.OPEN)
-    assert wire.refusal_of(type(wire.bad_result(receipt))).status == 422
+    assert problem_wire.refusal_of(type(problem_wire.bad_result(receipt))).status == 422
 
 
 def test_client_passes_over_what_a_newer_server_tells():

@@ -300,6 +300,14 @@ def test_a_request_is_held_in_the_hope_of_work(site):
         assert asked.result(30).job.id == ordered.id
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("changed", [{"claim_wait_limit_s": 10_000}])
+def test_a_request_is_held_no_longer_when_the_server_ends(site):
+    client = site.client()
+    site.farm.closing.set()
+    assert client.ask().status == wire.JobStatus.NO_JOB
+
+
 def test_a_project_that_cannot_be_sent_uses_up_an_attempt(site, tmp_path):
     packed = tmp_path / "hostile.zip"
     with zipfile.ZipFile(packed, "w") as archive:

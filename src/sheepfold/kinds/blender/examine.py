@@ -65,6 +65,7 @@ def examine(path: Path, main: str, folder: Path, limits: confine.Limits | None =
         python = home.find()
         if python is None:
             project.look_into(path, main)
+            project.read_through(path)
             return None
         kept.write_text(json.dumps(_inspected(python, path, main, folder, limits)), "utf-8")
     return _findings(json.loads(kept.read_text("utf-8")))
@@ -136,6 +137,7 @@ def _inspected(
     room = folder / "examined"
     room.mkdir(exist_ok=True)
     scene = project.unpack(path, room, main)
+    project.read_through(path)
     outcome = confine.run(
         home.command(python, "--inspect", str(scene)), home.environment(room), room, home.readable(python), limits
     )

@@ -11,6 +11,7 @@ import re
 import shutil
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from sheepfold.kinds.blender import zipped
 from sheepfold.kinds.fields import shown
 from sheepfold.model.errors import InvalidSpec
 
@@ -70,12 +72,26 @@ def look_into(path: Path, main: str = "") -> Contents:
         start = file.read(len(_BLEND))
     if start.startswith(_ZIPS):
         with _opened(path) as archive:
-            return _contents(archive, main, path.stat().st_size)
+            contents = _contents(archive, main, path.stat().st_size)
+            with path.open("rb") as file:
+                zipped.check(file, archive)
+            return contents
     if not is_blend(path):
         raise InvalidSpec("The project is neither a .blend file nor a zip archive.")
     if main:
         raise InvalidSpec(f"The project is a single .blend file, so that there is no {shown(main)} in it.")
     return Contents()
+
+
+def read_through(path: Path) -> None:
+    """Read all that is packed in a project that `look_into` has checked: some readers unpack what sizes do not tell.
+
+    Raises InvalidSpec where a file is not what the archive says of it.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_ZIPS[0])).startswith(_ZIPS):
+            with _opened(path) as archive:
+                zipped.check_bytes(file, archive)
 
 
 def unpack(path: Path, folder: Path, main: str = "") -> Path:
@@ -165,6 +181,8 @@ def _check(info: zipfile.ZipInfo) -> None:
         raise InvalidSpec(f"{shown(name)} in the archive is a link or a device; put the file itself there.")
     if info.flag_bits & _ENCRYPTED:
         raise InvalidSpec(f"{shown(name)} in the archive is locked with a password; pack it without one.")
+    if info.is_dir() and info.file_size:
+        raise InvalidSpec(f"{shown(name)} in the archive is a folder and yet has bytes; pack it anew.")
     if info.compress_type not in _METHODS:
         raise InvalidSpec(f"{shown(name)} is packed by a method that not every machine knows; use plain zip (Deflate).")
 
@@ -177,6 +195,8 @@ def name_of(info: zipfile.ZipInfo) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
         raise InvalidSpec(f"{shown(name)} points out of the archive; pack the project's folder with relative paths.")
+    if not path.parts or any(not part.rstrip(" .") for part in path.parts):  # Windows takes ".. " for ".."
+        raise InvalidSpec(f"The name {shown(name)} in the archive is none; pack it anew.")
     if len(name.encode()) > _MAX_PATH_BYTES or any(len(part.encode()) > _MAX_NAME_BYTES for part in path.parts):
         raise InvalidSpec(f"The name {shown(name)} in the archive is too long.")
     return str(path)
@@ -207,16 +227,22 @@ def _check_size(unpacked_bytes: int, size_bytes: int) -> None:
 
 
 def _check_distinct(names: list[str]) -> None:
-    """Refuse two files of one name, also where only capitals differ, as other systems cannot tell them apart."""
+    """Refuse two files of one name, also where only capitals or the way of writing an accent differ: some systems
+    cannot tell them apart.
+    """
     seen: dict[str, str] = {}
     for name in names:
-        other = seen.setdefault(name.casefold(), name)
+        other = seen.setdefault(_folded(name), name)
         if other is not name:
             raise InvalidSpec(f"The archive holds {shown(name)} twice, as {shown(other)} too.")
     for name in names:
         for folder in PurePosixPath(name).parents:
-            if str(folder).casefold() in seen:
+            if _folded(str(folder)) in seen:
                 raise InvalidSpec(f"{shown(str(folder))} in the archive is a file and a folder at once.")
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _main(names: list[str], wanted: str) -> str:

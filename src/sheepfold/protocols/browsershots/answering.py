@@ -164,7 +164,7 @@ def _active(caller: Caller, _: wire.ActiveBrowsers) -> Value:
 
 def _submit(caller: Caller, asked: wire.Submit) -> Value:
     account, scope = _log_in_user(caller, asked.username, asked.encrypted)
-    if scope is not Scope.ORDER:
+    if not scope.covers(Scope.ORDER):
         raise Forbidden("This key is for rendering; orders need a key with the scope 'order'.")
     names = {_plain(one.program.name): one.program.name
              for factory in browser_verbs.list_factories(caller.farm) for one in factory.browsers}

@@ -14,7 +14,8 @@ from sheepfold.model.errors import BadInput, MalformedMessage, SheepfoldError, T
 from sheepfold.protocols.browsershots import pages, redirects, wire
 from sheepfold.protocols.browsershots.answering import PROTOCOL, Caller, answer
 from sheepfold.protocols.browsershots.wire import Fault, KnownFault, Limits, MessageReader
-from sheepfold.protocols.uploads import announced_length, judged
+from sheepfold.protocols.direct import judged
+from sheepfold.protocols.uploads import announced_length
 
 RETRY_S = 60
 FRAMING_BYTES = 2**20

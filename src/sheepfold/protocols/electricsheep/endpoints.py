@@ -8,7 +8,7 @@ from functools import partial
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from sheepfold.blobs.spool import Spooled
 from sheepfold.farm import flock as flock_verbs
@@ -17,9 +17,7 @@ from sheepfold.farm.dispatch import (
     Assignment,
     Maker,
     claim_task,
-    find_maker,
-    find_task,
-    lease_on,
+    lease_at,
     maker_named,
     open_blob,
 )
@@ -31,6 +29,7 @@ from sheepfold.model.accounts import Account
 from sheepfold.model.errors import BadCredentials, IncompleteUpload, SheepfoldError, UnknownBlob, UnknownSheep
 from sheepfold.model.flock import SheepId
 from sheepfold.model.matching import Abilities, Program
+from sheepfold.protocols.direct import DirectRoute, at_once, judged
 from sheepfold.protocols.electricsheep import wire
 from sheepfold.protocols.electricsheep.credentials import (
     ANONYMOUS_HASH,
@@ -39,7 +38,7 @@ from sheepfold.protocols.electricsheep.credentials import (
     decode_basic,
 )
 from sheepfold.protocols.electricsheep.wire import RequestKind, Role
-from sheepfold.protocols.uploads import base_url, file_response, judged, spooled_body
+from sheepfold.protocols.uploads import base_url, file_response, spooled_body
 
 PROTOCOL = "electricsheep"
 
@@ -59,8 +58,8 @@ _Answer = Callable[[Farm, Request], Awaitable[Response]]
 def routes(farm: Farm) -> list[BaseRoute]:
     """Return the routes of this wire, at the root of the application."""
 
-    def route(path: str, kind: RequestKind, answer: _Answer, method: str = "GET") -> Route:
-        made = Route(path, partial(_guarded, farm, kind, answer), methods=[method])
+    def route(path: str, kind: RequestKind, answer: _Answer, method: str = "GET") -> DirectRoute:
+        made = DirectRoute(path, partial(_guarded, farm, kind, answer), methods=[method])
         if kind in {RequestKind.GET, RequestKind.VOTE} and made.methods:
             made.methods.discard("HEAD")  # which Starlette adds to GET: to look is not to claim, nor to vote
         return made
@@ -146,7 +145,7 @@ async def _get(farm: Farm, request: Request) -> Response:
     asked = wire.decode_get_request(request.scope["query_string"])
     credentials = decode_basic(request.headers.get("authorization"))
     told = {"nick": asked.nick, "credit_url": asked.url, "version": asked.version}
-    body = await run_in_threadpool(_ordered, farm, asked.uid, credentials, {k: v for k, v in told.items() if v})
+    body = await at_once(_ordered, farm, asked.uid, credentials, {k: v for k, v in told.items() if v})
     return Response(body, media_type=wire.GZIP_MEDIA_TYPE)
 
 
@@ -189,10 +188,9 @@ async def _put(farm: Farm, request: Request) -> Response:
 
 def _submitted(farm: Farm, asked: wire.PutRequest, spooled: Spooled) -> Receipt:
     """Find the lease by UID, generation, sheep and job, since this wire carries no other name of it."""
-    maker = find_maker(farm, machine_name(asked.uid), PROTOCOL)
     job = flock_verbs.job_of_sheep(farm, SheepId(asked.generation, asked.sheep))
     frame, part = divmod(asked.job, job.spec["parts"])
-    held = lease_on(farm, maker, find_task(farm, job.id, frame, part))
+    held = lease_at(farm, machine_name(asked.uid), PROTOCOL, (job.id, frame, part))
     return submit_result(farm, held, spooled)
 
 

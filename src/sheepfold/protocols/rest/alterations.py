@@ -12,12 +12,12 @@ from sheepfold.farm.retention import keep_job
 from sheepfold.farm.views import prioritise
 from sheepfold.model.jobs import JobId
 from sheepfold.protocols.rest import wire
-from sheepfold.protocols.rest.bodies import JsonRoute
 from sheepfold.protocols.rest.callers import CancelerHere, CustomerHere, FarmHere
+from sheepfold.protocols.rest.making import MakingRoute
 from sheepfold.protocols.rest.sight import SEEN
 from sheepfold.protocols.uploads import base_url
 
-router = APIRouter(tags=["jobs"], route_class=JsonRoute, dependencies=SEEN)
+router = APIRouter(tags=["jobs"], route_class=MakingRoute, dependencies=SEEN)
 JobInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The job's id.")]
 
 

@@ -41,6 +41,14 @@ class JsonRoute(APIRoute):
         return limited
 
 
+async def whole_body(request: Request) -> bytes:
+    """Read a body that is JSON, if anything, whole; raises TooLarge, and IncompleteUpload where its client went."""
+    try:
+        return await Request(request.scope, _counting(request)).body()
+    except ClientDisconnect as error:
+        raise IncompleteUpload("The client went away in the middle of its request.") from error
+
+
 def _counting(request: Request) -> Callable[[], Coroutine[Any, Any, Message]]:
     arrived = 0
 

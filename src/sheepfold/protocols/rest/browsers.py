@@ -9,15 +9,15 @@ from sheepfold.farm.expiry import prolong
 from sheepfold.model.browsers import BrowserId
 from sheepfold.model.jobs import JobId
 from sheepfold.protocols.rest import wire
-from sheepfold.protocols.rest.bodies import JsonRoute
 from sheepfold.protocols.rest.browser_wire import BrowserAsked, BrowserOut, Expiry, FactoryList, FactoryOut
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, FarmHere, KeyHolderHere
+from sheepfold.protocols.rest.making import MakingRoute
 from sheepfold.protocols.rest.sight import SEEN
 from sheepfold.store.accounts import KeyHolder
 
 SELF = "self"
 
-router = APIRouter(tags=["machines"], route_class=JsonRoute)
+router = APIRouter(tags=["machines"], route_class=MakingRoute)
 
 MachineInPath = Annotated[str, Path(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,47}$",
                                     description="The machine's name, or `self` for the key's own.")]

@@ -1,6 +1,7 @@
 """Who calls: a machine key or a session's token, from `Authorization: Bearer …`, becomes a person or a machine."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -64,7 +65,13 @@ def worker_of(farm: FarmHere, token: Token) -> Worker:
         raise SessionEnded
     if known.holder is None:
         raise SessionEnded("The key that opened this session was revoked.")
-    return Worker(known.holder, known.session, wire.Abilities.model_validate_json(known.abilities).to_model())
+    return Worker(known.holder, known.session, _abilities(known.abilities))
+
+
+@lru_cache(maxsize=1024)
+def _abilities(told: str) -> Abilities:
+    """Read what a session told; the machines of a farm mostly tell the same, with each of their requests."""
+    return wire.Abilities.model_validate_json(told).to_model()
 
 
 def caller_of(farm: FarmHere, token: Token) -> KeyHolder:
@@ -83,14 +90,28 @@ async def customer_of(holder: Annotated[KeyHolder, Depends(key_holder)]) -> Acco
 
 async def canceler_of(holder: Annotated[KeyHolder, Depends(key_holder)]) -> Account:
     """Return the account whose jobs a key may cancel, the owner's all; raises Forbidden."""
-    if holder.scope is not Scope.ORDER:
+    if not holder.scope.covers(Scope.ORDER):
         raise Forbidden("This key is for rendering; canceling needs a key with the scope 'order'.")
     return holder.account
 
 
+async def manager_of(holder: Annotated[KeyHolder, Depends(key_holder)]) -> Account:
+    """Return the account that a key may change, with its machines' keys; raises Forbidden."""
+    if not holder.scope.covers(Scope.MANAGE):
+        raise Forbidden("This needs a key with the scope 'manage', which opens its account too.")
+    return holder.account
+
+
+async def owner_of(account: Annotated[Account, Depends(manager_of)]) -> Account:
+    """Return the farm's owner, whose key may rule the farm; raises Forbidden."""
+    if account.role is not Role.OWNER:
+        raise Forbidden(f"{account.name} is a {account.role}; this is the owner's to do.")
+    return account
+
+
 def may_order_at_all(holder: KeyHolder) -> bool:
     """Say whether `customer_of` would let this key order."""
-    return holder.scope is Scope.ORDER and holder.account.role.covers(Role.ARTIST)
+    return holder.scope.covers(Scope.ORDER) and holder.account.role.covers(Role.ARTIST)
 
 
 KeyHolderHere = Annotated[KeyHolder, Depends(key_holder)]
@@ -98,3 +119,5 @@ WorkerHere = Annotated[Worker, Depends(worker_of)]
 CallerHere = Annotated[KeyHolder, Depends(caller_of)]
 CustomerHere = Annotated[Account, Depends(customer_of)]
 CancelerHere = Annotated[Account, Depends(canceler_of)]
+ManagerHere = Annotated[Account, Depends(manager_of)]
+OwnerHere = Annotated[Account, Depends(owner_of)]

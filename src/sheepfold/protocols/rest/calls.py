@@ -13,7 +13,8 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable
-from sheepfold.protocols.rest.wire import BASE, PROBLEMS, Problem
+from sheepfold.protocols.rest.problem_wire import PROBLEMS, Problem
+from sheepfold.protocols.rest.wire import BASE
 
 CHUNK_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 64 * 2**20

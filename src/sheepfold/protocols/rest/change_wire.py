@@ -2,16 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from sheepfold.protocols.rest.wire import Id
-
-
-class _Told(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+from sheepfold.protocols.rest.wire import Asked, Id, Told
 
 
-class RegionOut(_Told):
+class RegionOut(Told):
     """Where a picture differs, in its own pixels."""
 
     left: int
@@ -20,7 +16,7 @@ class RegionOut(_Told):
     height: int
 
 
-class ViewOut(_Told):
+class ViewOut(Told):
     """What became of a view: `share` is the part of its pixels that differs, 0 to 1; the product `picture` shows it.
 
     `before` is the frame of the same view in the job of the baseline, absent where that has none.
@@ -35,19 +31,17 @@ class ViewOut(_Told):
     before: int | None = None
     share: float = 0.0
     gone_rows: int = 0
-    regions: list[RegionOut] = []
+    regions: list[RegionOut] = Field(default_factory=list)
     picture: str | None = None
 
 
-class ProblemReport(BaseModel):
+class ProblemReport(Asked):
     """What somebody finds wrong with a picture."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class ChangesOut(_Told):
+class ChangesOut(Told):
     """What has changed since the job `baseline`, absent at the first time; `accepted`: this job is the baseline now."""
 
     job: Id

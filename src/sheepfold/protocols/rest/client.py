@@ -18,21 +18,25 @@ from sheepfold.model.machines import Wish
 from sheepfold.model.matching import Abilities
 from sheepfold.protocols.link import FarmPaused, FarmRefused, FarmUnreachable, Figures, Receipt, Work
 from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.account_hands import AccountHands
+from sheepfold.protocols.rest.appraisal_wire import AppraisalOut
 from sheepfold.protocols.rest.browser_wire import Expiry
-from sheepfold.protocols.rest.calls import PATIENT, Calls, FarmProblem, Sent, Unwelcome, query_of, read_answer
-from sheepfold.protocols.rest.change_wire import ChangesOut
-from sheepfold.protocols.rest.machine_wire import MachineRules, WishOut
-from sheepfold.protocols.rest.storage_wire import StorageOut
-from sheepfold.protocols.rest.team_wire import TeamInvitation, TeamList, TeamOut, TeamPage, TeamSeeing
-from sheepfold.protocols.rest.watching import watch
-from sheepfold.protocols.rest.webhook_wire import (
-    DeliveryList,
-    TestSent,
-    WebhookAdded,
-    WebhookList,
-    WebhookMade,
-    WebhookOut,
+from sheepfold.protocols.rest.calls import (
+    PATIENT,
+    Calls,
+    FarmProblem,
+    Model,
+    Sent,
+    Unwelcome,
+    query_of,
+    read_answer,
 )
+from sheepfold.protocols.rest.change_wire import ChangesOut
+from sheepfold.protocols.rest.farm_hands import FarmHands
+from sheepfold.protocols.rest.machine_wire import WishOut
+from sheepfold.protocols.rest.problem_wire import Problem
+from sheepfold.protocols.rest.team_wire import TeamSeeing
+from sheepfold.protocols.rest.watching import watch
 
 CLAIM_WAIT_S = 10
 """Not longer, since a machine that is asked to stop is held for as long."""
@@ -45,6 +49,8 @@ LARGE_BYTES = 8 * 2**20
 """Files from this size on are uploaded before they are ordered, in pieces of as much, so that a break costs little."""
 STREAM_TIMEOUT = httpx.Timeout(60.0, connect=20.0)
 
+OnSent = Callable[[int, int], None]
+"""Takes how many bytes were sent, and how many there are."""
 T = TypeVar("T")
 
 
@@ -213,40 +219,66 @@ class RestLink:
             return deed()
 
 
-class FarmClient:
+class FarmClient(AccountHands, FarmHands):
     """What a person does with a farm: order, watch, fetch. The key must have the scope `order` to order and cancel.
 
     Every call raises FarmUnreachable, FarmRefused for a key that may not, and FarmProblem with the farm's sentence.
     """
 
-    def __init__(self, server_url: str, key: str, user_agent: str = "sheepfold-client",
-                 pause: Callable[[float], None] = time.sleep) -> None:
-        self._calls = Calls(server_url, user_agent, pause)
-        self._calls.token = key
-        self._pause = pause
+    def order(self, kind: str, spec: Mapping[str, Any],  # noqa: PLR0913 -- the last two are given by name
+              inputs: Mapping[str, Path] | None = None, title: str = "",
+              terms: Terms | None = None, *, private: bool = False, on_sent: OnSent | None = None) -> wire.JobOrdered:
+        """Order a job with its files, which are streamed; tried again where the answer got lost, and one job still.
 
-    def order(self, kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Path] | None = None, title: str = "",
-              terms: Terms | None = None) -> wire.JobOrdered:
-        """Order a job with its files, which are streamed; tried again where the answer got lost, and one job still."""
-        agreed = terms or Terms()
-        order = _checked_order({"kind": kind, "spec": dict(spec), "title": title, "priority": agreed.priority,
-                                "quorum": agreed.quorum, "max_attempts": agreed.max_attempts})
-        large = {name: path for name, path in (inputs or {}).items() if path.stat().st_size >= LARGE_BYTES}
-        small = {name: path for name, path in (inputs or {}).items() if name not in large}
-        uploads = {name: self.upload(path) for name, path in large.items()}
-        whole = order.model_copy(update={"uploads": uploads}) if uploads else order
+        `on_sent` is told how many bytes of the files' arrived, and how many there are.
+        """
+        asked = _checked_order(kind, spec, terms, {"title": title, "private": private})
+        whole, small = self._with_uploads(asked, inputs or {}, on_sent)
         name = {"Idempotency-Key": uuid.uuid4().hex}
-        return self._calls.again(lambda: self._ordered(whole, small, name))
+        return self._calls.again(lambda: self._ordered("/jobs", wire.JobOrdered, whole, small, name))
 
-    def upload(self, path: Path) -> str:
+    def appraise(self, kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Path] | None = None,
+                 terms: Terms | None = None) -> AppraisalOut:
+        """Ask what an order would be and cost; nothing is ordered."""
+        whole, small = self._with_uploads(_checked_order(kind, spec, terms, {}), inputs or {}, None)
+        return self._calls.again(lambda: self._ordered("/appraisals", AppraisalOut, whole, small, {}))
+
+    def sketch(self, kind: str, inputs: Mapping[str, Path], target: Path) -> None:
+        """Have the files of an order rendered small and quickly, and write the PNG to `target`."""
+        with ExitStack() as open_files:
+            sent = Sent(files=_parts(open_files, _checked_order(kind, {}, None, {}), inputs), timeout=PATIENT)
+            with self._calls.stream("POST", "/sketches", sent) as response:
+                target.write_bytes(response.read())
+
+    def _with_uploads(self, order: wire.JobOrder, inputs: Mapping[str, Path], on_sent: OnSent | None
+                      ) -> tuple[wire.JobOrder, Mapping[str, Path]]:
+        """Return an order whose large files have been uploaded, and the small ones, which go with it."""
+        sizes = {name: path.stat().st_size for name, path in inputs.items()}
+        large = [name for name, size_bytes in sizes.items() if size_bytes >= LARGE_BYTES]
+        total_bytes, uploads, done_bytes = sum(sizes[name] for name in large), {}, 0
+        for name in large:
+            uploads[name] = self.upload(inputs[name], _shifted(on_sent, done_bytes, total_bytes))
+            done_bytes += sizes[name]
+        small = {name: path for name, path in inputs.items() if name not in uploads}
+        return order.model_copy(update={"uploads": uploads}), small
+
+    def upload(self, path: Path, on_sent: OnSent | None = None) -> str:
         """Send a file piece by piece and return its upload's id; what the farm has of it already is not sent again."""
         size_bytes = path.stat().st_size
         asked = wire.UploadAsked(size_bytes=size_bytes, sha256=_sha256(path)).model_dump()
         upload = self._calls.again(lambda: self._calls.ask("POST", "/uploads", wire.UploadOut, Sent(json=asked)))
         with path.open("rb") as file:
             while upload.offset_bytes < size_bytes:
+                if on_sent is not None:
+                    on_sent(upload.offset_bytes, size_bytes)
                 upload = self._calls.again(partial(self._sent_piece, upload.upload, file))
+        if on_sent is not None:
+            on_sent(size_bytes, size_bytes)
         return upload.upload
+
+    def drop_upload(self, upload_id: str) -> None:
+        """Remove an upload, before the farm does so a day after its last byte."""
+        self._calls.tell("DELETE", f"/uploads/{upload_id}")
 
     def _sent_piece(self, upload_id: str, file: BinaryIO) -> wire.UploadOut:
         """Ask where an upload goes on and send one piece from there."""
@@ -277,21 +309,15 @@ class FarmClient:
         """Fetch all frames that a job has so far as one zip."""
         self._calls.download(f"/jobs/{job_id}/frames.zip", target)
 
-    def _ordered(self, order: wire.JobOrder, inputs: Mapping[str, Path], name_of_it: Mapping[str, str]
-                 ) -> wire.JobOrdered:
+    def _ordered(self, path: str, answer: type[Model], order: wire.JobOrder, inputs: Mapping[str, Path],
+                 headers: Mapping[str, str]) -> Model:
         with ExitStack() as open_files:
-            parts: list[tuple[str, tuple[str, bytes | BinaryIO, str]]] = [
-                ("order", ("order.json", order.model_dump_json().encode(), "application/json"))
-            ]
-            for name, path in inputs.items():
-                file = open_files.enter_context(path.open("rb"))
-                parts.append((name, (path.name, file, "application/octet-stream")))
-            return self._calls.ask("POST", "/jobs", wire.JobOrdered,
-                                   Sent(files=parts, timeout=PATIENT, headers=name_of_it))
+            sent = Sent(files=_parts(open_files, order, inputs), timeout=PATIENT, headers=headers)
+            return self._calls.ask("POST", path, answer, sent)
 
-    def jobs(self, limit: int = 50, before: int | None = None) -> wire.JobPage:
-        """Return a page of jobs, the newest first."""
-        return self._read("/jobs", wire.JobPage, query_of({"limit": limit, "before": before}))
+    def jobs(self, limit: int = 50, before: int | None = None, *, mine: bool = False) -> wire.JobPage:
+        """Return a page of all jobs, or of your own, the newest first."""
+        return self._read("/jobs", wire.JobPage, query_of({"limit": limit, "before": before, "mine": mine or None}))
 
     def job(self, job_id: int) -> wire.JobDetail:
         """Return a job whole."""
@@ -334,58 +360,6 @@ class FarmClient:
         """Revoke all links to a job; returns how many."""
         return self._calls.ask("DELETE", f"/jobs/{job_id}/shares", wire.SharesRevoked).revoked
 
-    def webhooks(self) -> WebhookList:
-        """List your webhooks."""
-        return self._calls.ask("GET", "/webhooks", WebhookList)
-
-    def add_webhook(self, asked: WebhookAdded) -> WebhookMade:
-        """Have you told at an address; the secret is told now alone."""
-        return self._calls.ask("POST", "/webhooks", WebhookMade, Sent(json=asked.model_dump(mode="json")))
-
-    def remove_webhook(self, hook_id: int) -> None:
-        """Remove a webhook."""
-        self._calls.tell("DELETE", f"/webhooks/{hook_id}")
-
-    def try_webhook(self, hook_id: int) -> str:
-        """Have a test sent to a webhook; returns the delivery's id."""
-        return self._calls.ask("POST", f"/webhooks/{hook_id}/test", TestSent).delivery
-
-    def enable_webhook(self, hook_id: int) -> WebhookOut:
-        """Have a disabled webhook told again."""
-        return self._calls.ask("POST", f"/webhooks/{hook_id}/enable", WebhookOut)
-
-    def deliveries(self, hook_id: int) -> DeliveryList:
-        """List what was sent to a webhook lately, the newest first."""
-        return self._calls.ask("GET", f"/webhooks/{hook_id}/deliveries", DeliveryList)
-
-    def teams(self) -> TeamList:
-        """List teams, those whose members earned most first."""
-        return self._calls.ask("GET", "/teams", TeamList)
-
-    def team(self, name: str) -> TeamPage:
-        """See a team with its members."""
-        return self._calls.ask("GET", f"/teams/{name}", TeamPage)
-
-    def make_team(self, name: str) -> TeamOut:
-        """Make a team and lead it."""
-        return self._calls.ask("POST", "/teams", TeamOut, Sent(json={"name": name}))
-
-    def invite_to_team(self, name: str) -> str:
-        """Make a link by which whoever has it joins a team; the one before works no more."""
-        return self._calls.ask("POST", f"/teams/{name}/invitation", TeamInvitation).link
-
-    def join_team(self, invitation: str) -> TeamOut:
-        """Join the team that an invitation's code leads to."""
-        return self._calls.ask("POST", "/teams/join", TeamOut, Sent(json={"invitation": invitation}))
-
-    def remove_from_team(self, name: str, member: str) -> None:
-        """Take a member out of a team, or leave it."""
-        self._calls.tell("DELETE", f"/teams/{name}/members/{member}")
-
-    def hand_over_team(self, name: str, member: str) -> TeamPage:
-        """Have another member lead a team."""
-        return self._calls.ask("PATCH", f"/teams/{name}", TeamPage, Sent(json={"leader": member}))
-
     def show_to_team(self, job_id: int, *, is_shown: bool) -> str:
         """Show a private job to the team of its account, or no more; returns the team's name, empty for none."""
         method = "PUT" if is_shown else "DELETE"
@@ -403,10 +377,6 @@ class FarmClient:
         """Accept a job's pictures."""
         return self._calls.ask("POST", f"/jobs/{job_id}/accept", ChangesOut)
 
-    def storage(self) -> StorageOut:
-        """See what lies on the farm's disk, for its owner."""
-        return self._calls.ask("GET", "/storage", StorageOut)
-
     def download(self, job_id: int, folder: Path) -> list[Path]:
         """Fetch everything that a job was made into; files that are there already, whole, are not fetched again."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -416,34 +386,13 @@ class FarmClient:
         """Fetch the valid picture of a task; returns its SHA-256."""
         return self._calls.download(f"/tasks/{task_id}/picture", target)
 
+    def download_preview(self, task_id: int, target: Path) -> str:
+        """Fetch the small JPEG of a task's picture; returns its SHA-256."""
+        return self._calls.download(f"/tasks/{task_id}/preview", target)
+
     def story(self, task_id: int) -> wire.StoryOut:
         """Return all that happened to a task."""
         return self._read(f"/tasks/{task_id}/story", wire.StoryOut)
-
-    def flock(self) -> wire.FlockOut:
-        """Return the living flock."""
-        return self._read("/flock", wire.FlockOut)
-
-    def vote(self, number: int, value: int, generation: int | None = None) -> None:
-        """Vote for (1) or against (-1) a sheep."""
-        body = {"value": value} | ({} if generation is None else {"generation": generation})
-        self._calls.tell("POST", f"/flock/{number}/votes", Sent(json=body))
-
-    def machines(self) -> list[wire.MachineOut]:
-        """Return all machines, those heard of last first."""
-        return self._read("/machines", wire.MachineList).machines
-
-    def rules(self, machine: str) -> MachineRules:
-        """Return when a machine of this account may work."""
-        return self._calls.again(lambda: self._calls.ask("GET", f"/machines/{machine}/rules", MachineRules))
-
-    def set_rules(self, machine: str, rules: MachineRules) -> MachineRules:
-        """Write when a machine of this account may work."""
-        return self._calls.ask("PUT", f"/machines/{machine}/rules", MachineRules, Sent(json=rules.model_dump()))
-
-    def command(self, machine: str, command: str) -> None:
-        """Tell a machine of this account to pause, resume or stop."""
-        self._calls.tell("POST", f"/machines/{machine}/commands", Sent(json={"command": command}))
 
     def whoami(self) -> wire.Whoami:
         """Return whom the key belongs to."""
@@ -458,19 +407,6 @@ class FarmClient:
         with self._calls.stream("GET", "/events", sent) as response:
             yield from wire.decode_events(response.iter_lines())
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._calls.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def _read(self, path: str, answer: type[wire.Answer], query: Mapping[str, str] | None = None) -> wire.Answer:
-        return self._calls.again(lambda: self._calls.ask("GET", path, answer, Sent(params=query)))
-
     def _fetched(self, job_id: int, product: wire.Product, folder: Path) -> Path:
         if not wire.is_file_name(product.name):
             raise FarmUnreachable(f"The farm names a file {product.name!r}, which cannot be one.")
@@ -481,13 +417,32 @@ class FarmClient:
         return target
 
 
-def _checked_order(fields: Mapping[str, Any]) -> wire.JobOrder:
+def _shifted(on_sent: OnSent | None, before_bytes: int, total_bytes: int) -> OnSent | None:
+    """Return how one of several files tells how much of all of them is sent."""
+    return None if on_sent is None else lambda sent_bytes, _: on_sent(before_bytes + sent_bytes, total_bytes)
+
+
+def _parts(open_files: ExitStack, order: wire.JobOrder, inputs: Mapping[str, Path]
+           ) -> list[tuple[str, tuple[str, bytes | BinaryIO, str]]]:
+    """Return the parts of an order's form, whose files are open as long as the stack is."""
+    parts: list[tuple[str, tuple[str, bytes | BinaryIO, str]]] = [
+        ("order", ("order.json", order.model_dump_json().encode(), "application/json"))
+    ]
+    for name, path in inputs.items():
+        parts.append((name, (path.name, open_files.enter_context(path.open("rb")), "application/octet-stream")))
+    return parts
+
+
+def _checked_order(kind: str, spec: Mapping[str, Any], terms: Terms | None, more: Mapping[str, Any]) -> wire.JobOrder:
     """Check an order before it travels; raises FarmProblem as the farm would."""
+    agreed = terms or Terms()
+    fields = {"kind": kind, "spec": dict(spec), "priority": agreed.priority, "quorum": agreed.quorum,
+              "max_attempts": agreed.max_attempts, **more}
     try:
         return wire.JobOrder.model_validate(fields)
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise FarmProblem(wire.Problem(title="The order cannot be understood", status=422, detail=said)) from error
+        raise FarmProblem(Problem(title="The order cannot be understood", status=422, detail=said)) from error
 
 
 def _sha256(path: Path) -> str:

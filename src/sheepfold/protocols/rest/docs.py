@@ -14,7 +14,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sheepfold.model.errors import SheepfoldError
-from sheepfold.protocols.rest.wire import MOST_ID, Refusal, problem_type, refusal_of
+from sheepfold.protocols.rest.problem_wire import Refusal, problem_type, refusal_of
+from sheepfold.protocols.rest.wire import MOST_ID
 
 _BOUNDS = {"minimum": "from", "maximum": "to", "maxLength": "at most", "format": "as"}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"

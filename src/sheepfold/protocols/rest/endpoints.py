@@ -12,7 +12,9 @@ from starlette.routing import BaseRoute, Mount
 from sheepfold.farm.farm import Farm
 from sheepfold.protocols.bell import Bell
 from sheepfold.protocols.rest import (
+    account,
     alterations,
+    appraisals,
     browsers,
     changes,
     docs,
@@ -21,14 +23,17 @@ from sheepfold.protocols.rest import (
     jobs,
     leases,
     overseeing,
+    owner,
     resumable,
     storage,
     teams,
     webhooks,
 )
 from sheepfold.protocols.rest.errors import add_handlers
+from sheepfold.protocols.rest.examples import add_examples
 from sheepfold.protocols.rest.express import express_routes
-from sheepfold.protocols.rest.wire import PROBLEM_MEDIA_TYPE, JobOrder, Problem
+from sheepfold.protocols.rest.problem_wire import PROBLEM_MEDIA_TYPE, Problem
+from sheepfold.protocols.rest.wire import JobOrder
 
 ROOT = "/api"
 VERSION = "/v1"
@@ -46,6 +51,8 @@ TAGS = [
     {"name": "flock", "description": "Sheep and votes."},
     {"name": "teams", "description": "Who earns together, and sees each other's private jobs."},
     {"name": "webhooks", "description": "Be told over HTTP or in a chat."},
+    {"name": "account", "description": "Your account, its keys, and the browsers where you are signed in."},
+    {"name": "farm", "description": "What the farm does, and for its owner who may do what."},
     {"name": "events", "description": "What happens, as it happens."},
 ]
 _REFUSED: dict[int | str, dict[str, Any]] = {"default": {
@@ -67,9 +74,9 @@ def application(farm: Farm) -> FastAPI:
     app.state.bell = Bell(farm)
     version = APIRouter(prefix=VERSION, responses=_REFUSED, redirect_slashes=False)
     parts = (
-        jobs.router, alterations.router, changes.router, resumable.router, leases.router, leases.uploads,
-        overseeing.router, browsers.router, flock.router, storage.router, teams.router, webhooks.router,
-        events.router,
+        jobs.router, alterations.router, appraisals.router, changes.router, resumable.router, leases.router,
+        leases.uploads, overseeing.router, browsers.router, flock.router, storage.router, teams.router,
+        webhooks.router, account.router, owner.router, events.router,
     )
     for part in parts:
         version.include_router(part)
@@ -94,4 +101,5 @@ def _document(app: FastAPI) -> dict[str, Any]:
         [(Problem, "serialization"), (JobOrder, "validation")], ref_template="#/components/schemas/{model}"
     )
     document["components"]["schemas"] |= models["$defs"]
+    add_examples(document["components"]["schemas"])
     return document

@@ -10,15 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from sheepfold.model.errors import MalformedMessage, NotFound, SheepfoldError
-from sheepfold.protocols.rest.wire import (
+from sheepfold.protocols.rest.problem_wire import (
     PROBLEM_MEDIA_TYPE,
     PROBLEMS,
     Fault,
     Problem,
-    ResultReceipt,
     bad_result,
     problem_of,
 )
+from sheepfold.protocols.rest.wire import ResultReceipt
 
 _SHOWN_FAULTS = 10
 _log = logging.getLogger(__name__)

@@ -1,8 +1,8 @@
 """The two requests that a farm lives on, claim and result, answered without the framework's help.
 
 Of 7 ms of processor that a frame's way took the server, 4 went into FastAPI's solving of dependencies and its many
-threads (docs/decisions/0009-express.md). What is ordinary is answered here, with a thread for each stretch of work. All
-else, whatever is odd about it, goes on to the API's application, which refuses it in its own words; there the two are
+threads (docs/decisions/0009-express.md). What is ordinary is answered here, with one thread for each request. All else,
+whatever is odd about it, goes on to the API's application, which refuses it in its own words; there the two are
 documented, too.
 """
 
@@ -12,27 +12,27 @@ from functools import partial
 from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sheepfold.blobs.spool import Spooled
 from sheepfold.farm.dispatch import Assignment, claim_task, held_lease
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.intake import submit_result
+from sheepfold.farm.intake import Receipt, submit_result
 from sheepfold.model.errors import SheepfoldError
 from sheepfold.model.tasks import LeaseId, Verdict
+from sheepfold.protocols.direct import DirectRoute, at_once, judged
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JSON_LIMIT_BYTES, checked_upload
-from sheepfold.protocols.rest.callers import Worker, worker_of
+from sheepfold.protocols.rest.callers import worker_of
 from sheepfold.protocols.rest.errors import Refused, refused, refused_result
 from sheepfold.protocols.rest.leases import granted_lease, receipt_of
-from sheepfold.protocols.uploads import judged
-from sheepfold.store.leases import Holding
 
 _BEARER = re.compile(r"Bearer ([!-~]{1,200})")
 _ID = re.compile(r"[0-9]{1,15}", re.ASCII)
+SMALL_BYTES = 2**20
+"""What is taken in before it is asked whose it is: one thread then does all the rest. Pictures mostly are smaller."""
 _Answer = Callable[[Request], Awaitable["Response | _Onward"]]
 
 
@@ -58,12 +58,13 @@ class _Onward:
         await self._app({**scope, "root_path": root_path, "path_params": {}}, again, send)
 
 
-def express_routes(farm: Farm, root: str, app: ASGIApp) -> list[Route]:
+def express_routes(farm: Farm, root: str, app: ASGIApp) -> list[DirectRoute]:
     """Return the routes that go before the API's application, which is mounted at a root."""
     leases = root + wire.BASE.removeprefix(root) + "/leases"
     return [
-        Route(leases, partial(_guarded, farm, partial(_claim, farm, root, app)), methods=["POST"]),
-        Route(leases + "/{lease}/result", partial(_guarded, farm, partial(_result, farm, root, app)), methods=["PUT"]),
+        DirectRoute(leases, partial(_guarded, farm, partial(_claim, farm, root, app)), methods=["POST"]),
+        DirectRoute(leases + "/{lease}/result", partial(_guarded, farm, partial(_result, farm, root, app)),
+                    methods=["PUT"]),
     ]
 
 
@@ -85,7 +86,7 @@ async def _claim(farm: Farm, root: str, app: ASGIApp, request: Request) -> Respo
         wish = wire.LeaseAsked.model_validate_json(body) if body else wire.LeaseAsked()
     except ValidationError:
         return _Onward(root, app, body)
-    granted = await run_in_threadpool(_claimed, farm, token, wish)
+    granted = await at_once(_claimed, farm, token, wish)
     if granted is not None:
         return _json(granted_lease(granted).model_dump_json(), 201)
     if wish.wait_s:
@@ -102,19 +103,20 @@ def _claimed(farm: Farm, token: str, wish: wire.LeaseAsked) -> Assignment | None
 async def _result(farm: Farm, root: str, app: ASGIApp, request: Request) -> Response | _Onward:
     token, lease = _token(request), request.path_params["lease"]
     told = _figures(request)
-    if token is None or told is None or not _ID.fullmatch(lease):
+    length = request.headers.get("content-length", "")
+    limit_bytes = min(SMALL_BYTES, farm.settings.result_limit_bytes)
+    is_small = _ID.fullmatch(length) is not None and int(length) <= limit_bytes
+    if token is None or told is None or not is_small or not _ID.fullmatch(lease):
         return _Onward(root, app)
-    _worker, held = await run_in_threadpool(_held, farm, token, int(lease))
-    async with checked_upload(request, farm, farm.settings.result_limit_bytes) as spooled:
-        receipt = receipt_of(await judged(submit_result, farm, held, spooled, told))
+    async with checked_upload(request, farm, limit_bytes) as spooled:
+        receipt = receipt_of(await judged(_submitted, farm, token, LeaseId(int(lease)), spooled, told))
     if receipt.verdict is Verdict.INVALID:
         raise refused_result(receipt)
     return _json(receipt.model_dump_json(), 200)
 
 
-def _held(farm: Farm, token: str, lease_id: int) -> tuple[Worker, Holding]:
-    worker = worker_of(farm, token)
-    return worker, held_lease(farm, worker.maker, LeaseId(lease_id))
+def _submitted(farm: Farm, token: str, lease_id: LeaseId, spooled: Spooled, told: dict[str, int]) -> Receipt:
+    return submit_result(farm, held_lease(farm, worker_of(farm, token).maker, lease_id), spooled, told)
 
 
 def _token(request: Request) -> str | None:

@@ -5,24 +5,28 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from sheepfold.farm import flock as flock_verbs
-from sheepfold.farm.browse import list_machines, powers, purse_of
+from sheepfold.farm import views
+from sheepfold.farm.browse import purse_of
+from sheepfold.farm.farm import Farm
+from sheepfold.model.accounts import Account, Role
+from sheepfold.model.flock import SheepId
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JsonRoute
 from sheepfold.protocols.rest.callers import CallerHere, FarmHere, KeyHolderHere, may_order_at_all
+from sheepfold.protocols.rest.flock_wire import SheepPage
 from sheepfold.store.flock import FilmedSheep
+from sheepfold.store.views import MachineRow
 
 router = APIRouter(route_class=JsonRoute)
 
+GenerationInPath = Annotated[int, Path(ge=0, le=2**31 - 1, description="The sheep's generation.")]
 NumberInPath = Annotated[int, Path(ge=0, le=2**31 - 1, description="The sheep's number in its generation.")]
 
 
 @router.get("/flock", tags=["flock"], summary="List the living flock")
 def get_flock(farm: FarmHere, _: CallerHere) -> wire.FlockOut:
     """List the sheep of the newest generation that have a film; a film is the product `film.mp4` of the sheep's job."""
-    flock = flock_verbs.list_flock(farm)
-    width, height = flock.size
-    sheep = [_filmed(one) for one in flock.sheep]
-    return wire.FlockOut(generation=flock.generation, width=width, height=height, sheep=sheep)
+    return flock_out(farm)
 
 
 @router.post("/flock/{number}/votes", tags=["flock"], status_code=204, summary="Vote on a sheep")
@@ -32,12 +36,9 @@ def add_vote(farm: FarmHere, holder: KeyHolderHere, number: NumberInPath, cast: 
 
 
 @router.get("/machines", tags=["machines"], summary="List machines")
-def get_machines(farm: FarmHere, _: CallerHere) -> wire.MachineList:
-    """List all machines, those heard of last first."""
-    found = powers(farm)
-    machines = [wire.MachineOut(id=one.id, name=one.name, last_seen_at=one.last_seen_at, power=found.get(one.id))
-                for one in list_machines(farm)]
-    return wire.MachineList(machines=machines)
+def get_machines(farm: FarmHere, caller: CallerHere) -> wire.MachineList:
+    """List all machines, those heard of last first; of the caller's own, or to the owner, with more."""
+    return machine_list(farm, caller.account)
 
 
 @router.get("/whoami", tags=["machines"], summary="Say whose key this is")
@@ -47,6 +48,41 @@ def get_whoami(farm: FarmHere, holder: CallerHere) -> wire.Whoami:
     return wire.Whoami(account=holder.account.name, role=holder.account.role, machine=holder.machine.name,
                        may_order=may_order_at_all(holder), is_suspended=holder.is_suspended,
                        earned=purse.earned, spent=purse.spent)
+
+
+@router.get("/flock/{generation}/{number}", tags=["flock"], summary="Look at a sheep")
+def get_sheep(farm: FarmHere, _: CallerHere, generation: GenerationInPath, number: NumberInPath) -> SheepPage:
+    """Look at a sheep of any generation: its votes, its parents and children, and the edges that leave and come."""
+    return sheep_page(farm, SheepId(generation, number))
+
+
+def flock_out(farm: Farm) -> wire.FlockOut:
+    """Write the living flock, as the command line too shows it."""
+    flock = flock_verbs.list_flock(farm)
+    width, height = flock.size
+    sheep = [_filmed(one) for one in flock.sheep]
+    return wire.FlockOut(generation=flock.generation, width=width, height=height, sheep=sheep)
+
+
+def sheep_page(farm: Farm, sheep_id: SheepId) -> SheepPage:
+    """Write a sheep with its kin."""
+    found = views.view_sheep(farm, sheep_id)
+    kin = {name: [wire.SheepOut.of(one.sheep) for one in getattr(found, name)]
+           for name in ("parents", "children", "leaving", "coming")}
+    return SheepPage(sheep=wire.SheepOut.of(found.sheep), liked=found.votes.liked, disliked=found.votes.disliked,
+                     retired_at=found.retired_at, **kin)
+
+
+def machine_list(farm: Farm, account: Account) -> wire.MachineList:
+    """Write all machines as an account sees them."""
+    return wire.MachineList(machines=[_machine(one, account) for one in views.machines_of(farm, None)])
+
+
+def _machine(one: MachineRow, account: Account) -> wire.MachineOut:
+    told = wire.MachineOut(id=one.id, name=one.name, last_seen_at=one.last_seen_at, power=one.power)
+    if one.account_id != account.id and account.role is not Role.OWNER:
+        return told
+    return told.model_copy(update={"account": one.account, "suspended_at": one.suspended_at, "keys": one.keys})
 
 
 def _filmed(one: FilmedSheep) -> wire.SheepOut:

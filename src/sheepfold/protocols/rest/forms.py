@@ -1,7 +1,7 @@
 """An order with its files, as a form of several parts: each file is hashed, limited and spooled as it arrives."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,9 @@ from starlette.requests import ClientDisconnect
 
 from sheepfold.blobs.spool import Spool
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.orders import Order
+from sheepfold.farm.uploads import uploaded_file
+from sheepfold.model.accounts import Account
 from sheepfold.model.errors import IncompleteUpload, MalformedMessage, MissingParameter, TooLarge
 from sheepfold.protocols.rest.errors import invalid_message
 from sheepfold.protocols.rest.wire import MOST_INPUTS, JobOrder, is_file_name
@@ -24,6 +27,24 @@ from sheepfold.protocols.uploads import announced_length
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
+ORDER_FORM = {
+    "requestBody": {
+        "required": True,
+        "description": "A part `order`, JSON, and a part for each file that the kind wants, named by the input.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["order"],
+                    "properties": {"order": {"$ref": "#/components/schemas/JobOrder"}},
+                    "additionalProperties": {"type": "string", "format": "binary"},
+                },
+                "encoding": {"order": {"contentType": "application/json"}},
+            }
+        },
+    }
+}
+"""How the API's document describes the form of an order."""
 ORDER_PART = "order"
 ORDER_LIMIT_BYTES = 256 * 1024
 FRAMING_BYTES = 1024 * 1024
@@ -36,6 +57,21 @@ class OrderForm:
 
     order: JobOrder
     inputs: dict[str, Path]
+
+
+@contextmanager
+def whole_order(farm: Farm, account: Account, form: OrderForm, key: str = "") -> Iterator[Order]:
+    """Yield an order with the files that came with its form and those that were uploaded before, for this block alone.
+
+    `key` is its Idempotency-Key. Raises MalformedMessage, UnknownBlob, IncompleteUpload.
+    """
+    asked = form.order
+    if twice := form.inputs.keys() & asked.uploads.keys():
+        raise MalformedMessage(f"The input {min(twice)!r} is both a part of the form and an upload.")
+    with ExitStack() as opened:
+        uploads = {name: opened.enter_context(uploaded_file(farm, account, upload))
+                   for name, upload in asked.uploads.items()}
+        yield Order(asked.kind, asked.spec, form.inputs | uploads, asked.title, asked.terms(), key, asked.private)
 
 
 @asynccontextmanager

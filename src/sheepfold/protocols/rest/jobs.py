@@ -1,6 +1,6 @@
 """What people ask about jobs and their tasks: order, list, look, cancel, fetch what became of them."""
 
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -13,18 +13,17 @@ from sheepfold.farm.browse import JobView, Story
 from sheepfold.farm.chores import PREVIEW_WIDTH
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.frames import list_frames, zipped
-from sheepfold.farm.orders import Order, cancel_job, order_job
+from sheepfold.farm.orders import cancel_job, order_job
 from sheepfold.farm.replacing import replace_input
 from sheepfold.farm.sight import eyes_of
 from sheepfold.farm.uploads import uploaded_file
 from sheepfold.model.accounts import Account
-from sheepfold.model.errors import MalformedMessage
 from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.tasks import LeaseState, TaskId
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, CustomerHere, FarmHere
 from sheepfold.protocols.rest.files import FILE, RANGED_FILE, ZIP, answer_file, answer_ranged
-from sheepfold.protocols.rest.forms import OrderForm, order_form
+from sheepfold.protocols.rest.forms import ORDER_FORM, OrderForm, order_form, whole_order
 from sheepfold.protocols.rest.sight import SEEN, ViewerHere
 from sheepfold.protocols.uploads import spooled_body
 
@@ -35,25 +34,6 @@ TaskInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The task's 
 ProductInPath = Annotated[str, Path(pattern=wire.INPUT_NAME, description="The product's name, such as film.mp4.")]
 InputInPath = Annotated[str, Path(pattern=wire.INPUT_NAME, description="The input's name, such as project.")]
 KeyInHeader = Annotated[str, Header(pattern=r"^[!-~]{1,200}$", description="A name of this order, yours to choose.")]
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "description": "A part `order`, JSON, and a part for each file that the kind wants, named by the input.",
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["order"],
-                    "properties": {"order": {"$ref": "#/components/schemas/JobOrder"}},
-                    "additionalProperties": {"type": "string", "format": "binary"},
-                },
-                "encoding": {"order": {"contentType": "application/json"}},
-            }
-        },
-    }
-}
-
-
 _FILE = {
     "requestBody": {
         "required": False,
@@ -62,7 +42,7 @@ _FILE = {
 }
 
 
-@router.post("/jobs", status_code=201, summary="Order a job", openapi_extra=_FORM)
+@router.post("/jobs", status_code=201, summary="Order a job", openapi_extra=ORDER_FORM)
 async def add_job(
     request: Request, response: Response, farm: FarmHere, account: CustomerHere, idempotency_key: KeyInHeader = ""
 ) -> wire.JobOrdered:
@@ -79,15 +59,7 @@ async def add_job(
 
 
 def _ordered(farm: Farm, account: Account, form: OrderForm, key: str) -> Job:
-    """Order a job with the files that came with the form, and those that were uploaded before."""
-    asked = form.order
-    if twice := form.inputs.keys() & asked.uploads.keys():
-        raise MalformedMessage(f"The input {min(twice)!r} is both a part of the form and an upload.")
-    with ExitStack() as opened:
-        uploads = {name: opened.enter_context(uploaded_file(farm, account, upload))
-                   for name, upload in asked.uploads.items()}
-        order = Order(asked.kind, asked.spec, form.inputs | uploads, asked.title, asked.terms(), key,
-                      asked.private)
+    with whole_order(farm, account, form, key) as order:
         return order_job(farm, account, order)
 
 
@@ -126,11 +98,13 @@ def list_jobs(
     farm: FarmHere, viewer: ViewerHere,
     before: Annotated[int | None, Query(ge=0, le=wire.MOST_ID, description="Only jobs with smaller ids.")] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
+    mine: Annotated[bool, Query(description="Only the caller's own.")] = False,
 ) -> wire.JobPage:
     """List jobs page by page: the `next` of a page is the `before` of the following one. Others' private ones are not
     in it.
     """
-    jobs = browse.list_jobs(farm, limit + 1, None if before is None else JobId(before), eyes_of(viewer))
+    of = viewer.account.id if mine and viewer.account else None
+    jobs = browse.list_jobs(farm, limit + 1, None if before is None else JobId(before), eyes_of(viewer), of)
     page = [wire.JobSummary.of(job) for job in jobs[:limit]]
     return wire.JobPage(jobs=page, next=page[-1].id if len(jobs) > limit else None)
 

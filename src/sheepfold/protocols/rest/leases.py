@@ -29,13 +29,13 @@ from sheepfold.model.events import Event
 from sheepfold.model.matching import Abilities
 from sheepfold.model.tasks import LeaseId, Verdict
 from sheepfold.protocols.bell import MAKES_WORK, Bell
+from sheepfold.protocols.direct import judged
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JsonRoute, checked_upload, spooled_tail
 from sheepfold.protocols.rest.callers import FarmHere, KeyHolderHere, Token, Worker, WorkerHere
 from sheepfold.protocols.rest.errors import refused_result
 from sheepfold.protocols.rest.files import FILE, answer_file
 from sheepfold.protocols.rest.machine_wire import MachineRules, WishOut
-from sheepfold.protocols.uploads import judged
 
 ANYWAY_S = 10.0
 """How often a request that is held asks again though nothing rang: upkeep wakes lanes without telling of it."""

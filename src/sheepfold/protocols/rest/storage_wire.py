@@ -1,15 +1,9 @@
 """The part of the REST wire that tells what lies on the farm's disk, and what is cleared next."""
 
-from pydantic import BaseModel, ConfigDict
-
-from sheepfold.protocols.rest.wire import Count, Id
+from sheepfold.protocols.rest.wire import Count, Id, Told
 
 
-class _Told(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class PileOut(_Told):
+class PileOut(Told):
     """Files that are there for one end: inputs, originals (the pictures as they were rendered), previews, products
     (such as films), logs, renderers, or unnamed (of nobody, to be swept within a day).
     """
@@ -19,7 +13,7 @@ class PileOut(_Told):
     size_bytes: int
 
 
-class DueOut(_Told):
+class DueOut(Told):
     """A job that is cleared next: at a time, or with null when there is no more room."""
 
     job: Id
@@ -30,7 +24,7 @@ class DueOut(_Told):
     clears_at: int | None
 
 
-class StorageOut(_Told):
+class StorageOut(Told):
     """What lies on the farm's disk as counted at a time; `limit_bytes` and `keep_days` are 0 where they are off."""
 
     counted_at: int

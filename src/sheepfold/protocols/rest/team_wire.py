@@ -2,38 +2,30 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from sheepfold.protocols.rest.wire import Count, Word
-
-
-class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from sheepfold.protocols.rest.wire import Asked, Count, Told, Word
 
 
-class _Told(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class TeamMade(_Asked):
+class TeamMade(Asked):
     """A team to make, by its name: a letter, then letters, digits, `-` and `_`, 48 at most."""
 
     name: Word
 
 
-class TeamJoined(_Asked):
+class TeamJoined(Asked):
     """The code of an invitation: what stands behind the last slash of its link."""
 
     invitation: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
-class TeamHandedOver(_Asked):
+class TeamHandedOver(Asked):
     """Which member leads the team from now on."""
 
     leader: Word
 
 
-class TeamOut(_Told):
+class TeamOut(Told):
     """A team, its leader, how many are in it, and the millipoints that they have earned."""
 
     name: str
@@ -43,7 +35,7 @@ class TeamOut(_Told):
     created_at: int
 
 
-class MemberOut(_Told):
+class MemberOut(Told):
     """A member of a team, with the millipoints that they have earned."""
 
     name: str
@@ -57,20 +49,20 @@ class TeamPage(TeamOut):
     roll: list[MemberOut]
 
 
-class TeamList(_Told):
+class TeamList(Told):
     """The teams, those whose members earned most first."""
 
     teams: list[TeamOut]
 
 
-class TeamInvitation(_Told):
+class TeamInvitation(Told):
     """An invitation's code and its link; both work until another is made."""
 
     code: str
     link: str
 
 
-class TeamSeeing(_Told):
+class TeamSeeing(Told):
     """The team that sees a private job, null for none."""
 
     team: str | None

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path, Request
 from sheepfold.farm import sight, teams
 from sheepfold.model.jobs import JobId
 from sheepfold.protocols.rest import wire
-from sheepfold.protocols.rest.bodies import JsonRoute
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, FarmHere
+from sheepfold.protocols.rest.making import MakingRoute
 from sheepfold.protocols.rest.sight import SEEN
 from sheepfold.protocols.rest.team_wire import (
     MemberOut,
@@ -24,7 +24,7 @@ from sheepfold.protocols.rest.team_wire import (
 from sheepfold.protocols.uploads import base_url
 from sheepfold.store.teams import Team
 
-router = APIRouter(tags=["teams"], route_class=JsonRoute)
+router = APIRouter(tags=["teams"], route_class=MakingRoute)
 _NAME = r"^[A-Za-z0-9_-]{1,48}$"
 TeamInPath = Annotated[str, Path(pattern=_NAME, description="The team's name.")]
 MemberInPath = Annotated[str, Path(pattern=_NAME, description="The account's name.")]

@@ -2,31 +2,23 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from sheepfold.model.notices import Form, Reach, Topic
-from sheepfold.protocols.rest.wire import Count
+from sheepfold.protocols.rest.wire import Asked, Count, Told
 
 
-class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Told(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class WebhookAdded(_Asked):
+class WebhookAdded(Asked):
     """A webhook to add; no topics mean all. `token` is a Matrix user's, for an address of a server's client API."""
 
     url: Annotated[str, Field(min_length=1, max_length=1000)]
     form: Form = Form.JSON
-    topics: Annotated[list[Topic], Field(max_length=20)] = []
+    topics: Annotated[list[Topic], Field(max_length=20, default_factory=list)]
     reach: Reach = Reach.OWN
     token: Annotated[str, Field(max_length=500, pattern=r"^[!-~]*$")] = ""
 
 
-class WebhookOut(_Told):
+class WebhookOut(Told):
     """A webhook; `reason` says why it was disabled."""
 
     id: int
@@ -45,20 +37,20 @@ class WebhookMade(WebhookOut):
     secret: str | None
 
 
-class WebhookList(_Told):
+class WebhookList(Told):
     """The caller's webhooks, the oldest first."""
 
     webhooks: list[WebhookOut]
 
 
-class TestSent(_Told):
+class TestSent(Told):
     """The id of the delivery that is on its way."""
 
     __test__ = False
     delivery: str
 
 
-class DeliveryOut(_Told):
+class DeliveryOut(Told):
     """A message to a webhook: it arrived at `delivered_at`, is tried again at `next_at`, or was given up."""
 
     id: str
@@ -70,7 +62,7 @@ class DeliveryOut(_Told):
     answer: str
 
 
-class DeliveryList(_Told):
+class DeliveryList(Told):
     """What was sent to a webhook lately, the newest first."""
 
     deliveries: list[DeliveryOut]

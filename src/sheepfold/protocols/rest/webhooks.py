@@ -6,8 +6,8 @@ from fastapi import APIRouter, Path
 
 from sheepfold.farm import webhooks
 from sheepfold.protocols.rest import wire
-from sheepfold.protocols.rest.bodies import JsonRoute
 from sheepfold.protocols.rest.callers import CancelerHere, FarmHere
+from sheepfold.protocols.rest.making import MakingRoute
 from sheepfold.protocols.rest.webhook_wire import (
     DeliveryList,
     DeliveryOut,
@@ -19,7 +19,7 @@ from sheepfold.protocols.rest.webhook_wire import (
 )
 from sheepfold.store.webhooks import Delivery, Hook
 
-router = APIRouter(tags=["webhooks"], route_class=JsonRoute)
+router = APIRouter(tags=["webhooks"], route_class=MakingRoute)
 HookInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The webhook's id.")]
 
 

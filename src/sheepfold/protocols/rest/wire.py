@@ -1,4 +1,4 @@
-"""The REST wire as types: every body that server and client exchange, and the number that each refusal has in HTTP.
+"""The REST wire as types: what machines and the people who order exchange with the farm.
 
 Times are Unix seconds in fields called `…_at`, durations seconds in `…_s`. What a client sends is refused where it has
 a field that nobody knows; what a server sends may gain fields, which an older client passes over.
@@ -6,14 +6,12 @@ a field that nobody knows; what a server sends may gain fields, which an older c
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from sheepfold.model import errors, matching
+from sheepfold.model import matching
 from sheepfold.model.accounts import Role
-from sheepfold.model.errors import SheepfoldError
 from sheepfold.model.events import Event, What
 from sheepfold.model.flock import Sheep
 from sheepfold.model.jobs import Job, JobState, Terms
@@ -21,9 +19,6 @@ from sheepfold.model.tasks import LeaseState, Result, Soundness, TaskState, Verd
 
 PROTOCOL = "rest"
 BASE = "/api/v1"
-PROBLEMS = "/api/docs#"
-"""How the `type` of every problem of a farm begins."""
-PROBLEM_MEDIA_TYPE = "application/problem+json"
 EVENTS_MEDIA_TYPE = "text/event-stream"
 
 MOST_ID = 2**63 - 1
@@ -47,29 +42,29 @@ Reason = Annotated[str, StringConstraints(max_length=LONGEST_REASON, pattern=_LI
 Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class _Asked(BaseModel):
+class Asked(BaseModel):
     """What a client sends."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Told(BaseModel):
+class Told(BaseModel):
     """What a server answers."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-Answer = TypeVar("Answer", bound=_Told)
+Answer = TypeVar("Answer", bound=Told)
 
 
-class Program(_Asked):
+class Program(Asked):
     """A renderer or a browser, and its version where that is known."""
 
     name: Word
     version: Version = ""
 
 
-class Abilities(_Asked):
+class Abilities(Asked):
     """What a machine can do: empty `sizes` and `depths` mean all; memory is in MiB, sizes in pixels."""
 
     kinds: Annotated[list[Word], Field(min_length=1, max_length=16)]
@@ -113,13 +108,13 @@ class Abilities(_Asked):
         )
 
 
-class SessionAsked(_Asked):
+class SessionAsked(Asked):
     """A machine introduces itself."""
 
     abilities: Abilities
 
 
-class SessionOpened(_Told):
+class SessionOpened(Told):
     """A session's token, shown once; what a lease lasts without a heartbeat, and how long an idle machine may wait."""
 
     session: str
@@ -130,14 +125,14 @@ class SessionOpened(_Told):
     retry_s: int
 
 
-class LeaseAsked(_Asked):
+class LeaseAsked(Asked):
     """A request for work: with other abilities than the session's, and held for a while where there is none."""
 
     abilities: Abilities | None = None
     wait_s: Annotated[int, Field(ge=0, le=MOST_WAIT_S)] = 0
 
 
-class LeaseGranted(_Told):
+class LeaseGranted(Told):
     """A task to render. `inputs` maps the names of the job's files to their digests; `has_input` tells of its own."""
 
     lease: Id
@@ -154,20 +149,20 @@ class LeaseGranted(_Told):
     has_input: bool
 
 
-class Heartbeat(_Asked):
+class Heartbeat(Asked):
     """A sign of life: for how many seconds the machine has been rendering."""
 
     seconds_done: Annotated[int, Field(ge=0, le=10**9)] = 0
 
 
-class Deadline(_Told):
+class Deadline(Told):
     """When a lease ends without another heartbeat."""
 
     deadline_at: int
     term_s: int
 
 
-class Figures(_Asked):
+class Figures(Asked):
     """What a client says of a render: seconds of wall time, KiB of memory, processor cores used."""
 
     render_time_s: Annotated[int, Field(ge=0, le=10**9)] = 0
@@ -175,7 +170,7 @@ class Figures(_Asked):
     cores: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
-class ResultReceipt(_Told):
+class ResultReceipt(Told):
     """What became of a result: pending until enough others agree."""
 
     result: Id
@@ -186,14 +181,14 @@ class ResultReceipt(_Told):
     task_state: TaskState
 
 
-class UploadAsked(_Asked):
+class UploadAsked(Asked):
     """A file is announced by its exact size and its SHA-256."""
 
     size_bytes: Annotated[int, Field(ge=1, le=MOST_ID)]
     sha256: Digest
 
 
-class UploadOut(_Told):
+class UploadOut(Told):
     """A file on its way: `offset_bytes` of its bytes are here, and the next ones go there."""
 
     upload: str
@@ -202,7 +197,7 @@ class UploadOut(_Told):
     offset_bytes: Count
 
 
-class JobOrder(_Asked):
+class JobOrder(Asked):
     """An order: what kind of job, its spec in that kind's words, and on what terms.
 
     `uploads` names, by the input that they are, files that were uploaded before. A `private` job is seen by its
@@ -223,7 +218,7 @@ class JobOrder(_Asked):
         return Terms(self.priority, self.quorum, self.max_attempts)
 
 
-class JobChange(_Asked):
+class JobChange(Asked):
     """What to change of a job; what is absent stays."""
 
     priority: Annotated[int, Field(ge=-100, le=100)] | None = None
@@ -231,33 +226,33 @@ class JobChange(_Asked):
     kept: bool | None = None
 
 
-class MoreFrames(_Asked):
+class MoreFrames(Asked):
     """Frames that a job gets besides, written as its kind's orders write them, such as `251-300`."""
 
     frames: Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=_LINE)]
 
 
-class FrameAgain(_Asked):
+class FrameAgain(Asked):
     """A frame to be rendered once more: all its parts where none is named."""
 
     frame: Annotated[int, Field(ge=0, le=2**31 - 1)]
     part: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
 
 
-class ShareMade(_Told):
+class ShareMade(Told):
     """A link to a job, and its token, which goes into the header `X-Share`; both are shown once."""
 
     token: str
     link: str
 
 
-class SharesRevoked(_Told):
+class SharesRevoked(Told):
     """How many links show nothing any more."""
 
     revoked: Count
 
 
-class JobSummary(_Told):
+class JobSummary(Told):
     """A job in a list, with its counts of tasks.
 
     `kept`: for ever. Since `cleared_at` its pictures and inputs are gone, since `emptied_at` its films and previews.
@@ -298,14 +293,14 @@ class JobOrdered(JobSummary):
         return cls(**_summary(job), revision=job.revision, remarks=list(remarks))
 
 
-class JobPage(_Told):
+class JobPage(Told):
     """The newest jobs; `next` is the `before` of the following page, absent on the last."""
 
     jobs: list[JobSummary]
     next: Id | None = None
 
 
-class TaskSummary(_Told):
+class TaskSummary(Told):
     """A task of a job; `openings` is how many more leases it can grant."""
 
     id: Id
@@ -317,7 +312,7 @@ class TaskSummary(_Told):
     has_preview: bool
 
 
-class Product(_Told):
+class Product(Told):
     """Something that a finished job was made into, with its exact size and digest."""
 
     name: str
@@ -327,7 +322,7 @@ class Product(_Told):
     made_at: int
 
 
-class SheepOut(_Told):
+class SheepOut(Told):
     """A sheep; a loop has first = last = its own number. Film fields are absent while it has none."""
 
     generation: int
@@ -347,7 +342,7 @@ class SheepOut(_Told):
                    last=sheep.last, rating=sheep.rating)
 
 
-class FlockOut(_Told):
+class FlockOut(Told):
     """The living generation: its sheep that have a film, and the size in pixels that films have."""
 
     generation: int
@@ -356,7 +351,7 @@ class FlockOut(_Told):
     sheep: list[SheepOut]
 
 
-class VoteCast(_Asked):
+class VoteCast(Asked):
     """A vote for (1) or against (-1) a sheep, of the living generation where none is named."""
 
     value: Literal[-1, 1]
@@ -390,7 +385,7 @@ class JobDetail(JobSummary):
         return self.state is not JobState.RUNNING and not self.chores_waiting
 
 
-class EventOut(_Told):
+class EventOut(Told):
     """Something that happened."""
 
     id: Id
@@ -407,7 +402,7 @@ class EventOut(_Told):
                    detail=dict(event.detail))
 
 
-class LeaseOut(_Told):
+class LeaseOut(Told):
     """A lease in a story: whose it was, over which protocol, and what its client told."""
 
     id: Id
@@ -423,7 +418,7 @@ class LeaseOut(_Told):
     log: Digest | None = None
 
 
-class ResultOut(_Told):
+class ResultOut(Told):
     """A result in a story; `like` names the first result that shows the same picture."""
 
     id: Id
@@ -446,7 +441,7 @@ class ResultOut(_Told):
                    media_type=result.media_type, width=result.width, height=result.height)
 
 
-class StoryOut(_Told):
+class StoryOut(Told):
     """All that happened to a task."""
 
     task: Id
@@ -461,22 +456,28 @@ class StoryOut(_Told):
     results: list[ResultOut]
 
 
-class MachineOut(_Told):
-    """A computer that renders, and how many reference cores it is worth; null while too little is known."""
+class MachineOut(Told):
+    """A computer that renders, and how many reference cores it is worth; null while too little is known.
+
+    Whose it is, since when it is paused, and how many keys open the farm to it, is told to its account and the owner.
+    """
 
     id: Id
     name: str
     last_seen_at: int
     power: float | None = None
+    account: str | None = None
+    suspended_at: int | None = None
+    keys: Count | None = None
 
 
-class MachineList(_Told):
+class MachineList(Told):
     """All machines, those heard of last first."""
 
     machines: list[MachineOut]
 
 
-class Whoami(_Told):
+class Whoami(Told):
     """Whom the key or session of this request belongs to, and the thousandths of points that they earned and spent."""
 
     account: str
@@ -486,88 +487,6 @@ class Whoami(_Told):
     is_suspended: bool
     earned: int = 0
     spent: int = 0
-
-
-class Fault(_Told):
-    """One field that made no sense: where it stands, and what is wrong with it."""
-
-    where: str
-    what: str
-
-
-class Problem(_Told):
-    """A refusal (RFC 9457). `job`, `task` and `lease` are those that the request named; `receipt` is a bad result's."""
-
-    type: str = "about:blank"
-    title: str
-    status: Annotated[int, Field(ge=400, le=599)]
-    detail: str = ""
-    job: str | None = None
-    task: str | None = None
-    lease: str | None = None
-    faults: list[Fault] = []
-    receipt: ResultReceipt | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """How HTTP says a farm's error: a status and a title."""
-
-    status: int
-    title: str
-
-
-REFUSALS: dict[type[SheepfoldError], Refusal] = {
-    SheepfoldError: Refusal(400, "Refused"),
-    errors.BadInput: Refusal(400, "The request makes no sense"),
-    errors.InvalidSpec: Refusal(422, "The order cannot be understood"),
-    errors.InvalidName: Refusal(422, "The name cannot be used"),
-    errors.TooLarge: Refusal(413, "Too large"),
-    errors.NotAllowed: Refusal(403, "Not allowed"),
-    errors.BadCredentials: Refusal(401, "Wrong or missing key"),
-    errors.SessionEnded: Refusal(401, "Session unknown or ended"),
-    errors.MachineSuspended: Refusal(403, "Machine suspended"),
-    errors.NotFound: Refusal(404, "Not found"),
-    errors.Cleared: Refusal(410, "Cleared"),
-    errors.Conflict: Refusal(409, "Too late or out of turn"),
-    errors.LeaseNotHeld: Refusal(409, "Lease not held"),
-    errors.JobEnded: Refusal(409, "Job ended"),
-    errors.BadResult: Refusal(422, "Result refused"),
-    errors.IncompleteUpload: Refusal(400, "Upload incomplete"),
-    errors.NoRenderer: Refusal(404, "No renderer"),
-    errors.Unavailable: Refusal(503, "Not now"),
-    errors.Overloaded: Refusal(503, "Overloaded"),
-    errors.Maintenance: Refusal(503, "Under maintenance"),
-}
-"""What each branch of the tree of errors is in HTTP; an error that is not here is what its nearest ancestor is."""
-
-_BAD_RESULTS: dict[Soundness, type[SheepfoldError]] = {
-    Soundness.UNDECODABLE: errors.UndecodablePicture,
-    Soundness.WRONG_SIZE: errors.WrongDimensions,
-    Soundness.BLANK: errors.BrokenPicture,
-    Soundness.SOUND: errors.BadResult,
-}
-
-
-def refusal_of(error: type[SheepfoldError]) -> Refusal:
-    """Return what an error is in HTTP."""
-    return next(REFUSALS[one] for one in error.__mro__ if one in REFUSALS)
-
-
-def problem_type(error: type[SheepfoldError]) -> str:
-    """Return the address that names an error, an anchor of the API's own page; clients may rely on it."""
-    return PROBLEMS + re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__).lower()
-
-
-def problem_of(error: SheepfoldError) -> Problem:
-    """Write a farm's error for the wire."""
-    refusal = refusal_of(type(error))
-    return Problem(type=problem_type(type(error)), title=refusal.title, status=refusal.status, detail=str(error))
-
-
-def bad_result(receipt: ResultReceipt) -> SheepfoldError:
-    """Return the error that an invalid result is."""
-    return _BAD_RESULTS[receipt.soundness](receipt.reason)
 
 
 def is_file_name(name: str) -> bool:

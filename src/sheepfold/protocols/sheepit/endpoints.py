@@ -50,11 +50,12 @@ from sheepfold.model.events import Event
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import Soundness, Verdict
 from sheepfold.protocols.bell import MAKES_WORK, Bell
+from sheepfold.protocols.direct import judged
 from sheepfold.protocols.sheepit import multipart, wire
 from sheepfold.protocols.sheepit.sessions import COOKIE, Visit, has_cookie, log_in, log_in_again, visit_of
 from sheepfold.protocols.sheepit.tasks import Offer, answer, stats
 from sheepfold.protocols.sheepit.wire import Endpoint, Era, RequestKind
-from sheepfold.protocols.uploads import base_url, file_response, judged
+from sheepfold.protocols.uploads import base_url, file_response
 from sheepfold.store.leases import Holding
 
 ANYWAY_S = 10.0
@@ -280,11 +281,11 @@ async def _granted(room: Room, request: Request, offer: Offer) -> Assignment | N
 
 
 async def _awaited(room: Room, request: Request, offer: Offer, wait_s: int) -> Assignment | None:
-    """Claim again whenever there may be work, until there is some, the time is up or the client has gone."""
+    """Claim again whenever there may be work, until there is some, the time is up or one of both ends goes."""
     clock = asyncio.get_running_loop()
     ends_at = clock.time() + wait_s
     async with room.bell.ear(_makes_work) as ear:
-        while not await request.is_disconnected():
+        while not room.farm.closing.is_set() and not await request.is_disconnected():
             granted = await _claimed(room.farm, offer)
             left_s = ends_at - clock.time()
             if granted is not None or left_s <= 0:

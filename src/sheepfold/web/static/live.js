@@ -3,6 +3,7 @@
 
 const live = document.querySelector("[data-live]");
 const stale = { jobs: new Set(), tasks: new Set() };
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 let timer = null;
 
 async function fragment(path) {
@@ -21,6 +22,7 @@ async function replace(path, id) {
   const focused = known.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   keepFilm(known, fresh);
   known.replaceWith(fresh);
+  keepPictures(known, fresh); // now that they belong to one document: to change it would load them anew
   if (focused) fresh.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
   globalThis.htmx?.process(fresh);
   return fresh;
@@ -31,6 +33,20 @@ function keepFilm(known, fresh) {
   const playing = known.querySelector("video");
   const next = fresh.querySelector("video");
   if (playing && next && playing.getAttribute("src") === next.getAttribute("src")) next.replaceWith(playing);
+}
+
+// Pictures that are there stay the same elements, so that nothing flickers; those that have just arrived fade in.
+function keepPictures(known, fresh) {
+  const there = new Map([...known.querySelectorAll("img")].map((img) => [img.getAttribute("src"), img]));
+  for (const img of fresh.querySelectorAll("img")) {
+    const same = there.get(img.getAttribute("src"));
+    if (same && there.delete(img.getAttribute("src"))) {
+      same.alt = img.alt;
+      img.replaceWith(same);
+    } else if (!calm.matches) {
+      img.addEventListener("load", () => img.animate({ opacity: [0, 1] }, 600), { once: true });
+    }
+  }
 }
 
 async function refreshCard(id) {
@@ -89,3 +105,11 @@ if (live) {
     later();
   };
 }
+
+// The arrows turn the pages of frames, where nothing else wants them.
+addEventListener("keydown", (event) => {
+  const turn = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
+  if (!turn || event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+  if (event.target.closest("input, select, textarea, video, .scroll, .player")) return;
+  document.querySelector(`main a[rel=${turn}]`)?.click();
+});

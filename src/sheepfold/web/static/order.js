@@ -3,9 +3,13 @@
 
 const form = document.getElementById("order");
 const trouble = form.querySelector(".trouble");
-const bar = form.querySelector("progress");
+const sending = form.querySelector(".sending");
 const side = document.getElementById("appraisal");
 const canvas = document.getElementById("sketch");
+const LIVE_BYTES = 32 * 1024 * 1024; // larger files are not sent again for each field that changes
+let soon = null; // the look that is about to be asked for
+let asking = null; // the look that is under way
+let looks = 0; // sketches asked for
 const READ = {
   number: (text) => (text.trim() === "" ? undefined : Number(text)),
   numbers: (text) => text.split(",").filter((word) => word.trim()).map(Number),
@@ -37,7 +41,15 @@ function asked() {
     const value = (READ[field.dataset.as] ?? ((text) => text || undefined))(field.value, field);
     if (value !== undefined) target[name] = value;
   }
+  order.title ??= form.elements.title.placeholder || undefined;
   return order;
+}
+
+// What an order is called while nobody says otherwise: its file, or its address.
+function suggestTitle() {
+  const field = form.querySelector("[data-titles]");
+  const name = field?.files ? field.files[0]?.name.replace(/\.\w+$/, "") : field?.value.replace(/^\w+:\/\/|\/$/g, "");
+  form.elements.title.placeholder = (name ?? "").slice(0, 120);
 }
 
 function body() {
@@ -60,13 +72,17 @@ function say(sentence) {
   if (sentence) trouble.scrollIntoView({ block: "nearest" });
 }
 
-function send(path, type) {
+function send(path, request = new XMLHttpRequest()) {
+  const [bar, words] = [sending.querySelector("progress"), document.getElementById("sent")];
   return new Promise((resolve) => {
-    const request = new XMLHttpRequest();
     request.open("POST", path);
-    request.responseType = type;
-    request.upload.onprogress = (event) => { bar.hidden = false; bar.max = event.total; bar.value = event.loaded; };
-    request.onloadend = () => { bar.hidden = true; resolve(request); };
+    request.responseType = "document";
+    request.upload.onprogress = ({ loaded, total }) => {
+      sending.hidden = total < 1024 * 1024;
+      [bar.max, bar.value] = [total, loaded];
+      words.textContent = loaded < total ? `${Math.round(loaded / 1e6)} of ${Math.round(total / 1e6)} MB sent` : "Sent; the farm looks at it.";
+    };
+    request.onloadend = () => { sending.hidden = true; resolve(request); };
     request.send(body());
   });
 }
@@ -76,30 +92,57 @@ function sentenceOf(answer) {
   return answer?.querySelector?.("[role=alert]")?.textContent || "The farm did not answer; try again in a minute.";
 }
 
-async function busy(deed) {
-  const buttons = form.querySelectorAll("button");
-  buttons.forEach((button) => { button.disabled = true; });
-  say("");
-  try { await deed(); } finally { buttons.forEach((button) => { button.disabled = false; }); }
+function forget() {
+  clearTimeout(soon);
+  const request = asking;
+  asking = null;
+  request?.abort();
 }
 
+// Once, however often the button is pressed; it stays in the tab order meanwhile, so that the focus is not lost.
 async function order() {
-  const answer = await send(form.action, "document");
-  if (answer.status === 201) location.assign(answer.getResponseHeader("Location"));
-  else say(sentenceOf(answer.response));
+  if (form.getAttribute("aria-busy")) return;
+  forget();
+  say("");
+  form.setAttribute("aria-busy", "true");
+  const answer = await send(form.action);
+  if (answer.status === 201) { location.assign(answer.getResponseHeader("Location")); return; }
+  form.removeAttribute("aria-busy");
+  say(sentenceOf(answer.response));
 }
 
 async function check() {
-  const answer = await send(`${form.action}/check`, "document");
+  forget();
+  const request = new XMLHttpRequest();
+  asking = request;
+  side.setAttribute("aria-busy", "true");
+  const answer = await send(`${form.action}/check`, request);
+  if (asking !== request) return; // what it would tell has changed since
+  asking = null;
+  side.removeAttribute("aria-busy");
   const found = answer.response?.getElementById("appraised");
-  if (!found) { say(sentenceOf(answer.response)); return; }
-  document.getElementById("appraised")?.remove();
-  side.append(found);
+  if (found) side.replaceChildren(found);
+  say(found ? "" : sentenceOf(answer.response));
+}
+
+function isWhole() {
+  return [...form.querySelectorAll("[required]")].every((field) => !isShown(field) || field.value);
+}
+
+// Whoever changes something is told what it comes to, without asking; ordering does not wait for that.
+function checkSoon(isFile) {
+  forget();
+  if (form.getAttribute("aria-busy")) return;
+  const files = [...form.querySelectorAll("input[type=file]")].filter(isShown).flatMap((field) => [...field.files]);
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  if (isWhole() && (isFile || bytes <= LIVE_BYTES)) soon = setTimeout(check, 400);
 }
 
 async function sketch() {
-  if (!canvas || !form.elements.genome.files.length) return;
+  looks += 1;
+  const look = looks;
   const answer = await fetch(`${form.action}/sketch`, { method: "POST", body: body() });
+  if (look !== looks) return;
   canvas.hidden = !answer.ok;
   if (answer.ok) canvas.getContext("2d").drawImage(await createImageBitmap(await answer.blob()), 0, 0);
   else say(sentenceOf(new DOMParser().parseFromString(await answer.text(), "text/html")));
@@ -112,18 +155,33 @@ function showOnly() {
   }
 }
 
-for (const drop of form.querySelectorAll(".drop")) {
-  const input = drop.querySelector("input");
-  drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over-it"); });
-  drop.addEventListener("dragleave", () => drop.classList.remove("over-it"));
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over-it");
-    input.files = event.dataTransfer.files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
-  });
+// A file dropped anywhere on the page is meant for the drop that it fell on, else for the first one.
+function dropAt(target) {
+  return target.closest?.(".drop") ?? [...form.querySelectorAll(".drop")].find(isShown);
 }
-form.addEventListener("submit", (event) => { event.preventDefault(); busy(order); });
-form.addEventListener("change", (event) => { say(""); showOnly(); if (event.target.name === "genome") busy(sketch); });
-document.getElementById("check").addEventListener("click", () => busy(check));
+
+function mark(drop) {
+  form.querySelectorAll(".drop").forEach((one) => one.classList.toggle("over-it", one === drop));
+}
+
+addEventListener("dragover", (event) => { event.preventDefault(); mark(dropAt(event.target)); });
+addEventListener("dragleave", (event) => { if (!event.relatedTarget) mark(null); });
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  mark(null);
+  const input = dropAt(event.target)?.querySelector("input");
+  if (!input || !event.dataTransfer.files.length) return;
+  input.files = event.dataTransfer.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+});
+form.addEventListener("submit", (event) => { event.preventDefault(); order(); });
+form.addEventListener("change", ({ target }) => {
+  say("");
+  showOnly();
+  suggestTitle();
+  checkSoon(target.type === "file");
+  if (canvas && target.name === canvas.dataset.of && target.files.length) sketch().catch(() => {});
+});
+document.getElementById("check").addEventListener("click", () => { say(""); check(); });
+addEventListener("pageshow", () => form.removeAttribute("aria-busy")); // who comes back may order again
 showOnly();

@@ -56,13 +56,33 @@ for (const video of videos) {
   video.addEventListener("ended", () => turn(video));
   video.addEventListener("error", () => setTimeout(turn, 1000, video));
 }
-document.getElementById("full").addEventListener("click", () => stage.requestFullscreen());
-document.getElementById("pause").addEventListener("click", (event) => {
+const pauseButton = document.getElementById("pause");
+
+function pauseOrGoOn() {
   const video = videos[shown];
   const was = video.paused;
-  if (was) video.play(); else video.pause();
-  event.target.textContent = was ? "Pause" : "Go on";
+  if (was) video.play().catch(() => {}); else video.pause();
+  pauseButton.textContent = was ? "Pause" : "Go on";
+}
+
+function fill() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else stage.requestFullscreen().then(() => stage.focus());
+}
+
+function skip() {
+  if (videos[1 - shown].readyState >= 2) turn(videos[shown]);
+}
+
+// While the player has the focus, as it does when it fills the screen, where no button is in sight.
+const KEYS = { " ": pauseOrGoOn, ArrowRight: skip, f: fill };
+stage.addEventListener("keydown", (event) => {
+  if (!KEYS[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  KEYS[event.key]();
 });
+pauseButton.addEventListener("click", pauseOrGoOn);
+document.getElementById("full").addEventListener("click", fill);
 if (ways.length) {
   const start = ways.find(isLoop) ?? ways[0];
   load(videos[0], start);

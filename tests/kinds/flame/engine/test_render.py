@@ -14,6 +14,7 @@ from sheepfold.kinds.flame.engine import develop as darkroom
 from sheepfold.kinds.flame.engine import filters, output, render, xml
 from sheepfold.kinds.flame.engine.develop import Tone
 from sheepfold.kinds.flame.engine.genome import Genome
+from sheepfold.kinds.flame.engine.params import FUSE, LONGEST_FUSE, params_of
 from sheepfold.kinds.flame.engine.render import Frame
 
 GENOMES = Path(__file__).parents[3] / "genomes"
@@ -50,6 +51,7 @@ FEATURES = {
     "strong highlights": flame("highlight_power=-0.3;brightness=30"),
     "background": flame("background=0.2 0.1 0.3;vibrancy=0.4"),
     "threshold": flame("gamma_threshold=0.2;gamma=2.5"),
+    "a sharp filter and no gamma": flame("filter_shape=catrom;filter=1.2;gamma=1;brightness=30;vibrancy=0.6"),
     "opacity": flame(one='opacity="0.5"'),
     "unseen transform": flame(two='opacity="0"'),
     "xaos": flame(one='chaos="1 0.2 1"', two='chaos="1 0 2"', three='chaos="0.5 1 1"'),
@@ -92,6 +94,24 @@ def test_a_feature_looks_as_flam3_renders_it(feature, tmp_path):
     assert_as_flam3(theirs, [ours(text, seed) for seed in (1, 2, 3)])
 
 
+def test_chains_stay_unseen_for_longer_where_colours_fade_slowly():
+    def fuse(text: str) -> int:
+        frame = Frame(xml.read(text))
+        return params_of(frame.middle, render.compile_frame(frame), render.window_of(frame.middle)).fuse
+
+    assert fuse(flame()) == FUSE
+    assert 200 < fuse(flame(more='<symmetry kind="25"/>')) < LONGEST_FUSE
+    still = 'color_speed="0"'
+    assert fuse(flame(one=still, two=still, three=still)) == LONGEST_FUSE
+
+
+def test_a_scale_below_nothing_shows_nothing_as_in_flam3(tmp_path):
+    text = flame("scale=-30;background=0.2 0.1 0.3;size=16 12")
+    picture = ours(text)
+    assert np.array_equal(picture, flam3(text, "a", tmp_path)[:, :, :3])
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 1
+
+
 @pytest.mark.parametrize(
     ("form", "wanted"),
     [(Tone(True), {"transparency": "1"}), (Tone(early_clip=True), {"earlyclip": "1"})],
@@ -107,7 +127,10 @@ def test_a_tone_looks_as_flam3_renders_it(form, wanted, tmp_path):
 @pytest.mark.parametrize("kind", ["box", "gaussian", "exp"])
 def test_motion_blurs_as_flam3_blurs_it(kind, tmp_path):
     words = f"temporal_samples=20;temporal_filter_type={kind};temporal_filter_exp=2;temporal_filter_width=1.2"
-    moved = [flame(f"{words};time={time}", one="").replace("0.3 0.1", f"{0.3 + 0.2 * time} 0.1") for time in (-1, 0, 1)]
+    moved = [
+        flame(f"{words};time={time};scale={30 + 9 * time}").replace("0.3 0.1", f"{0.3 + 0.2 * time} 0.1")
+        for time in (-1, 0, 1)
+    ]
     text = "<frame>" + "".join(moved) + "</frame>"
     pictures = []
     for seed in ("a", "b"):

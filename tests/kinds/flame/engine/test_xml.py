@@ -142,3 +142,12 @@ def test_the_names_are_those_that_orders_may_use() -> None:
     assert len(NAMES) == 99
     assert set(NAMES) == words.VARIATIONS
     assert set(DEFAULTS) | {"amw_amp"} == words.PARAMETERS
+
+
+def test_bytes_of_a_palette_are_written_as_they_were_read() -> None:
+    colors = "".join(f'<color index="{n}" rgb="{n} {255 - n} {n * 7 % 256}.25"/>' for n in range(256))
+    text = f'<flame size="9 9"><xform weight="1" linear="1" coefs="1 0 0 1 0 0"/>{colors}</flame>'
+    written = xml.write(xml.read_one(text))
+    for color in colors.split("/>"):
+        assert color.encode() in written
+    assert xml.write(xml.read_one(written)) == written

@@ -5,6 +5,7 @@ place within the ranges that chaos games visit. Outside (angles beyond a million
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -66,10 +67,15 @@ def _llvm(name):  # type: ignore[no-untyped-def]
 floor, trunc, rint, sqrt = _llvm("floor"), _llvm("trunc"), _llvm("rint"), _llvm("sqrt")  # type: ignore[no-untyped-call]
 
 
-@_inline
-def pick(condition, yes, no):  # type: ignore[no-untyped-def]
-    """Return one of two values, both made."""
-    return yes if condition else no
+def instruction(typing) -> Any:  # type: ignore[no-untyped-def]
+    """Return numba's `intrinsic`, whose stub counts the context among a call's arguments."""
+    return intrinsic(typing)
+
+
+@instruction
+def pick(_context, condition, yes, no):  # type: ignore[no-untyped-def]
+    """Return one of two values of a type, both made: LLVM's own choice, as a branch may keep a loop from vectors."""
+    return yes(types.boolean, yes, yes), lambda _c, builder, _s, args: builder.select(*args)
 
 
 @_inline

@@ -15,6 +15,9 @@ from sheepfold.kinds.flame.engine.variations import PRE_BLUR, TABLE, Variation, 
 POOL = 4096
 """Chains in one pool; measured: 1024 are too few for long loops, 16384 leave the second-level cache."""
 
+LANES = 16
+"""Chains that a transform is given at once: whole vectors of the widest processors, so that none are done singly."""
+
 _HEADER = 8  # six of the affine part, colour, colour speed
 _NUMBER = re.compile(r"(?<![\w.])(\d+\.\d*(?:e-?\d+)?|\d+e-?\d+)")
 _GIVEN = {
@@ -151,12 +154,14 @@ def processor_source(structure: Structure) -> str:
 
 
 _IMPORTS = """\
+import numpy as np
+
 from sheepfold.kinds.flame.engine.approx import (
     EPS, F, I_LN10, I_PI, I_TAU, PI, PI_2, PI_4, TAU, TWO_I_PI,
     acos, atan2, cos, cosh, exp, floor, fmod, log, odd, pick, power, rint, sin, sinh, sqrt, tan, trunc,
 )
 from sheepfold.kinds.flame.engine.loops import (
-    as_double, kernel, mend, next_word, permute, permute_rows, plot, scatter, scatter_apart, unit, xorshift,
+    NONE, ONE, as_double, kernel, mend, next_word, permute, permute_rows, plot, scatter, scatter_apart, unit, xorshift,
 )"""
 
 
@@ -169,9 +174,9 @@ def _bend(name: str, shape: Shape) -> str:
     random = is_random(shape)
     body = ["x = X[i]", "y = Y[i]", *(["h = H[i]"] if random else []), *step(shape)]
     body += ["X[i] = p", "Y[i] = q", "C[i] = speed * color + (F(1.0) - speed) * C[i]", *(["H[i] = h"] if random else [])]  # noqa: E501
-    body += ["bad += pick(abs(p) < F(1e10), 0, 1) | pick(abs(q) < F(1e10), 0, 1)"]
+    body += ["bad = np.int32(bad + (pick(abs(p) < F(1e10), NONE, ONE) | pick(abs(q) < F(1e10), NONE, ONE)))"]
     return (
-        f"@kernel\ndef {name}(P, X, Y, C, H):\n{_indented(loads(shape), 1)}\n    bad = 0\n"
+        f"@kernel\ndef {name}(P, X, Y, C, H):\n{_indented(loads(shape), 1)}\n    bad = NONE\n"
         f"    for i in range(len(X)):\n{_indented(body, 2)}\n    return bad"
     )
 
@@ -237,7 +242,7 @@ def _shuffle(structure: Structure, count: int) -> list[str]:
     return [
         "    permute(X, Y, C, X2, Y2, C2, rng)",
         "    u = as_double(next_word(rng))",
-        f"    for k in range({count + 1}): bounds[k] = int(shares[k] * {POOL} + u)",
+        f"    for k in range({count + 1}): bounds[k] = {LANES} * int(shares[k] * {POOL // LANES} + u)",
     ]
 
 

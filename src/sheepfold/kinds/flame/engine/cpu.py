@@ -1,10 +1,13 @@
 """The processor's back end: kernels compiled by numba, kept on disk, played by one pool of chains a thread."""
 
+import hashlib
 import importlib.util
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -14,11 +17,9 @@ from llvmlite import binding
 from numba.core import config
 from numpy.typing import NDArray
 
+from sheepfold.kinds.flame.engine import approx, loops, vectors
 from sheepfold.kinds.flame.engine.codegen import POOL, Structure, distinct, processor_source
 from sheepfold.kinds.flame.engine.params import Params
-
-FUSE = 20
-"""Rounds that a new pool plays before it is seen; flam3 has 15."""
 
 LIFE = 10_000
 """Rounds after which a pool begins anew, as flam3's chains do, lest genomes that drift drift on."""
@@ -40,7 +41,6 @@ def use_wide_vectors() -> int:
 
 
 VECTOR_BITS = use_wide_vectors()
-config.SLP_VECTORIZE = 1  # type: ignore[attr-defined]  # four channels of a bucket are one vector
 
 
 def cache_folder() -> Path:
@@ -102,7 +102,8 @@ class Kernel:
             if pool.age >= LIFE:
                 pool.seed_points()
             if pool.age == 0:
-                self._rounds(params, np.zeros(0, np.float32), pool, POOL * FUSE, FUSE)
+                self._rounds(replace(params, camera=_blind(params.camera)), buckets, pool,
+                             POOL * params.fuse, params.fuse)
             rounds = min(LIFE, int((samples - done) * 5 // POOL) + 1)
             more = self._rounds(params, buckets, pool, samples - done, rounds)
             done += more or POOL
@@ -111,16 +112,19 @@ class Kernel:
     def _rounds(
         self, params: Params, buckets: NDArray[np.float32], pool: Pool, samples: float, rounds: int
     ) -> int:
-        camera = params.camera
-        if not len(buckets):  # nothing is to be seen yet
-            camera = camera.copy()
-            camera[6] = 0
         x, y, c, x2, y2, c2, x3, y3, c3 = pool.points
-        done, turns = self._play(params.vector, params.shares, np.float32(params.seen), params.bases, camera,
+        done, turns = self._play(params.vector, params.shares, np.float32(params.seen), params.bases, params.camera,
                               params.shades, buckets, x, y, c, pool.lanes, x2, y2, c2, x3, y3, c3, *pool.marks,
                               pool.bounds, pool.old, pool.spans, pool.word, float(samples), rounds)  # fmt: skip
         pool.age += turns
         return int(done)
+
+
+def _blind(camera: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a camera that no point is inside of."""
+    camera = camera.copy()
+    camera[6] = 0
+    return camera
 
 
 @lru_cache(64)
@@ -132,8 +136,14 @@ def compile_structure(structure: Structure) -> Kernel:
     return Kernel(structure, _import(structure))
 
 
+@lru_cache(1)
+def _loops_key() -> str:
+    """Return a name for what kernels call, of which numba takes no notice when it looks for their machine code."""
+    return hashlib.sha256("".join(map(inspect.getsource, (loops, approx, vectors))).encode()).hexdigest()[:8]
+
+
 def _import(structure: Structure) -> ModuleType:
-    name = f"flame_{structure.key}"
+    name = f"flame_{structure.key}_{_loops_key()}"
     path = cache_folder() / f"{name}.py"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,25 +1,27 @@
 """Density estimation: buckets are spread over their neighbourhood, the wider the fewer hits they have.
 
 flam3's kernels, by hits: radius (widest x supersample + 1) / hits^curve, a Gaussian cut off there; above 100 hits one
-kernel serves several counts. Here each kernel is rows of float32 in eights, which are added to planes of colour: as
-wide as a processor's vectors, and without a branch.
+kernel serves several counts. A bucket's four channels are one vector, which is added, times the kernel's numbers, to
+each bucket around; what lies side by side stays so, or a processor waits for what it has just written.
 """
 
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sheepfold.kinds.flame.engine.approx import F, log
+from sheepfold.kinds.flame.engine.approx import F, floor, log, pick, power
 from sheepfold.kinds.flame.engine.filters import gaussian
-from sheepfold.kinds.flame.engine.loops import kernel
+from sheepfold.kinds.flame.engine.loops import ONE, kernel
+from sheepfold.kinds.flame.engine.vectors import add_scaled_four
 
 THRESHOLD = 100
-LANES = 8
 
-Planes = NDArray[np.float32]
+Light = NDArray[np.float32]
+"""Log density: rows by columns by red, green, blue, alpha."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Kernels:
         return int(self.reach[0])
 
 
+@lru_cache(8)
 def make_kernels(widest: float, narrowest: float, curve: float, supersample: int) -> Kernels:
     """Return the kernels for every count of hits. Raises ValueError for a curve of 0 or radii in wrong order."""
     if curve <= 0 or widest < narrowest or narrowest < 0:
@@ -55,8 +58,7 @@ def make_kernels(widest: float, narrowest: float, curve: float, supersample: int
             break
     half = math.ceil(high) - 1
     reach = np.array([min(half, math.ceil(width) - 1) for width in widths])
-    length = -(-(2 * half + 1) // LANES) * LANES
-    rows = np.zeros((len(widths), half + 1, length), np.float32)
+    rows = np.zeros((len(widths), half + 1, 2 * half + 1), np.float32)
     for index, width in enumerate(widths):
         _fill(rows[index], width, int(reach[index]), half)
     return Kernels(rows, reach, curve, float(most_hits))
@@ -80,46 +82,32 @@ def _fill(rows: NDArray[np.float32], width: float, reach: int, half: int) -> Non
     distance = np.hypot(offsets[:, None], offsets[None, :]) / width
     values = np.where(distance <= 1.0, np.exp(-2.0 * (1.5 * distance) ** 2) * gaussian(0.0), 0.0)
     values /= values.sum()
-    for dy in range(reach + 1):
-        rows[dy, : 2 * reach + 1] = values[rim + dy, rim - reach : rim + reach + 1]
+    rows[: reach + 1, : 2 * reach + 1] = values[rim : rim + reach + 1, rim - reach : rim + reach + 1]
 
 
 def spread(
     buckets: NDArray[np.float32], kernels: Kernels, supersample: int, k1: float, k2: float, threads: int
-) -> Planes:
-    """Return four planes of log density, with a margin left and right: `border` before, whole lanes behind.
+) -> Light:
+    """Return the log density, spread, with a margin left and right: `reach[0]`, the widest kernel's.
 
     Bands of rows are done in two turns, every other one, so that no two threads write to one row: the outcome does
     not hang on their number.
     """
     height, width = buckets.shape[:2]
-    planes = np.zeros((4, height, margin(kernels) + width + kernels.rows.shape[2]), np.float32)
-    tall = max(32, 2 * kernels.border + 1)
+    border = int(kernels.reach[0])
+    light = np.zeros((height, width + 2 * border, 4), np.float32)
+    tall = max(32, 2 * border + 1)
     starts = range(0, height, tall)
-    numbers = (supersample, k1, k2, kernels.steepness, kernels.most_hits)
+    numbers = (supersample, F(k1), F(k2), F(kernels.steepness), F(kernels.most_hits))
 
     def band(start: int) -> None:
-        _spread(buckets, planes[0], planes[1], planes[2], planes[3], kernels.rows, kernels.reach,
+        _spread(buckets, buckets.reshape(-1), light.reshape(-1), kernels.rows, kernels.reach,
                 start, min(start + tall, height), *numbers)  # fmt: skip
 
     with ThreadPoolExecutor(threads) as pool:
         for turn in (0, 1):
             list(pool.map(band, starts[turn::2]))
-    return planes
-
-
-def margin(kernels: Kernels) -> int:
-    """Return the columns before the first bucket's in the planes."""
-    return kernels.border
-
-
-@kernel
-def _select(hits, steepness, most_hits, last):  # type: ignore[no-untyped-def]
-    if hits > most_hits:
-        return last
-    if hits <= 100.0:
-        return min(int(math.ceil(hits)) - 1, last)
-    return min(100 + int(math.floor((hits - 100.0) ** steepness)), last)
+    return light
 
 
 @kernel
@@ -133,54 +121,61 @@ def _hits(buckets, i, j, supersample):  # type: ignore[no-untyped-def]
             total += buckets[y, x, channel]
     if supersample % 2 == 0:
         total *= (supersample / (supersample + 1.0)) ** 2
-    return total / 255.0
+    return F(total / 255.0)
 
 
 @kernel
-def _spread(buckets, red, green, blue, alpha, rows, reach, start, end, supersample, k1, k2, steepness, most_hits):  # type: ignore[no-untyped-def]
-    height, width = buckets.shape[0], buckets.shape[1]
-    last, border = len(reach) - 1, reach[0]
-    edge = supersample - 1
+def _select(hits, chosen, steepness, most_hits, last):  # type: ignore[no-untyped-def]
+    """Choose a kernel for each number of hits in a row."""
+    for i in range(len(hits)):
+        few = np.int32(-floor(-hits[i])) - ONE
+        many = np.int32(100) + np.int32(power(max(hits[i] - F(100), F(0)), steepness))
+        index = pick(hits[i] <= F(100), np.int32(few), np.int32(many))
+        chosen[i] = pick(hits[i] > most_hits, last, min(index, last))
+
+
+@kernel
+def _scale(buckets, j, scales, k1, k2):  # type: ignore[no-untyped-def]
+    """Tell by what each bucket of a row is to be multiplied for its log density: 0 where it is empty."""
+    for i in range(len(scales)):
+        density = buckets[j, i, 3]
+        scales[i] = pick(density > F(0), k1 * log(F(1) + density * k2) / density, F(0))
+
+
+@kernel
+def _spread(buckets, flat, light, rows, reach, start, end, supersample, k1, k2, steepness, most_hits):  # type: ignore[no-untyped-def]
+    """Add the buckets of some rows, `flat` their numbers one after another, to the light around them."""
+    height, width, channels = buckets.shape
+    edge, across = supersample - 1, width + 2 * reach[0]
+    hits, scales, chosen = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.int32)
     for j in range(max(start, edge), end):
+        for i in range(width):
+            hits[i] = _hits(buckets, i, j, supersample)
+        _select(hits, chosen, steepness, most_hits, np.int32(len(reach) - 1))
+        _scale(buckets, j, scales, k1, k2)
         for i in range(edge, width - edge):
-            density = buckets[j, i, 3]
-            if density <= F(0):
+            if scales[i] == F(0):
                 continue
-            k = _select(_hits(buckets, i, j, supersample), steepness, most_hits, last)
-            scale = F(k1) * log(F(1) + density * F(k2)) / density
-            far = reach[k]
-            r, g, b, a = buckets[j, i, 0] * scale, buckets[j, i, 1] * scale, buckets[j, i, 2] * scale, density * scale
-            left = border + i - far
-            blocks = (2 * far + 8) // 8
+            far, source = reach[chosen[i]], (j * width + i) * channels
             for y in range(max(0, j - far), min(height, j + far + 1)):
-                row = rows[k, abs(y - j)]
-                for block in range(blocks):
-                    at = block * 8
-                    _add(row[at : at + 8], red[y, left + at : left + at + 8], r)
-                    _add(row[at : at + 8], green[y, left + at : left + at + 8], g)
-                    _add(row[at : at + 8], blue[y, left + at : left + at + 8], b)
-                    _add(row[at : at + 8], alpha[y, left + at : left + at + 8], a)
+                row = rows[chosen[i], abs(y - j)]
+                left = (y * across + reach[0] + i - far) * 4
+                for x in range(2 * far + 1):
+                    add_scaled_four(light, left + 4 * x, flat, source, row[x] * scales[i])
+
+
+def take_log(buckets: NDArray[np.float32], k1: float, k2: float) -> Light:
+    """Return the log density without density estimation."""
+    light = np.zeros((*buckets.shape[:2], 4), np.float32)
+    _take_log(buckets, buckets.reshape(-1), light.reshape(-1), F(k1), F(k2))
+    return light
 
 
 @kernel
-def _add(row, target, value):  # type: ignore[no-untyped-def]
-    for lane in range(8):
-        target[lane] += row[lane] * value
-
-
-def take_log(buckets: NDArray[np.float32], k1: float, k2: float) -> Planes:
-    """Return four planes of log density without density estimation."""
-    planes = np.zeros((4, *buckets.shape[:2]), np.float32)
-    _take_log(buckets, planes, k1, k2)
-    return planes
-
-
-@kernel
-def _take_log(buckets, planes, k1, k2):  # type: ignore[no-untyped-def]
-    for j in range(buckets.shape[0]):
-        for i in range(buckets.shape[1]):
-            density = buckets[j, i, 3]
-            if density > F(0):
-                scale = F(k1) * log(F(1) + density * F(k2)) / density
-                for channel in range(4):
-                    planes[channel, j, i] = buckets[j, i, channel] * scale
+def _take_log(buckets, flat, light, k1, k2):  # type: ignore[no-untyped-def]
+    height, width, channels = buckets.shape
+    scales = np.empty(width, np.float32)
+    for j in range(height):
+        _scale(buckets, j, scales, k1, k2)
+        for i in range(width):
+            add_scaled_four(light, (j * width + i) * 4, flat, (j * width + i) * channels, scales[i])

@@ -110,7 +110,7 @@ def spatial(shape: str, radius: float, supersample: int) -> Kernel:
     adjust = reach * width / wide if wide > 0 else 1.0
     values = np.array([function(((2 * i + 1) / width - 1.0) * adjust) for i in range(width)])
     if values.sum() == 0.0:
-        raise ValueError(f"a {shape} filter of radius {radius:g} lets nothing through")
+        raise ValueError(f"a {shape} filter of radius {radius:g}, which lets nothing through")
     normal: Kernel = values / values.sum()
     return normal
 

@@ -20,7 +20,6 @@ from sheepfold.kinds.flame.engine.codegen import Structure, graphics_source
 from sheepfold.kinds.flame.engine.params import Params
 
 BLOCK = 256
-FUSE = 20
 BLOCKS_A_PROCESSOR = 8
 ROUNDS_A_LAUNCH = 1024
 
@@ -131,7 +130,8 @@ def accumulate(
     state = cuda.to_device(points)
     lanes = cuda.to_device(random.integers(1, 2**32, 2 * chains, np.uint32))
     count = cuda.to_device(np.zeros(1, np.int64))
-    done, wanted, fuse = 0, 0.0, FUSE
+    moments = list(moments)
+    done, wanted, fuse = 0, 0.0, moments[0][0].fuse
     for params, samples in moments:
         wanted += samples
         arrays = [cuda.to_device(np.ascontiguousarray(array).ravel()) for array in

@@ -16,10 +16,15 @@ WHITE = 255.0
 LINEAR_STEPS = 16  # shades between two palette entries where the palette is linear
 _FINER = 8  # places within such a step
 
+FUSE = 20
+"""Rounds that a new pool plays before it is seen; flam3 has 15."""
+
+LONGEST_FUSE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """One moment of a genome. `bases` is each transform's first shade, -1 where it cannot be seen."""
+    """One moment of a genome. `bases` is each transform's first shade, -1 where none is seen; the last is blank."""
 
     vector: NDArray[np.float32]
     shares: NDArray[np.float64]
@@ -27,6 +32,7 @@ class Params:
     bases: NDArray[np.int64]
     camera: NDArray[np.float32]
     shades: NDArray[np.float32]
+    fuse: int = FUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +79,26 @@ def params_of(genome: Genome, structure: Structure, window: Window, weight: floa
         pairs.append((genome.final, structure.final))
     vector = [number for xform, shape in pairs for number in _numbers(xform, shape)]
     levels = _levels(genome)
-    shades = np.concatenate([_shades(genome, weight, level) for level in levels])
+    shades = np.concatenate([*(_shades(genome, weight, level) for level in levels), np.zeros((1, 5))])
     bases = np.array(
         [levels.index(seen) * _shade_count(genome) if seen > 0 else -1 for seen in _visibilities(genome)], np.int64
     )
     seen = genome.final.opacity if genome.final else 1.0
     channels = structure.channels
-    camera = _camera(genome, window, _shade_count(genome))
+    camera = _camera(genome, window, _shade_count(genome), len(shades) - 1)
     return Params(np.array(vector, np.float32), _shares(genome, has_xaos=structure.has_xaos), seen, bases, camera,
-                  np.ascontiguousarray(shades[:, :channels], np.float32).ravel())  # fmt: skip
+                  np.ascontiguousarray(shades[:, :channels], np.float32).ravel(), _fuse(genome))  # fmt: skip
+
+
+def _fuse(genome: Genome) -> int:
+    """Return the rounds after which the colours that the chains began with have faded.
+
+    Flam3's chains are few and 10,000 rounds long, ours are many and short, in a small picture shorter than a hundred:
+    where symmetry's transforms, which colour and fold nothing, are most of all, more of them must stay unseen.
+    """
+    weights = [xform.weight for xform in genome.xforms]
+    speed = sum(xform.weight * xform.color_speed for xform in genome.xforms) / sum(weights)
+    return max(FUSE, min(LONGEST_FUSE, math.ceil(5.0 / max(speed, 1e-3))))
 
 
 def _numbers(xform: Xform, shape: Shape) -> list[float]:
@@ -154,8 +171,11 @@ def _levels(genome: Genome) -> list[float]:
     return sorted({value for value in _visibilities(genome) if value > 0}) or [1.0]
 
 
-def _camera(genome: Genome, window: Window, shades: int) -> NDArray[np.float32]:
-    """Return the affine map from the plane to buckets, the window's size, and the number of shades."""
+def _camera(genome: Genome, window: Window, shades: int, blank: int) -> NDArray[np.float32]:
+    """Return the affine map from the plane to buckets, the window's size, the number of shades, and the blank one.
+
+    A scale of less than 0 shows nothing, as in flam3, whose picture ends before it begins then.
+    """
     scale = genome.scale * 2.0**genome.zoom * genome.supersample
     width, height = (side * genome.supersample for side in genome.size)
     angle = math.radians(genome.rotate)
@@ -167,7 +187,7 @@ def _camera(genome: Genome, window: Window, shades: int) -> NDArray[np.float32]:
         [
             scale * cosine, -scale * sine, scale * (-x0 * cosine + y0 * sine) - left,
             scale * sine, scale * cosine, scale * (-x0 * sine - y0 * cosine) - top,
-            window.width, window.height, shades,
+            window.width if scale > 0 else 0, window.height, shades, blank,
         ],
         np.float32,
     )  # fmt: skip

@@ -123,6 +123,11 @@ def accumulate(  # noqa: PLR0913 - all but three by name
     return _in_chunks(play, moments, seed, samples, progress)
 
 
+def warm_up(frame: Frame) -> None:
+    """Compile a frame's kernel, in a thread beside the frames before it; machine code is kept in memory and on disk."""
+    accumulate(frame, 0.0, 0, device=CPU, rows=(0, 1))
+
+
 _Play = Callable[[list[tuple[Params, float]], int, Buckets | None], tuple[Buckets, int]]
 
 
@@ -168,12 +173,19 @@ def develop(exposure: Exposure, frame: Frame, tone: Tone | None = None, *, threa
 
 
 def _averaged(middle: Genome, moments: Sequence[Genome]) -> Genome:
-    """Return a genome with the moments' mean gamma, vibrancy and background, as flam3 develops."""
+    """Return a genome with the moments' mean gamma, vibrancy and background, else the last one's tone, as in flam3."""
     if len(moments) == 1:
         return middle
     background = np.mean([moment.background for moment in moments], axis=0)
+    last = moments[-1]
     return replace(
         middle,
+        scale=last.scale,  # brightness is by the area that is seen
+        zoom=last.zoom,
+        contrast=last.contrast,
+        brightness=last.brightness,
+        gamma_threshold=last.gamma_threshold,
+        highlight_power=last.highlight_power,
         gamma=float(np.mean([moment.gamma for moment in moments])),
         vibrancy=float(np.mean([moment.vibrancy for moment in moments])),
         background=(float(background[0]), float(background[1]), float(background[2])),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from lxml import etree
+from numpy.typing import NDArray
 
 from sheepfold.kinds.fields import shown
 from sheepfold.kinds.flame import genome as checks
@@ -546,12 +547,21 @@ def _colors(genome: Genome, show: Show) -> list[dict[str, str]]:
     """Return the words of a palette's `color` elements."""
     if genome.palette_index is not None:
         return []
-    rows = genome.palette * 255.0
+    rows = _as_read(genome.palette)
     if (genome.palette[:, 3] == 1.0).all():
         return [{"index": str(at), "rgb": _joined(row, show)} for at, row in enumerate(rows[:, :3].tolist())]
     parts = np.where(genome.palette[:, 3:] == 0.0, 1.0, genome.palette[:, 3:])  # colours are kept times their alpha
     rows[:, :3] /= parts
     return [{"index": str(at), "rgba": _joined(row, show)} for at, row in enumerate(rows.tolist())]
+
+
+def _as_read(palette: Palette) -> NDArray[np.float64]:
+    """Return what a palette's values were read from, bytes as whole numbers; what is blended may lose its last bit."""
+    near = palette * 255.0
+    rows = near
+    for candidate in (np.nextafter(near, 0.0), np.nextafter(near, np.inf), np.round(near, 9)):
+        rows = np.where(candidate * palettes.PART == palette, candidate, rows)
+    return rows
 
 
 _INNER = {outer: inner for inner, outer in ALIASES.items()}

@@ -1,7 +1,7 @@
-"""What a process does to itself before it becomes the renderer: limits, lowest priority, death with the worker.
+"""What a process does to itself before it becomes a stranger's program: limits, priority, death with who started it.
 
-Run as a program of its own, `python -I -S confine.py ORDER PROGRAM ARG…`, since code between fork and exec is not
-safe in a process with threads. ORDER is JSON: `limits` by the names of the system, `environment`, `parent`.
+Run as a program of its own, `python -I -S becoming.py ORDER PROGRAM ARG…`, since code between fork and exec is not
+safe in a process with threads. ORDER is JSON: `limits` by the names of the system, `environment`, `parent`, `nice`.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ def main(order: str, argv: list[str]) -> None:
     told = json.loads(order)
     _limit(told["limits"])
     if hasattr(os, "nice"):
-        os.nice(19)
+        os.nice(told["nice"])
     if sys.platform.startswith("linux"):
         _die_with(told["parent"])
         if os.path.basename(argv[0]) == "bwrap":  # noqa: PTH119 -- pathlib would take longer to load than all of this
@@ -46,15 +46,15 @@ def _die_with(parent: int) -> None:
 
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, _KILL)
     if os.getppid() != parent:
-        sys.exit(f"The worker {parent} died.")
+        sys.exit(f"Process {parent} died.")
 
 
 def _in_step(argv: list[str]) -> list[str]:
     """Return bubblewrap's command, of which the program begins only once it will die with bubblewrap.
 
-    What bubblewrap forks asks for that only after it has built its walls: were the worker killed meanwhile, bubblewrap
-    would die and leave behind a render that nobody ends. So the program knocks when it could begin, and begins when it
-    is answered by a child of this process, which dies with bubblewrap.
+    What bubblewrap forks asks for that only after it has built its walls: were bubblewrap, or who started it, killed
+    meanwhile, it would leave behind a program that nobody ends. So the program knocks when it could begin, and begins
+    when it is answered by a child of this process, which dies with bubblewrap.
     """
     knocked, knock = os.pipe()
     begin, answer = os.pipe()

@@ -1,3 +1,5 @@
+"""What a process does to itself before it becomes a stranger's program."""
+
 import json
 import os
 import subprocess
@@ -7,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sheepfold.worker import confine
+from sheepfold.kinds import becoming
 
 
 def confined(parent: int, *argv: str, **limits: int) -> "subprocess.CompletedProcess[str]":
-    order = {"limits": limits, "environment": {"A": "b"}, "parent": parent}
-    words = [sys.executable, "-I", "-S", confine.__file__, json.dumps(order), *argv]
+    order = {"limits": limits, "environment": {"A": "b"}, "parent": parent, "nice": 19}
+    words = [sys.executable, "-I", "-S", becoming.__file__, json.dumps(order), *argv]
     return subprocess.run(words, capture_output=True, text=True, env={"C": "d"}, check=False)
 
 
@@ -28,7 +30,7 @@ def test_a_limit_that_this_system_does_not_know_is_left_out() -> None:
     assert confined(os.getpid(), "/bin/true", RLIMIT_OF_TOMORROW=1).returncode == 0
 
 
-def test_a_program_whose_worker_died_already_does_not_start() -> None:
+def test_a_program_whose_parent_died_already_does_not_start() -> None:
     done = confined(1, "/bin/echo", "started")
     assert done.returncode
     assert "started" not in done.stdout
@@ -53,8 +55,8 @@ def run_behind(folder: Path, fake: str) -> None:
     program = folder / "bwrap"
     program.write_text(fake.format(folder=folder))
     program.chmod(0o755)
-    order = {"limits": {}, "environment": {}, "parent": os.getpid()}
-    words = [sys.executable, "-I", "-S", confine.__file__, json.dumps(order), str(program), "--", "/bin/sh", "-c"]
+    order = {"limits": {}, "environment": {}, "parent": os.getpid(), "nice": 19}
+    words = [sys.executable, "-I", "-S", becoming.__file__, json.dumps(order), str(program), "--", "/bin/sh", "-c"]
     subprocess.run([*words, f"echo rendered > {folder}/picture"], check=False)
 
 

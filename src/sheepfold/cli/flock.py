@@ -1,0 +1,61 @@
+"""`sheepfold flock`: the sheep of the living generation, their kin, and votes on them."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.table import Table
+
+from sheepfold.cli.command import Office, Said, office_command
+from sheepfold.protocols.rest.wire import SheepOut
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
+_Number = Annotated[int, typer.Argument(metavar="NUMBER", min=0)]
+
+
+class Opinion(StrEnum):
+    """What somebody thinks of a sheep."""
+
+    LIKE = "like"
+    DISLIKE = "dislike"
+
+
+@app.callback()
+def flock() -> None:
+    """See the flock, a sheep's kin, and vote."""
+
+
+@office_command(app, "list")
+def list_sheep(office: Office) -> Said:
+    """List the sheep of the living generation that have a film."""
+    found = office.flock()
+    return Said(found, _table(found.sheep))
+
+
+@office_command(app)
+def show(office: Office, generation: Annotated[int, typer.Argument(metavar="GENERATION", min=0)],
+         number: _Number) -> Said:
+    """Show the sheep NUMBER of a GENERATION: its votes, its parents and children, and the edges at it."""
+    found = office.sheep(generation, number)
+    told = f"Liked by {found.liked}, disliked by {found.disliked}; made by job {found.sheep.job}."
+    kin = [part for name in ("parents", "children", "leaving", "coming") if getattr(found, name)
+           for part in (f"\n{name}:", _table(getattr(found, name)))]
+    return Said(found, Group(_table([found.sheep]), told, *kin))
+
+
+@office_command(app)
+def vote(
+    office: Office, number: _Number, opinion: Annotated[Opinion, typer.Argument(metavar="like|dislike")],
+    generation: Annotated[int | None, typer.Option(min=0, help="Of another generation than the living one.")] = None,
+) -> Said:
+    """Like or dislike the sheep NUMBER; you have one vote on each, and the newest counts."""
+    office.vote(number, 1 if opinion is Opinion.LIKE else -1, generation)
+    return Said({"number": number, "opinion": opinion}, f"You {opinion} sheep {number}.")
+
+
+def _table(sheep: list[SheepOut]) -> Table:
+    table = Table("generation", "number", "from", "to", "rating", "job", box=None, padding=(0, 2, 0, 0))
+    for one in sheep:
+        table.add_row(*map(str, (one.generation, one.number, one.first, one.last, one.rating, one.job)))
+    return table

@@ -1,0 +1,138 @@
+"""Whether all readers of a zip see the same files in it.
+
+A project's archive is handed on as it came, and the machines of volunteers unpack it with readers of many makes: some
+go by the table of contents at its end, as the farm does, others from its begin from file to file, some by a name in an
+extra field. So nothing may be in a zip that one of them sees and another does not.
+"""
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from sheepfold.kinds.fields import shown
+from sheepfold.model.errors import InvalidSpec
+
+# the layouts are those of PKWARE's APPNOTE 6.3.10, sections 4.3.7, 4.3.9, 4.3.16, 4.5.3 and 4.6.9
+_LOCAL, _END = struct.Struct("<4s5H3I2H"), struct.Struct("<4s4H2IH")
+_LOCAL_MAGIC, _END_MAGIC = b"PK\x03\x04", b"PK\x05\x06"
+_IN_DESCRIPTOR, _IS_UTF8 = 0x8, 0x800
+_DESCRIPTOR_BYTES = {12, 16, 20, 24}
+_IN_ZIP64, _MANY = 0xFFFFFFFF, 0xFFFF
+_ZIP64, _UNICODE_PATH = 0x1, 0x7075
+_UNICODE_PATH_HEAD_BYTES = 5
+_CHUNK_BYTES = 1 << 20
+
+
+def check(file: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """Check that an archive's files lie one behind the other from its begin, each as the table of contents has it.
+
+    Raises InvalidSpec, and what ZipFile raises on hostile bytes.
+    """
+    end = 0
+    for info in _in_order(archive):
+        _check_gap(end, info.header_offset)
+        end = _start_of(file, info) + info.compress_size
+    _check_gap(end, archive.start_dir)
+    _check_end(file, archive)
+
+
+def check_bytes(file: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """Check that each file unpacks from exactly its packed bytes to exactly its size; reads all that there is.
+
+    To be asked after `check`; raises as it does.
+    """
+    for info in _in_order(archive):
+        start = _start_of(file, info)
+        file.seek(start)
+        if not (_inflates(file, info) if info.compress_type == zipfile.ZIP_DEFLATED else _is_plain(file, info)):
+            raise InvalidSpec(f"{shown(info.orig_filename)} in the archive is damaged; pack it anew.")
+
+
+def _in_order(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    return sorted(archive.infolist(), key=lambda info: info.header_offset)
+
+
+def _check_gap(end: int, begin: int) -> None:
+    """Refuse bytes between two files, but for those that tell a file's size after it."""
+    if begin != end and not (end and begin - end in _DESCRIPTOR_BYTES):
+        raise InvalidSpec("The archive holds bytes that its table of contents does not name; pack it anew.")
+
+
+def _start_of(file: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Compare a file's own header with the table of contents; returns where its packed bytes begin."""
+    file.seek(info.header_offset)
+    magic, _, flags, method, _, _, _, packed, size, name_bytes, extra_bytes = _LOCAL.unpack(file.read(_LOCAL.size))
+    name, extra = file.read(name_bytes), file.read(extra_bytes)
+    written = info.orig_filename.encode("utf-8" if info.flag_bits & _IS_UTF8 else "cp437")
+    if _IN_ZIP64 in {packed, size}:
+        packed, size = _sizes_in(extra, packed, size)
+    is_told = (packed, size) == (info.compress_size, info.file_size)
+    # what is not packed has no end of its own to read up to; Info-ZIP tells the unpacked size at once, if it can
+    is_told_later = (bool(flags & _IN_DESCRIPTOR) and method == zipfile.ZIP_DEFLATED
+                     and packed == 0 and size in {0, info.file_size})
+    if (magic, method, name) != (_LOCAL_MAGIC, info.compress_type, written) or not (is_told or is_told_later):
+        raise InvalidSpec(f"{shown(info.orig_filename)} is another file in the archive than its table of contents says;"
+                          " pack it anew.")
+    for fields in (extra, info.extra):
+        _check_names(fields, written)
+    return file.tell()
+
+
+def _sizes_in(extra: bytes, packed: int, size: int) -> tuple[int, int]:
+    """Return the sizes of which a zip64 field tells those that the header has no room for."""
+    told = next((content for sort, content in _fields(extra) if sort == _ZIP64), b"")
+    sizes = iter(struct.unpack(f"<{len(told) // 8}Q", told[: len(told) // 8 * 8]))
+    size = next(sizes, -1) if size == _IN_ZIP64 else size
+    return next(sizes, -1) if packed == _IN_ZIP64 else packed, size
+
+
+def _check_names(extra: bytes, written: bytes) -> None:
+    """Refuse a second name: some readers take it for the file's."""
+    for sort, content in _fields(extra):
+        if sort == _UNICODE_PATH and content[_UNICODE_PATH_HEAD_BYTES:] != written:
+            raise InvalidSpec(f"{shown(written.decode('utf-8', 'replace'))} has a second name in the archive;"
+                              " pack it anew.")
+
+
+def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    while len(extra) >= 4:
+        sort, size_bytes = struct.unpack_from("<2H", extra)
+        yield sort, extra[4 : 4 + size_bytes]
+        extra = extra[4 + size_bytes :]
+
+
+def _check_end(file: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """Check that the archive ends once, on one disk, with as many files as it says, and nothing behind it."""
+    file.seek(max(0, file.seek(0, 2) - _END.size - len(archive.comment)))
+    tail = file.read()
+    magic, disk, first_disk, here, in_all, *_ = _END.unpack(tail[: _END.size])
+    count = len(archive.infolist())
+    is_so = magic == _END_MAGIC and _END_MAGIC not in tail[4:] and disk == first_disk == 0
+    if not is_so or not {here, in_all} <= ({count} | ({_MANY} if count >= _MANY else set())):
+        raise InvalidSpec("The zip archive has an odd end; pack it anew.")
+
+
+def _inflates(file: BinaryIO, info: zipfile.ZipInfo) -> bool:
+    """Say whether a Deflate stream ends with the last byte that it has, and gives what was promised."""
+    stream, left, unpacked_bytes, crc = zlib.decompressobj(-zlib.MAX_WBITS), info.compress_size, 0, 0
+    while not stream.eof and unpacked_bytes <= info.file_size:
+        if not (chunk := stream.unconsumed_tail):
+            chunk = file.read(min(left, _CHUNK_BYTES))
+            left -= len(chunk)
+        unpacked = stream.decompress(chunk, _CHUNK_BYTES)
+        if not chunk and not unpacked:
+            return False
+        crc, unpacked_bytes = zlib.crc32(unpacked, crc), unpacked_bytes + len(unpacked)
+    is_whole = stream.eof and not left and not stream.unused_data
+    return is_whole and (unpacked_bytes, crc) == (info.file_size, info.CRC)
+
+
+def _is_plain(file: BinaryIO, info: zipfile.ZipInfo) -> bool:
+    """Say whether a file that is not packed is what was promised."""
+    left, crc = info.compress_size, 0
+    while left > 0 and (chunk := file.read(min(left, _CHUNK_BYTES))):
+        left -= len(chunk)
+        crc = zlib.crc32(chunk, crc)
+    return not left and info.compress_size == info.file_size and crc == info.CRC

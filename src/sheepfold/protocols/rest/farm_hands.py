@@ -1,0 +1,108 @@
+"""The REST client's hands on the farm itself: its flock, machines and browsers, and for its owner people and queue."""
+
+from sheepfold.model.accounts import Role
+from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.browser_wire import BrowserAsked, BrowserOut, FactoryList, FactoryOut
+from sheepfold.protocols.rest.calls import PATIENT, Sent, query_of
+from sheepfold.protocols.rest.flock_wire import SheepPage
+from sheepfold.protocols.rest.hands import Hands, part
+from sheepfold.protocols.rest.machine_wire import MachineRules
+from sheepfold.protocols.rest.owner_wire import (
+    AuditPage,
+    BackupOut,
+    CheckOut,
+    LeaderList,
+    NowOut,
+    PeoplePage,
+    PersonChange,
+    PersonOut,
+    QueueList,
+)
+from sheepfold.protocols.rest.storage_wire import StorageOut
+
+
+class FarmHands(Hands):
+    """What people do with machines and sheep, and owners with all the farm."""
+
+    def now(self) -> NowOut:
+        """See what the farm does now."""
+        return self._read("/now", NowOut)
+
+    def leaders(self, limit: int = 100) -> LeaderList:
+        """See who earned most."""
+        return self._read("/leaders", LeaderList, query_of({"limit": limit}))
+
+    def people(self, limit: int = 50, after: str = "") -> PeoplePage:
+        """Return a page of people by their names, for the owner."""
+        return self._read("/people", PeoplePage, query_of({"limit": limit, "after": after or None}))
+
+    def change_person(self, name: str, *, role: Role | None = None, closed: bool | None = None) -> PersonOut:
+        """Give somebody another role, close their account, or open it again, for the owner."""
+        body = PersonChange(role=role, closed=closed).model_dump(mode="json", exclude_none=True)
+        return self._calls.ask("PATCH", f"/people/{part(name)}", PersonOut, Sent(json=body))
+
+    def audit(self, limit: int = 50, before: int | None = None) -> AuditPage:
+        """Return a page of the audit log, the newest first, for the owner."""
+        return self._read("/audit", AuditPage, query_of({"limit": limit, "before": before}))
+
+    def queue(self) -> QueueList:
+        """See the queue, for the owner."""
+        return self._read("/queue", QueueList)
+
+    def check(self) -> CheckOut:
+        """Prove that all that the farm knows agrees, for the owner."""
+        return self._calls.ask("POST", "/check", CheckOut, Sent(timeout=PATIENT))
+
+    def back_up(self) -> BackupOut:
+        """Write a backup into the folder of the farm's settings, for the owner."""
+        return self._calls.ask("POST", "/backup", BackupOut, Sent(timeout=PATIENT))
+
+    def storage(self) -> StorageOut:
+        """See what lies on the farm's disk, for its owner."""
+        return self._calls.ask("GET", "/storage", StorageOut)
+
+    def flock(self) -> wire.FlockOut:
+        """Return the living flock."""
+        return self._read("/flock", wire.FlockOut)
+
+    def sheep(self, generation: int, number: int) -> SheepPage:
+        """Look at a sheep."""
+        return self._read(f"/flock/{generation}/{number}", SheepPage)
+
+    def vote(self, number: int, value: int, generation: int | None = None) -> None:
+        """Vote for (1) or against (-1) a sheep."""
+        body = {"value": value} | ({} if generation is None else {"generation": generation})
+        self._calls.tell("POST", f"/flock/{number}/votes", Sent(json=body))
+
+    def machines(self) -> list[wire.MachineOut]:
+        """Return all machines, those heard of last first."""
+        return self._read("/machines", wire.MachineList).machines
+
+    def rules(self, machine: str) -> MachineRules:
+        """Return when a machine of this account may work."""
+        return self._calls.again(lambda: self._calls.ask("GET", f"/machines/{part(machine)}/rules", MachineRules))
+
+    def set_rules(self, machine: str, rules: MachineRules) -> MachineRules:
+        """Write when a machine of this account may work."""
+        return self._calls.ask("PUT", f"/machines/{part(machine)}/rules", MachineRules, Sent(json=rules.model_dump()))
+
+    def command(self, machine: str, command: str) -> None:
+        """Tell a machine of this account to pause, resume or stop."""
+        self._calls.tell("POST", f"/machines/{part(machine)}/commands", Sent(json={"command": command}))
+
+    def factories(self) -> list[FactoryOut]:
+        """Return all machines that have browsers."""
+        return self._read("/browsers", FactoryList).factories
+
+    def factory(self, machine: str) -> FactoryOut:
+        """Return a machine with its browsers; `self` is the key's own."""
+        return self._read(f"/machines/{part(machine)}/browsers", FactoryOut)
+
+    def add_browser(self, machine: str, asked: BrowserAsked) -> BrowserOut:
+        """Register a browser."""
+        sent = Sent(json=asked.model_dump(mode="json", exclude_none=True))
+        return self._calls.ask("POST", f"/machines/{part(machine)}/browsers", BrowserOut, sent)
+
+    def remove_browser(self, machine: str, browser_id: int) -> BrowserOut:
+        """Remove a browser."""
+        return self._calls.ask("DELETE", f"/machines/{part(machine)}/browsers/{browser_id}", BrowserOut)

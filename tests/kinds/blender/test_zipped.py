@@ -1,0 +1,136 @@
+"""Zips that one reader sees otherwise than another are refused; what packers write is taken."""
+
+import io
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sheepfold.kinds.blender.project import look_into, read_through
+from sheepfold.model.errors import InvalidSpec
+
+BLEND = b"BLENDER-v402RENDH" + bytes(100)
+NAME = b"a.blend"
+EVIL = b"../../evil"
+
+
+def local(name: bytes, packed: bytes, *, flags: int = 0, method: int = 0, extra: bytes = b"", size: int | None = None,
+          packed_bytes: int | None = None, crc: int | None = None) -> bytes:
+    """Write a file with its own header, which says what is asked for."""
+    head = struct.pack("<4s5H3I2H", b"PK\3\4", 20, flags, method, 0, 33, zlib.crc32(packed) if crc is None else crc,
+                       len(packed) if packed_bytes is None else packed_bytes, len(packed) if size is None else size,
+                       len(name), len(extra))
+    return head + name + extra + packed
+
+
+def told(name: bytes, packed: bytes, at: int = 0, *, flags: int = 0, method: int = 0, extra: bytes = b"",
+         size: int | None = None, crc: int | None = None) -> bytes:
+    """Write a file's entry in the table of contents."""
+    head = struct.pack("<4s6H3I5H2I", b"PK\1\2", 0x314, 20, flags, method, 0, 33,
+                       zlib.crc32(packed) if crc is None else crc, len(packed), len(packed) if size is None else size,
+                       len(name), len(extra), 0, 0, 0, 0o644 << 16, at)
+    return head + name + extra
+
+
+def zipped(files: bytes, contents: bytes, count: int = 1, comment: bytes = b"", disk: int = 0) -> bytes:
+    end = struct.pack("<4s4H2IH", b"PK\5\6", disk, disk, count, count, len(contents), len(files), len(comment))
+    return files + contents + end + comment
+
+
+def second_name(name: bytes) -> bytes:
+    return struct.pack("<HHBI", 0x7075, 5 + len(name), 1, zlib.crc32(NAME)) + name
+
+
+def deflated(content: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(content) + packer.flush()
+
+
+HIDDEN = local(EVIL, b"x")
+ZEROS = deflated(bytes(2**22))
+TWICE = BLEND + HIDDEN
+LATE = deflated(BLEND) + struct.pack("<4s3I", b"PK\7\10", zlib.crc32(BLEND), len(deflated(BLEND)), len(BLEND)) + HIDDEN
+PLAIN = zipped(local(NAME, BLEND), told(NAME, BLEND))
+OTHER_END = told(EVIL, b"x", len(local(NAME, BLEND)))
+HOSTILE = {
+    "a file that no table names": zipped(local(NAME, BLEND) + HIDDEN, told(NAME, BLEND)),
+    "a file before the first": zipped(HIDDEN + local(NAME, BLEND), told(NAME, BLEND, len(HIDDEN))),
+    "another name at its own place": zipped(local(b"../evil", BLEND), told(NAME, BLEND)),
+    "a second name in the table": zipped(local(NAME, BLEND), told(NAME, BLEND, extra=second_name(b"../evil"))),
+    "a second name at its own place": zipped(local(NAME, BLEND, extra=second_name(b"../evil")), told(NAME, BLEND)),
+    "two tables": PLAIN[:-22] + told(NAME, BLEND) + PLAIN[-22:],
+    "another end in its comment": zipped(local(NAME, BLEND), told(NAME, BLEND), comment=OTHER_END + PLAIN[-22:]),
+    "bytes behind its end": PLAIN + bytes(100),
+    "shorter at its own place": zipped(local(NAME, TWICE, size=len(BLEND), packed_bytes=len(BLEND)), told(NAME, TWICE)),
+    "shorter in a zip64 field": zipped(
+        local(NAME, TWICE, size=2**32 - 1, packed_bytes=2**32 - 1,
+              extra=struct.pack("<HHQQ", 1, 16, len(BLEND), len(BLEND))), told(NAME, TWICE)),
+    "a file behind the end of a stream": zipped(
+        local(NAME, LATE, flags=8, method=8, size=0, packed_bytes=0, crc=0),
+        told(NAME, LATE, flags=8, method=8, size=len(BLEND), crc=zlib.crc32(BLEND))),
+    "plain bytes without an end": zipped(local(NAME, TWICE, flags=8, size=0, packed_bytes=0),
+                                         told(NAME, TWICE, flags=8)),
+    "more than it says": zipped(
+        local(NAME, ZEROS, method=8, size=100, crc=zlib.crc32(bytes(100))),
+        told(NAME, ZEROS, method=8, size=100, crc=zlib.crc32(bytes(100)))),
+    "another checksum": zipped(local(NAME, BLEND, crc=1), told(NAME, BLEND, crc=1)),
+    "two files of one place": zipped(local(NAME, BLEND), told(NAME, BLEND) + told(NAME[:-1] + b"x", BLEND), 2),
+    "other numbers of files": zipped(local(NAME, BLEND), told(NAME, BLEND), 9),
+    "several disks": zipped(local(NAME, BLEND), told(NAME, BLEND), disk=3),
+    "far too far away": zipped(local(NAME, BLEND), told(NAME, BLEND, 2**31)),
+    "a folder with bytes": zipped(local(NAME, BLEND) + local(b"d/", b"x"),
+                                  told(NAME, BLEND) + told(b"d/", b"x", len(local(NAME, BLEND))), 2),
+    **{f"named {name!r}": zipped(local(NAME, BLEND) + local(name, b"x", flags=0x800),
+                                 told(NAME, BLEND) + told(name, b"x", len(local(NAME, BLEND)), flags=0x800), 2)
+       for name in (b"", b".", b"/", b".. /x", b"a/.. /b", b". ./x", b"...", b"../", b"..\\x", b"a\r\nb", b"C:x")},
+}
+
+
+def taken(path: Path, archive: bytes) -> None:
+    path.write_bytes(archive)
+    look_into(path)
+    read_through(path)
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_an_archive_that_is_not_one_thing_to_all_is_refused(what: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSpec):
+        taken(tmp_path / "project.zip", HOSTILE[what])
+
+
+class Pipe(io.BytesIO):
+    """Where nothing can be put right afterwards."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def tell(self) -> int:
+        raise OSError
+
+
+def by_pipe() -> bytes:
+    target = Pipe()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.blend", BLEND)
+        archive.writestr("noise", os.urandom(3 * 2**20))
+    return target.getvalue()
+
+
+def by_hand() -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("a.blend", "w", force_zip64=True) as file:
+            file.write(BLEND)
+        archive.writestr("zeros", bytes(2**20))
+        archive.writestr("one more", bytes(2**20 + 1))
+        archive.comment = b"hello"
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("pack", [lambda: PLAIN, by_pipe, by_hand])
+def test_what_packers_write_is_taken(pack: Callable[[], bytes], tmp_path: Path) -> None:
+    taken(tmp_path / "project.zip", pack())
