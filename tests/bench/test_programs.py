@@ -38,7 +38,7 @@ def test_the_claim_is_measured_and_explained(database: str):
     assert {"sqlite": "USING INDEX ix_tasks_open", "postgresql": "LockRows"}[database] in lines
 
 
-@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_full_cycles_are_measured_over_both_wires_beside_the_bare_work(database: str):
     lines = printed("dispatch", database)
     for wire in ("rest", "electricsheep"):

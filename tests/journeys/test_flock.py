@@ -187,6 +187,7 @@ def test_a_flock_is_rendered_and_played_although_the_server_is_killed(fold, rend
     assert "Traceback" not in "".join(fold.log)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_server_that_is_killed_between_any_two_uploads_pays_each_frame_once(fold, renderer):
     job = fold.run("order", "flame", GENOMES / "r1.flam3", *SMALL).strip()

@@ -36,7 +36,7 @@ def open_chain(_order: RenderOrder, workbench: Workbench) -> "Chain":
 class Chain:
     """Flam3 for an order's first cheap frames, and the engine, which stays, once it has paid for its start.
 
-    The engine is five to twelve times as fast but must compile a kernel first. So flam3 renders until it has cost, or
+    The engine is nine to twenty times as fast but must compile a kernel first. So flam3 renders until it has cost, or
     with the next frame will have cost, what the start does: never more than twice what the better choice would have
     been. Both make the same picture with other noise, as two builds of flam3 do. Where flam3 is not installed the
     engine renders all; what the engine cannot render is flam3's for the rest of the order.
