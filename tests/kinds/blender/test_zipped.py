@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sheepfold.kinds.blender.project import look_into, read_through
+from sheepfold.kinds.blender.project import Contents, look_into, read_through
 from sheepfold.model.errors import InvalidSpec
 
 BLEND = b"BLENDER-v402RENDH" + bytes(100)
@@ -90,10 +90,11 @@ HOSTILE = {
 }
 
 
-def taken(path: Path, archive: bytes) -> None:
+def taken(path: Path, archive: bytes) -> Contents:
     path.write_bytes(archive)
-    look_into(path)
+    contents = look_into(path)
     read_through(path)
+    return contents
 
 
 @pytest.mark.parametrize("what", HOSTILE)
@@ -133,4 +134,4 @@ def by_hand() -> bytes:
 
 @pytest.mark.parametrize("pack", [lambda: PLAIN, by_pipe, by_hand])
 def test_what_packers_write_is_taken(pack: Callable[[], bytes], tmp_path: Path) -> None:
-    taken(tmp_path / "project.zip", pack())
+    assert taken(tmp_path / "project.zip", pack()).main.endswith(".blend")
