@@ -14,7 +14,6 @@ import os
 import resource
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,10 +23,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sheepfold.kinds.flame.engine import cpu, render, sequence, xml
+from sheepfold.kinds.flame.engine import blueprint, cpu, render, sequence, xml
 from sheepfold.kinds.flame.engine.genome import Genome
 from sheepfold.kinds.flame.engine.params import sized
 from sheepfold.kinds.flame.engine.render import Frame
+from sheepfold.kinds.flame.engineer import command
 
 NAMES = ("r1", "r2", "r3", "r4", "s11", "s12", "s14", "s16", "final", "final_t100")
 
@@ -129,8 +129,10 @@ def _compare_memory(path: Path, work: Work, options: argparse.Namespace) -> floa
     words = os.environ | {"out": str(options.folder / "theirs.png"), "nthreads": str(work.threads), "verbose": "0"}
     order = {"genomes": str(copy), "picture": str(options.folder / "ours.png"), "time": 0, "seed": "1", "bits": 33,
              "jpeg_quality": 95, "threads": work.threads}  # fmt: skip
-    program = [sys.executable, "-m", "sheepfold.kinds.flame.engine.program"]
-    _most_mib(program, dict(os.environ), json.dumps(order).encode() + b"\n")  # compiles
+    paper = options.folder / "structure.json"
+    paper.write_text(blueprint.text(render.compile_frame(Frame(tuple(xml.read(copy.read_bytes())), 0.0))))
+    subprocess.run([*command("compiler"), str(paper)], check=True)
+    program = [*command("program"), str(options.folder)]
     theirs = _most_mib(["flam3-render"], words, copy.read_bytes())
     ours = _most_mib(program, dict(os.environ), json.dumps(order).encode() + b"\n")
     print(f"{path.stem:12} flam3 {theirs:7.0f} MiB  ours {ours:6.0f} MiB  ratio {theirs / ours:6.2f}", flush=True)

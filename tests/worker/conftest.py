@@ -1,5 +1,6 @@
 """What the worker's tests share: a farm that is a folder, worker processes, and a way to wait."""
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -87,13 +88,11 @@ def running() -> Callable[[str], list[psutil.Process]]:
 
     def find(mark: str) -> list[psutil.Process]:
         found = []
-        for process in psutil.process_iter(["pid"]):
-            try:
-                words = [*process.cmdline(), *process.environ().values()]
-                if process.status() != psutil.STATUS_ZOMBIE and any(mark in word for word in words):
-                    found.append(process)
-            except psutil.Error:
-                continue
+        for pid in psutil.pids():
+            with contextlib.suppress(OSError, psutil.Error):  # it has ended, or is another's
+                told = b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+                if mark.encode() in told and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                    found.append(psutil.Process(pid))
         return found
 
     return find

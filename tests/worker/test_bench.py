@@ -15,6 +15,7 @@ from sheepfold.kinds.flame import render, spec, split
 from sheepfold.kinds.seam import RenderFailed, RenderOrder, RenderStopped
 from sheepfold.worker import sandbox
 from sheepfold.worker.bench import Bench
+from sheepfold.worker.gauge import Usage
 from sheepfold.worker.record import last_line
 from sheepfold.worker.sandbox import Limits
 
@@ -261,6 +262,35 @@ def test_files_and_memory_are_limited(tmp_path: Path, has_walls: bool) -> None:
         shell(bench, "head -c 2000000 /dev/zero >big")
     assert (bench.folder / "big").stat().st_size == 2**20
     assert shell(bench, "ulimit -d").splitlines()[-1] == str(512 * 1024)
+
+
+def test_what_is_done_aside_has_a_folder_that_is_removed_and_counts_here(tmp_path: Path) -> None:
+    bench = bench_in(tmp_path)
+    (bench.folder / "ours").touch()
+    with bench.aside(60) as other:
+        is_hidden = "!" if sandbox.has_walls() else ""
+        other.run(["sh", "-c", f"touch theirs; {is_hidden} ls {bench.folder}/ours"], NO_ENV)
+        folder = other.folder
+        assert (folder / "theirs").exists()
+        other.note(Usage(3.0, 7))
+    assert not folder.parent.exists()
+    assert bench.usage.cpu_s >= 3.0
+    assert other.kept == bench.kept
+
+
+def test_a_bench_that_is_stopped_stops_what_is_done_aside(tmp_path: Path, wait_for: Waiting) -> None:
+    bench = bench_in(tmp_path)
+
+    def stop_it(folder: Path) -> None:
+        wait_for((folder / "here").exists)
+        bench.stop()
+
+    with bench.aside(60) as other:
+        threading.Thread(target=stop_it, args=(other.folder,)).start()
+        with pytest.raises(RenderStopped):
+            other.run(["sh", "-c", "touch here; sleep 300"], NO_ENV)
+    with bench.aside(60) as other, pytest.raises(RenderStopped):
+        other.run(["true"], NO_ENV)
 
 
 @both

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,11 @@ def farm_goes(farm: FolderFarm) -> Iterator[Callable[..., None]]:
 def rendering(running: Running, tmp_path: Path) -> list[psutil.Process]:
     """Return the processes of this test's worker that render, not what is about to become one: flam3 or our engine."""
     engine = ["-I", "-m", "sheepfold.kinds.flame.engine.program"]
-    found = running(str(tmp_path / "work"))
-    return [one for one in found if one.name() == "flam3-animate" or one.cmdline()[1:] == engine]
+    found = []
+    for one in running(str(tmp_path / "work")):
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            found += [one] if one.name() == "flam3-animate" or one.cmdline()[1:4] == engine else []
+    return found
 
 
 def finished(worker: Any) -> list[Path]:

@@ -27,6 +27,7 @@ A spec is plain JSON (`dict` of text, numbers, booleans, lists and dicts) that `
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -196,6 +197,25 @@ class Workbench(Protocol):
 
     def start(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> Attendant:
         """Start a program that stays, with the same walls; it speaks by stdin and stdout, its errors go to the log."""
+        ...
+
+    @property
+    def kept(self) -> Path:
+        """Return a folder of the kind's own, which outlives tasks and may not be there yet.
+
+        No program can write to it: what lies there was put there by the kind itself.
+        """
+        ...
+
+    def aside(self, time_s: float) -> AbstractContextManager["Workbench"]:
+        """Give another bench, whose programs and folder know nothing of this one's, and which ends with the block.
+
+        `time_s` is the most seconds of a program there.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Kill what runs here and aside, and let nothing run from now on; any thread may call it."""
         ...
 
 

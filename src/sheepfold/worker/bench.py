@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,6 +16,7 @@ import psutil
 from sheepfold.kinds import walls
 from sheepfold.kinds.seam import RenderFailed, RenderStopped
 from sheepfold.worker import sandbox
+from sheepfold.worker.folder import remove_folder
 from sheepfold.worker.gauge import Peak, Usage, usage_of
 from sheepfold.worker.record import Record, last_line, pump
 from sheepfold.worker.sandbox import Limits
@@ -28,11 +31,14 @@ class Bench:
 
     `has_walls` says whether programs run behind bubblewrap, found out where it is not given. The log is kept to
     `limits.log_bytes`: its beginning and its end. One program runs at a time. A bench whose program stays may serve one
-    task after the other: `turn_to` gives it the next one's log.
+    task after the other: `turn_to` gives it the next one's log. `kept` is a folder that outlives the bench; a bench
+    that is given none has one beside its own.
     """
 
-    def __init__(self, folder: Path, log: Path, limits: Limits, *, has_walls: bool | None = None) -> None:
+    def __init__(self, folder: Path, log: Path, limits: Limits, *, has_walls: bool | None = None,
+                 kept: Path | None = None) -> None:
         self._folder = folder.resolve()
+        self._kept = kept or self._folder.with_name(f"{self._folder.name}-kept")
         self._log = log
         self._limits = limits
         self._has_walls = sandbox.has_walls() if has_walls is None else has_walls
@@ -43,11 +49,17 @@ class Bench:
         self._is_late = False
         self._usage = Usage()
         self._running = Peak()
+        self._asides: list[Bench] = []
 
     @property
     def folder(self) -> Path:
         """Return the only folder that a program may write to."""
         return self._folder
+
+    @property
+    def kept(self) -> Path:
+        """Return the folder that outlives the bench, which no program can write to."""
+        return self._kept
 
     @property
     def usage(self) -> Usage:
@@ -78,6 +90,25 @@ class Bench:
         pumping = pump(process.stderr, lambda chunk: self._record.add(chunk) if self._record else None)
         return Staying(self, process, pumping)
 
+    @contextmanager
+    def aside(self, time_s: float) -> Iterator["Bench"]:
+        """Give another bench; see `Workbench.aside`. What is used there counts here; `stop` stops it, too."""
+        place = Path(tempfile.mkdtemp(prefix="aside-", dir=self._folder.parent))
+        (place / "room").mkdir()
+        limits = replace(self._limits, time_s=min(time_s, self._limits.time_s))
+        other = Bench(place / "room", place / "log.txt", limits, has_walls=self._has_walls, kept=self._kept)
+        with self._lock:
+            self._asides.append(other)
+            if self._is_stopped:
+                other.stop()
+        try:
+            yield other
+        finally:
+            with self._lock:
+                self._asides.remove(other)
+            self.note(other.usage)
+            remove_folder(place)
+
     def turn_to(self, log: Path) -> None:
         """Write to another log from now on, and count anew what is used: the next task has begun."""
         self.finish_log()
@@ -92,12 +123,15 @@ class Bench:
 
     def note(self, used: Usage) -> None:
         """Count what a program used."""
-        self._usage = self._usage.plus(used)
+        with self._lock:
+            self._usage = self._usage.plus(used)
 
     def stop(self) -> None:
         """Kill what runs, and let nothing run from now on."""
         with self._lock:
             self._is_stopped = True
+            for aside in self._asides:
+                aside.stop()
             _kill(self._process)
 
     def check(self) -> None:

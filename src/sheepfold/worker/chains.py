@@ -1,4 +1,4 @@
-"""The chain: a renderer that stays loaded between tasks of one job, and is ended as soon as another is wanted."""
+"""The chain: a renderer that stays loaded between tasks of one order, and is ended as soon as another is wanted."""
 
 import json
 import logging
@@ -17,10 +17,14 @@ _log = logging.getLogger(__name__)
 
 
 class Chains:
-    """Keeps at most one chain, in a folder of its own. Used by one thread; the bench's `stop` may come from any."""
+    """Keeps at most one chain, in a folder of its own. Used by one thread; the bench's `stop` may come from any.
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    `kept` is the folder of what outlives chains, each kind's below it.
+    """
+
+    def __init__(self, folder: Path, kept: Path, limits: Limits) -> None:
         self._folder = folder
+        self._kept = kept
         self._limits = limits
         self._key = ""
         self._bench: Bench | None = None
@@ -35,7 +39,7 @@ class Chains:
         if not hasattr(kinds.module_of(work.kind, "render"), "open_chain"):
             self.close()
             return None
-        key = json.dumps([work.kind, work.spec, work.inputs], sort_keys=True)
+        key = json.dumps([work.kind, work.order or [work.spec, work.inputs]], sort_keys=True)
         if self._bench is not None and self._chain is not None and key == self._key and self._may_go_on():
             self._cpu_s += self._bench.usage.cpu_s
             self._bench.turn_to(log)
@@ -43,7 +47,7 @@ class Chains:
         self.close()
         self._folder.mkdir(parents=True, exist_ok=True)
         room = Path(tempfile.mkdtemp(dir=self._folder))  # a new one, should a stranger's have resisted its removal
-        self._key, self._bench = key, Bench(room, log, self._limits)
+        self._key, self._bench = key, Bench(room, log, self._limits, kept=self._kept / work.kind)
         return self._bench
 
     def render(self, work: Work, order: RenderOrder) -> Path:

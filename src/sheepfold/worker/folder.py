@@ -117,6 +117,11 @@ class WorkFolder:
         return self._path / "chain"
 
     @property
+    def kept(self) -> Path:
+        """Return the folder of what kinds keep for all orders, each in a folder of its name."""
+        return self._path / "kept"
+
+    @property
     def link(self) -> Path:
         """Return the folder where the wire's client keeps what it must."""
         return self._path / "link"

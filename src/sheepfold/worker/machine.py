@@ -79,7 +79,7 @@ def work(link: Link, abilities: Abilities, folder: WorkFolder, stop: Stop, optio
     deliveries = Deliveries(line, pulse, stop)
     cache = Cache(folder.cache, options.cache_mib * MIB)
     limits = Limits(time_s=options.time_limit_s, memory_mib=abilities.memory_mib)
-    chains = Chains(folder.chain, limits)
+    chains = Chains(folder.chain, folder.kept, limits)
     chains.close()  # what a crash left
     oversight = Oversight(link, stop)
     shop = Workshop(line, folder, cache, pulse, deliveries, stop, oversight, limits, chains)

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sheepfold.kinds.flame import flam3
@@ -33,7 +33,6 @@ def test_the_arguments_of_a_png_have_no_jpeg_quality() -> None:
     assert "jpeg" not in flam3.animate_args(parse({}), 0)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine it is
 @given(st.sets(st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 1999), st.integers(0, 15)), min_size=2, max_size=50))
 def test_every_part_of_every_frame_of_every_order_has_a_seed_of_its_own(places: set[tuple[int, int, int]]) -> None:
     seeds = {flam3.isaac_seed({"seed": seed}, frame, part) for seed, frame, part in places}

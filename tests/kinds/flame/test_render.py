@@ -1,6 +1,10 @@
+import json
+import os
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import wait
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +12,7 @@ import pytest
 
 from sheepfold.kinds import pictures
 from sheepfold.kinds.flame import compare, flam3, render, spec, split
+from sheepfold.kinds.flame.foresight import Outlook
 from sheepfold.kinds.seam import Facts, RenderFailed, RenderOrder, TaskDraft
 from sheepfold.worker import sandbox
 from sheepfold.worker.bench import Bench, Staying
@@ -69,23 +74,11 @@ def test_a_picture_holds_no_words_of_its_genome(bench: Any, draft: TaskDraft) ->
     assert b"flam3" not in text
 
 
-def test_without_flam3_the_engine_makes_the_same_picture(
-    bench: Bench, draft: TaskDraft, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    ordered = spec.parse(SMALL)
-    theirs = tmp_path / "theirs.png"
-    theirs.write_bytes(render.render(RenderOrder(ordered, 2, input=draft.input), bench).read_bytes())
-    monkeypatch.setattr(flam3, "find", lambda _: None)
-    ours = render.render(RenderOrder(ordered, 2, input=draft.input), bench)
-    assert ours.read_bytes() != theirs.read_bytes()
-    assert compare.same(ours, theirs, Facts(ordered, 2))
-
-
 class Watched(Bench):
-    """A workbench that writes down which programs it ran, and which it started to stay."""
+    """A workbench that writes down which programs it ran, and which it started to stay; those set aside, too."""
 
-    def __init__(self, folder: Path, *, has_walls: bool = False) -> None:
-        super().__init__(folder, folder.parent / "log.txt", Limits(), has_walls=has_walls)
+    def __init__(self, folder: Path, kept: Path | None = None, *, has_walls: bool = False) -> None:
+        super().__init__(folder, folder.parent / "log.txt", Limits(), has_walls=has_walls, kept=kept)
         self.seen: list[str] = []
 
     def run(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> None:
@@ -96,68 +89,137 @@ class Watched(Bench):
         self.seen.append("engine")
         return super().start(argv, env, readable=readable)
 
+    @contextmanager
+    def aside(self, time_s: float) -> Iterator[Bench]:
+        self.seen.append("aside")
+        with super().aside(time_s) as bench:
+            yield bench
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what one worker keeps: a kernel is compiled once for all of these tests."""
+    return tmp_path_factory.mktemp("kept")
+
 
 @pytest.fixture
-def watched(tmp_path: Path) -> Watched:
+def watched(tmp_path: Path, kept: Path) -> Watched:
+    shutil.rmtree(kept / "notes", ignore_errors=True)
     (tmp_path / "room").mkdir()
-    return Watched(tmp_path / "room", has_walls=sandbox.has_walls())
+    return Watched(tmp_path / "room", kept, has_walls=sandbox.has_walls())
 
 
-def test_the_engine_takes_over_once_flam3_has_cost_what_its_start_does_and_stays(
+def test_without_flam3_the_engine_makes_the_same_picture(
+    watched: Watched, draft: TaskDraft, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ordered = spec.parse(SMALL)
+    theirs = tmp_path / "theirs.png"
+    theirs.write_bytes(render.render(RenderOrder(ordered, 2, input=draft.input), watched).read_bytes())
+    monkeypatch.setattr(flam3, "find", lambda _: None)
+    ours = render.render(RenderOrder(ordered, 2, input=draft.input), watched)
+    assert ours.read_bytes() != theirs.read_bytes()
+    assert compare.same(ours, theirs, Facts(ordered, 2))
+
+
+def test_the_engine_takes_over_once_flam3_has_cost_what_a_kernel_does_and_stays(
     watched: Watched, draft: TaskDraft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ordered = spec.parse(SMALL)
     order = RenderOrder(ordered, 2, input=draft.input)
     with closing(render.open_chain(order, watched)) as chain:
         theirs = pictures.pixels(chain.render(order))
-        monkeypatch.setattr(render, "ENGINE_START_S", 0.0)
+        monkeypatch.setattr(render, "KERNEL_S", 0.0)
         chain.render(order)
         ours = pictures.pixels(chain.render(order))
-        assert watched.seen == ["flam3-animate", "engine"]
+        assert [name for name in watched.seen if name != "aside"] == ["flam3-animate", "engine"]
     assert pictures.psnr(ours, theirs) != pictures.IDENTICAL
     assert pictures.psnr(ours, theirs) > compare.LEAST_PSNR_DB
 
 
-def test_a_dear_frame_is_the_engines_at_once(bench: Bench, draft: TaskDraft) -> None:
-    dear = RenderOrder(spec.parse({"width": 1280, "height": 720, "quality": 500}), 2, input=draft.input)
-    cheap = RenderOrder(spec.parse(SMALL), 2, input=draft.input)
-    with closing(render.open_chain(dear, bench)) as chain:
-        assert chain._is_engines(dear)
-        assert not chain._is_engines(cheap)
-        assert not chain._is_engines(RenderOrder({"format": "png"}, 2, input=draft.input))
-
-
-@pytest.mark.parametrize(
-    ("words", "is_dear"),
-    [('size="1280 720" quality="500"', True), ('size="64 48" quality="500"', False), ('size="1280 720"', False),
-     ('size="1280" quality="500"', False), ('size="1280 720" quality="inf"', False), ("", False)],
-)  # fmt: skip
-def test_where_a_wire_tells_no_size_the_genome_says_how_dear_a_frame_is(
-    bench: Bench, tmp_path: Path, words: str, *, is_dear: bool
+def test_a_kernel_that_is_kept_serves_the_next_order_of_such_frames(
+    watched: Watched, draft: TaskDraft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Electric Sheep's words are `format`, `bits` and a seed."""
-    path = tmp_path / "get.xml"
-    path.write_text(f'<get gen="1"><flame time="1" {words}/><flame time="2" {words}/></get>')
-    order = RenderOrder({"format": "png", "bits": 33, "seed": "a"}, 1, input=path)
-    with closing(render.open_chain(order, bench)) as chain:
-        assert chain._is_engines(order) == is_dear
+    order = RenderOrder(spec.parse(SMALL), 2, input=draft.input)
+    with monkeypatch.context() as patched:
+        patched.setattr(render, "KERNEL_S", 0.0)
+        render.render(order, watched)
+    watched.seen.clear()
+    render.render(RenderOrder(spec.parse(SMALL | {"seed": 7}), 2, input=draft.input), watched)
+    assert watched.seen == ["flam3-animate"]  # for one cheap frame the engine is not even started
+    monkeypatch.setattr(render, "START_S", 0.0)
+    render.render(RenderOrder(spec.parse(SMALL | {"seed": 8}), 2, input=draft.input), watched)
+    assert watched.seen == ["flam3-animate", "engine"]
+
+
+def test_what_flam3_cost_is_counted_over_all_orders_of_such_frames(
+    watched: Watched, draft: TaskDraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wire of Electric Sheep knows no orders: each frame of a sheep comes by itself."""
+    for seed in ("a", "b", "c"):
+        order = RenderOrder({"format": "jpg", "bits": 33, "seed": seed}, 2, input=draft.input)
+        render.render(order, watched)
+    (note,) = (watched.kept / "notes").iterdir()
+    spent_s = json.loads(note.read_text())["flam3_s"]
+    assert spent_s > 0
+    monkeypatch.setattr(render, "KERNEL_S", spent_s)
+    render.render(RenderOrder({"format": "jpg", "bits": 33, "seed": "d"}, 2, input=draft.input), watched)
+    assert [name for name in watched.seen if name != "aside"] == 3 * ["flam3-animate"] + ["engine"]
+
+
+def test_at_half_of_its_price_a_kernel_is_compiled_beside_flam3(
+    watched: Watched, draft: TaskDraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(render, "START_S", 0.0)
+    order = RenderOrder(spec.parse(SMALL), 2, input=draft.input)
+    with closing(render.open_chain(order, watched)) as chain:
+        monkeypatch.setattr(render, "KERNEL_S", 1.5 * flam3.cost_ms(order.spec) / 1000)
+        chain.render(order)
+        assert sorted(watched.seen)[:2] == ["aside", "flam3-animate"]
+        monkeypatch.setattr(render, "KERNEL_S", 1000.0)
+        assert chain._coming is not None
+        wait([chain._coming.kernel])
+        chain.render(order)
+        assert watched.seen[-1] == "engine"
+
+
+def test_a_chain_that_ends_ends_what_is_being_compiled(
+    draft: TaskDraft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    order = RenderOrder(spec.parse(SMALL), 2, input=draft.input)
+    (tmp_path / "room").mkdir()
+    chain = render.open_chain(order, Watched(tmp_path / "room"))
+    monkeypatch.setattr(render, "KERNEL_S", 1.5 * flam3.cost_ms(order.spec) / 1000)
+    chain.render(order)
+    assert chain._coming is not None
+    chain.close()
+    assert chain._coming is None
+    assert not list(tmp_path.glob("aside-*"))
+
+
+def test_a_dear_frame_is_the_engines_at_once(bench: Bench, draft: TaskDraft) -> None:
+    dear, cheap = flam3.cost_ms(spec.parse({"width": 1280, "height": 720, "quality": 500})) / 1000, 0.1
+    with closing(render.open_chain(RenderOrder({}, 2), bench)) as chain:
+        assert chain._is_engines(Outlook(dear, "a"))
+        assert not chain._is_engines(Outlook(cheap, "a"))
 
 
 def test_what_the_engine_cannot_render_is_flam3s_from_then_on(
     genomes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (genomes / "r2.flam3").read_text().replace(' passes="1"', "").replace("<flame ", '<flame passes="3" ', 1)
+    text = re.sub(r' scale="[^"]*"', ' scale="1e9"', (genomes / "r2.flam3").read_text())
     (tmp_path / "in.flam3").write_text(re.sub(r' size="[^"]*"', ' size="64 48"', text))
     (tmp_path / "room").mkdir()
     bench = Watched(tmp_path / "room")
     order = RenderOrder(spec.parse(SMALL), 0, input=tmp_path / "in.flam3")
-    monkeypatch.setattr(render, "ENGINE_START_S", 0.0)
+    monkeypatch.setattr(render, "KERNEL_S", 0.0)
     with closing(render.open_chain(order, bench)) as chain:
         chain.render(order)
         chain.render(order)
     assert bench.seen == ["engine", "flam3-animate", "flam3-animate"]
     monkeypatch.setattr(flam3, "find", lambda _: None)
-    with pytest.raises(RenderFailed, match="a frame of 3 passes"):
+    with pytest.raises(RenderFailed, match="a camera so close"):
         render.render(order, bench)
 
 

@@ -1,20 +1,32 @@
 """Rendering parts of flame frames with flam3-animate or our own engine, whichever costs less; the worker's alone."""
 
-import json
+import math
+import os
 import re
-import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from sheepfold.kinds.flame import flam3, genome
-from sheepfold.kinds.seam import Attendant, RenderFailed, RenderOrder, Workbench
-from sheepfold.model.errors import InvalidSpec
+from sheepfold.kinds.flame import flam3, foresight
+from sheepfold.kinds.flame.engineer import Answer, Engineer
+from sheepfold.kinds.flame.foresight import Outlook
+from sheepfold.kinds.flame.kernels import COMPILE_LIMIT_S, Kernels
+from sheepfold.kinds.seam import RenderFailed, RenderOrder, Workbench
 
 MAX_INPUT_BYTES = 16 * 1024 * 1024
 
-ENGINE_START_S = 10.0
-"""What the engine costs before its first frame, in processor seconds of flam3 that it must save: measured 6 to 9."""
+KERNEL_S = 6.0
+"""What a new kernel costs, in processor seconds of flam3 that it must save: measured 3 to 7 over the tests' genomes."""
+
+START_S = 0.7
+"""What the engine costs before its first frame, where the kernel is kept: measured 0.6 to 1.0."""
+
+DEAREST = 3.0
+"""Genomes cost up to so many times what is expected; what takes longer is no genome's but the machine's other work."""
 
 _DECLARATION = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]*\?>")
 
@@ -34,20 +46,24 @@ def open_chain(_order: RenderOrder, workbench: Workbench) -> "Chain":
 
 
 class Chain:
-    """Flam3 for an order's first cheap frames, and the engine, which stays, once it has paid for its start.
+    """Flam3 for the first cheap frames of a structure, and the engine once flam3 has cost what a kernel does.
 
-    The engine is nine to twenty times as fast but must compile a kernel first. So flam3 renders until it has cost, or
-    with the next frame will have cost, what the start does: never more than twice what the better choice would have
-    been. Both make the same picture with other noise, as two builds of flam3 do. Where flam3 is not installed the
-    engine renders all; what the engine cannot render is flam3's for the rest of the order.
+    The engine is nine to twenty times as fast but needs a kernel, which is compiled once and kept for all orders. So
+    flam3 renders until it has cost, or with the next frame will have cost, what the kernel does: never much more than
+    twice what the better choice would have been. At half of that the kernel is compiled beside flam3, where there is a
+    core to spare. Both make the same picture with other noise, as two builds of flam3 do. Where flam3 is not installed
+    the engine renders all; what the engine cannot render is flam3's for the rest of the order.
     """
 
     def __init__(self, workbench: Workbench) -> None:
         self._workbench = workbench
+        self._kernels = Kernels(workbench.kept)
         self._flam3 = flam3.find("flam3-animate")
         self._flam3_s = 0.0
-        self._engine: Attendant | None = None
+        self._engineer: Engineer | None = None
         self._has_failed = False
+        self._crew = ThreadPoolExecutor(1, "kernels")
+        self._coming: _Coming | None = None
 
     def render(self, order: RenderOrder) -> Path:
         """Return the picture of one part, in the workbench's folder.
@@ -57,62 +73,130 @@ class Chain:
         One thread, as the noise depends on their number. Raises RenderFailed where there is no input or no picture.
         """
         exposure = _prepared(order, self._workbench.folder)
-        if self._is_engines(order):
-            self._run_engine(exposure)
-        else:
-            self._run_flam3(exposure)
+        outlook = foresight.outlook(order.spec, exposure.genomes)
+        self._collect(outlook)
+        if not (self._is_engines(outlook) and self._run_engine(exposure, outlook)):
+            self._begin_compiling(exposure, outlook)
+            self._run_flam3(exposure, outlook)
         if not exposure.picture.is_file() or exposure.picture.stat().st_size == 0:
             raise RenderFailed("the renderer ended well but left no picture")
         return exposure.picture
 
     def close(self) -> None:
-        """End the engine; may be called twice."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        """End the engine, and what is being compiled; may be called twice."""
+        if self._coming is not None:
+            self._coming.bench.stop()
+            wait([self._coming.kernel])
+            self._coming.leave.close()
+            self._coming = None
+        self._crew.shutdown()
+        self._dismiss()
 
-    def _is_engines(self, order: RenderOrder) -> bool:
+    def _is_engines(self, outlook: Outlook) -> bool:
         if self._flam3 is None or self._has_failed:
             return self._flam3 is None
-        if self._engine is not None:
-            return True
-        return self._flam3_s + _expected_s(order) >= ENGINE_START_S
+        if not self._kernels.note(outlook.trace).kernel:
+            return self._spent_s(outlook) >= KERNEL_S
+        return self._engineer is not None or self._flam3_s + outlook.flam3_s >= START_S
 
-    def _run_flam3(self, exposure: "_Exposure") -> None:
+    def _spent_s(self, outlook: Outlook) -> float:
+        """Return what flam3 will have cost with the next frame, of all that a kernel would have made."""
+        return self._kernels.note(outlook.trace).flam3_s + outlook.flam3_s
+
+    def _run_flam3(self, exposure: "_Exposure", outlook: Outlook) -> None:
         own = {"in": str(exposure.genomes), "out": str(exposure.picture), "nthreads": "1", "verbose": "0"}
         began = time.monotonic()
         self._workbench.run([str(self._flam3)], exposure.args | own)
-        self._flam3_s += time.monotonic() - began
+        spent_s = min(time.monotonic() - began, DEAREST * outlook.flam3_s or math.inf)
+        self._flam3_s += spent_s
+        note = self._kernels.note(outlook.trace)
+        if not note.kernel:
+            self._kernels.put_down(outlook.trace, replace(note, flam3_s=note.flam3_s + spent_s))
 
-    def _run_engine(self, exposure: "_Exposure") -> None:
-        if self._engine is None:
-            self._engine = _start_engine(self._workbench)
-        problem = _problem(self._engine.ask(exposure.order()))
-        if not problem:
-            return
-        self.close()  # one program at a time
+    def _run_engine(self, exposure: "_Exposure", outlook: Outlook) -> bool:
+        """Return whether the engine made the picture; what it cannot make is flam3's."""
+        if self._engineer is None:
+            self._engineer = Engineer(self._workbench, self._kernels.folder)
+        answer = self._engineer.ask(exposure.order())
+        if answer.wanted is not None:
+            if self._flam3 is not None and self._spent_s(outlook) < KERNEL_S:
+                return self._put_off(outlook)
+            answer = self._with_kernel(answer.wanted, exposure, outlook)
+        if answer.problem:
+            return self._give_up(exposure, answer.problem)
+        self._note_kernel(outlook.trace, answer.kernel)
+        return True
+
+    def _with_kernel(self, wanted: Mapping[str, Any], exposure: "_Exposure", outlook: Outlook) -> Answer:
+        """Have a kernel compiled, and ask once more."""
+        assert self._engineer is not None
+        self._compiled(outlook.trace, time.monotonic(), lambda: self._kernels.compile(wanted, self._workbench))
+        answer = self._engineer.ask(exposure.order())
+        return answer if answer.wanted is None else Answer(problem="the flame engine has no kernel for it")
+
+    def _put_off(self, outlook: Outlook) -> bool:
+        """Let flam3 render on: against all appearance the kernel of such frames is not one for this, or is gone."""
+        self._kernels.put_down(outlook.trace, replace(self._kernels.note(outlook.trace), kernel=""))
+        return False
+
+    def _give_up(self, exposure: "_Exposure", problem: str) -> bool:
+        self._dismiss()  # one program at a time
         if self._flam3 is None:
             raise RenderFailed(problem)
         self._has_failed = True
         exposure.picture.unlink(missing_ok=True)
-        self._run_flam3(exposure)
+        return False
+
+    def _begin_compiling(self, exposure: "_Exposure", outlook: Outlook) -> None:
+        """Have the kernel compiled beside flam3 where half of its price has been spent."""
+        has_time = self._coming is None and not self._has_failed and (os.cpu_count() or 1) > 1
+        if has_time and self._spent_s(outlook) >= KERNEL_S / 2 and not self._kernels.note(outlook.trace).kernel:
+            leave = ExitStack()
+            bench = leave.enter_context(self._workbench.aside(COMPILE_LIMIT_S))
+            genomes = exposure.genomes.read_bytes()
+            kernel = self._crew.submit(self._kernels.compile_for, genomes, exposure.args["time"], bench)
+            self._coming = _Coming(outlook.trace, time.monotonic(), kernel, bench, leave)
+
+    def _collect(self, outlook: Outlook) -> None:
+        """Note a kernel that has come meanwhile; wait for it where the engine is to render such a frame now."""
+        if self._coming is None:
+            return
+        coming = self._coming
+        if coming.kernel.done() or (coming.trace == outlook.trace and self._is_engines(outlook)):
+            self._compiled(coming.trace, coming.began, coming.kernel.result)
+            coming.leave.close()
+            self._coming = None
+
+    def _note_kernel(self, trace: str, kernel: str) -> None:
+        note = self._kernels.note(trace)
+        if note.kernel != kernel:
+            self._kernels.put_down(trace, replace(note, kernel=kernel))
+        self._kernels.use(kernel)
+
+    def _compiled(self, trace: str, began: float, kernel: Callable[[], str]) -> None:
+        """Note a kernel, or that it took its time in vain: flam3 must cost as much again before another order tries."""
+        try:
+            self._note_kernel(trace, kernel())
+        except (RenderFailed, OSError):
+            self._has_failed = True
+            lost_s = time.monotonic() - began
+            self._kernels.put_down(trace, replace(self._kernels.note(trace), flam3_s=-lost_s))
+
+    def _dismiss(self) -> None:
+        if self._engineer is not None:
+            self._engineer.close()
+            self._engineer = None
 
 
-def _expected_s(order: RenderOrder) -> float:
-    """Return the seconds that flam3 is expected to need; where a wire's words tell no size, the genome itself does.
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """A kernel that is being compiled for frames of a trace, at a bench that is left in the end."""
 
-    A genome that cannot be understood costs nothing: flam3 shall say what it thinks of it.
-    """
-    if "width" in order.spec or order.input is None:
-        return flam3.cost_ms(order.spec) / 1000 if "width" in order.spec else 0.0
-    try:
-        flame = next(genome.parse(_rooted(order.input)).iter("flame"))
-        width, height = (int(side) for side in flame.get("size", "").split())
-        told = {"width": width, "height": height, "quality": float(flame.get("quality", "1")), "parts": 1,
-                "supersample": int(flame.get("supersample", "1"))}  # fmt: skip
-        return flam3.cost_ms(told) / 1000
-    except (InvalidSpec, StopIteration, ValueError, OverflowError):
-        return 0.0
+    trace: str
+    began: float
+    kernel: Future[str]
+    bench: Workbench
+    leave: ExitStack
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +207,12 @@ class _Exposure:
     args: dict[str, str]
     picture: Path
 
-    def order(self) -> bytes:
+    def order(self) -> dict[str, object]:
         """Return the engine's order."""
         args = self.args
-        words = {"genomes": str(self.genomes), "picture": str(self.picture), "time": args["time"],
-                 "seed": args["isaac_seed"], "bits": args["bits"], "jpeg_quality": args.get("jpeg", "95"),
-                 "threads": 1}  # fmt: skip
-        return json.dumps(words).encode() + b"\n"
+        return {"genomes": str(self.genomes), "picture": str(self.picture), "time": args["time"],
+                "seed": args["isaac_seed"], "bits": args["bits"], "jpeg_quality": args.get("jpeg", "95"),
+                "threads": 1}  # fmt: skip
 
 
 def _prepared(order: RenderOrder, folder: Path) -> _Exposure:
@@ -143,31 +226,6 @@ def _prepared(order: RenderOrder, folder: Path) -> _Exposure:
     picture = folder / f"frame-{order.frame}-{order.part}.{args['format']}"
     picture.unlink(missing_ok=True)
     return _Exposure(genomes, args, picture)
-
-
-def _start_engine(workbench: Workbench) -> Attendant:
-    """Start the engine behind the same walls, its kernels in the only folder it may write to.
-
-    They end with the order: what a stranger's genome may have written is never run for another's.
-    """
-    kernels = workbench.folder / "kernels"
-    environment = {"XDG_CACHE_HOME": str(kernels), "NUMBA_CACHE_DIR": str(kernels), "HOME": str(workbench.folder)}
-    readable = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[3]]
-    argv = [sys.executable, "-I", "-m", "sheepfold.kinds.flame.engine.program"]
-    return workbench.start(argv, environment, readable=readable)
-
-
-def _problem(line: bytes) -> str:
-    """Return what the engine's answer complains of; empty where the picture is made."""
-    if not line:
-        return "the flame engine ended without an answer"
-    try:
-        answer = json.loads(line)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
-        return "the flame engine answered nonsense"
-    return str(answer.get("error", ""))[:500]
 
 
 def _args(order: RenderOrder) -> dict[str, str]:

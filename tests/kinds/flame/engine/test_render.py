@@ -60,6 +60,8 @@ FEATURES = {
     "partial final": flame(more='<finalxform color="0" opacity="0.5" swirl="1" coefs="1 0 0 1 0.1 0"/>'),
     "colour speed": flame(one='color_speed="0.1"'),
     "symmetry": flame(more='<symmetry kind="-3"/>'),
+    "passes": flame("passes=3"),
+    "passes that weigh": flame("passes=2;temporal_samples=4;temporal_filter_type=exp;temporal_filter_exp=2"),
 }
 
 
@@ -94,6 +96,13 @@ def test_a_feature_looks_as_flam3_renders_it(feature, tmp_path):
     assert_as_flam3(theirs, [ours(text, seed) for seed in (1, 2, 3)])
 
 
+@pytest.mark.slow  # a kernel of its own; test_cpu counts such points
+def test_points_that_go_bad_are_seen_as_in_flam3(tmp_path):
+    text = flame(one='cpow="1" cpow_power="0"', more='<finalxform opacity="0.2" cpow="1" cpow_power="0"/>')
+    theirs = [flam3(text, seed, tmp_path)[:, :, :3] for seed in ("a", "b", "c")]
+    assert_as_flam3(theirs, [ours(text, seed) for seed in (1, 2, 3)])
+
+
 def test_chains_stay_unseen_for_longer_where_colours_fade_slowly():
     def fuse(text: str) -> int:
         frame = Frame(xml.read(text))
@@ -114,11 +123,16 @@ def test_a_scale_below_nothing_shows_nothing_as_in_flam3(tmp_path):
 
 @pytest.mark.parametrize(
     ("form", "wanted"),
-    [(Tone(True), {"transparency": "1"}), (Tone(early_clip=True), {"earlyclip": "1"})],
-    ids=["clear", "early"],
+    [
+        (Tone(True), {"transparency": "1"}),
+        (Tone(early_clip=True), {"earlyclip": "1"}),
+        (Tone(has_estimation=False), {"bits": "32"}),
+        (Tone(early_clip=True, has_estimation=False), {"earlyclip": "1", "bits": "32"}),
+    ],
+    ids=["clear", "early", "whole numbers", "early in whole numbers"],
 )
 def test_a_tone_looks_as_flam3_renders_it(form, wanted, tmp_path):
-    text = flame("background=0.2 0.1 0.3;estimator_radius=0;filter=1.2")
+    text = flame("background=0.2 0.1 0.3;estimator_radius=0;filter=1.2;vibrancy=0.6;brightness=20")
     pictures = [ours(text, seed, form) for seed in (1, 2, 3)]
     theirs = [flam3(text, seed, tmp_path, **wanted)[:, :, : pictures[0].shape[2]] for seed in ("a", "b", "c")]
     assert_as_flam3(theirs, pictures)
@@ -221,6 +235,23 @@ def test_progress_ends_at_one():
     assert told[-1] == 1.0
 
 
+def test_strips_and_sums_hold_every_pass():
+    frame = Frame((replace(Genome.from_xml(flame("passes=3")), quality=60.0),))
+    whole, strips = (render.render(frame, 1, device=render.CPU, strip_rows=rows).astype(float) for rows in (0, 40))
+    other = render.render(frame, 2, device=render.CPU).astype(float)
+    parts = [render.accumulate(frame, 20.0, seed, device=render.CPU) for seed in range(3)]
+    summed = render.develop(parts[0] + parts[1] + parts[2], frame).astype(float)
+    assert np.abs(whole - strips).max() <= 1.0
+    assert psnr(whole, summed) > psnr(whole, other) - SLACK_DB
+
+
+def test_each_pass_has_its_own_part_of_the_time():
+    words = "passes=2;temporal_samples=3;temporal_filter_width=1.2"
+    genomes = tuple(Genome.from_xml(flame(f"{words};time={time};rotate={time * 10}")) for time in (0, 1))
+    times = [[round(moment.time, 6) for moment in moments] for moments, _ in Frame(genomes, 0.5).passes]
+    assert times == [[-0.1, 0.14, 0.38], [0.62, 0.86, 1.1]]
+
+
 def test_what_the_engine_cannot_do_is_said():
     with pytest.raises(render.Unsupported, match="passes"):
-        render.render(Frame((replace(Genome.from_xml(flame()), passes=2),)), 1)
+        render.render(Frame((replace(Genome.from_xml(flame()), passes=10_000),)), 1)

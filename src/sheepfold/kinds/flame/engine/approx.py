@@ -1,7 +1,8 @@
 """Branch-free float32 functions for the processor's back end; Cephes' way, with polynomials fitted anew.
 
 A call into libm keeps LLVM from vectorising a loop; these are plain arithmetic. Errors are a few units in the last
-place within the ranges that chaos games visit. Outside (angles beyond a million turns) values stay bounded.
+place within the ranges that chaos games visit. Outside (angles beyond a million turns) values stay bounded; of no
+number sine, cosine and exponential are no number, so that a point which is bad in flam3 is bad here, too.
 """
 
 import math
@@ -79,6 +80,12 @@ def pick(_context, condition, yes, no):  # type: ignore[no-untyped-def]
 
 
 @_inline
+def held(x, low, high):  # type: ignore[no-untyped-def]
+    """Return x, held between two bounds; no number stays none, which Python's `min` and `max` would hide."""
+    return pick(x < low, low, pick(x > high, high, x))
+
+
+@_inline
 def odd(k):  # type: ignore[no-untyped-def]
     """Return 1 for an odd whole number, 0 for an even one."""
     return k - _TWO * floor(k * _HALF)
@@ -87,7 +94,7 @@ def odd(k):  # type: ignore[no-untyped-def]
 @_inline
 def _turned(x, n):  # type: ignore[no-untyped-def]
     t = ((x - n * _PI_A) - n * _PI_B) - n * _PI_C
-    return min(max(t, -_FAR), _FAR)
+    return held(t, -_FAR, _FAR)
 
 
 @_inline
@@ -138,7 +145,7 @@ def acos(x):  # type: ignore[no-untyped-def]
 @_inline
 def exp(x):  # type: ignore[no-untyped-def]
     """Return e to the power of x, which is held between -87 and 88."""
-    x = min(max(x, _EXP_LOW), _EXP_HIGH)
+    x = held(x, _EXP_LOW, _EXP_HIGH)
     n = rint(x * _LOG2E)
     t = (x - n * _LN2_A) - n * _LN2_B
     value = _ONE + t + t * t * (_E1 + t * (_E2 + t * (_E3 + t * (_E4 + t * _E5))))

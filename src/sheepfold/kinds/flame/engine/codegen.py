@@ -161,8 +161,12 @@ from sheepfold.kinds.flame.engine.approx import (
     acos, atan2, cos, cosh, exp, floor, fmod, log, odd, pick, power, rint, sin, sinh, sqrt, tan, trunc,
 )
 from sheepfold.kinds.flame.engine.loops import (
-    NONE, ONE, as_double, kernel, mend, next_word, permute, permute_rows, plot, scatter, scatter_apart, unit, xorshift,
+    NONE, ONE, as_double, give_back, kernel, mend, next_word, permute, permute_rows, plot, scatter, scatter_apart,
+    take_bad, thin, unit, xorshift,
 )"""
+
+
+_COUNT_BAD = "bad = np.int32(bad + (pick(abs({0}) < F(1e10), NONE, ONE) | pick(abs({1}) < F(1e10), NONE, ONE)))"
 
 
 def _indented(lines: list[str], depth: int) -> str:
@@ -174,7 +178,7 @@ def _bend(name: str, shape: Shape) -> str:
     random = is_random(shape)
     body = ["x = X[i]", "y = Y[i]", *(["h = H[i]"] if random else []), *step(shape)]
     body += ["X[i] = p", "Y[i] = q", "C[i] = speed * color + (F(1.0) - speed) * C[i]", *(["H[i] = h"] if random else [])]  # noqa: E501
-    body += ["bad = np.int32(bad + (pick(abs(p) < F(1e10), NONE, ONE) | pick(abs(q) < F(1e10), NONE, ONE)))"]
+    body += [_COUNT_BAD.format("p", "q")]
     return (
         f"@kernel\ndef {name}(P, X, Y, C, H):\n{_indented(loads(shape), 1)}\n    bad = NONE\n"
         f"    for i in range(len(X)):\n{_indented(body, 2)}\n    return bad"
@@ -182,7 +186,10 @@ def _bend(name: str, shape: Shape) -> str:
 
 
 def _final(shape: Shape, *, is_partial: bool) -> str:
-    """Write the final transform, from the pool into arrays that are only plotted; `seen` is its opacity."""
+    """Write the final transform, from the pool into arrays that are only plotted; `seen` is its opacity.
+
+    It returns how many points went bad, which flam3 shows at a random place.
+    """
     body = ["x = X[i]", "y = Y[i]", "h = H[i]", *step(shape)]
     colour = "speed * color + (F(1.0) - speed) * C[i]"
     if is_partial:
@@ -191,9 +198,10 @@ def _final(shape: Shape, *, is_partial: bool) -> str:
     else:
         body += ["X2[i] = p", "Y2[i] = q", f"C2[i] = {colour}"]
     body += ["H[i] = h"] if is_partial or is_random(shape) else []
+    body += [_COUNT_BAD.format("X2[i]", "Y2[i]")]
     return (
-        f"@kernel\ndef finish(P, seen, X, Y, C, H, X2, Y2, C2):\n{_indented(loads(shape), 1)}\n"
-        f"    for i in range(len(X)):\n{_indented(body, 2)}"
+        f"@kernel\ndef finish(P, seen, X, Y, C, H, X2, Y2, C2):\n{_indented(loads(shape), 1)}\n    bad = NONE\n"
+        f"    for i in range(len(X)):\n{_indented(body, 2)}\n    return bad"
     )
 
 
@@ -206,23 +214,16 @@ def _play(structure: Structure) -> str:
         "    if done >= target: break",
         "    turns += 1",
         *_shuffle(structure, count),
-        "    bad = 0",
+        *("    " + line for line in _bending(structure, names, places)),
     ]
-    for index, shape in enumerate(structure.shapes):
-        start, end = places[index]
-        cut = f"[bounds[{index}]:bounds[{index + 1}]]"
-        lines.append(
-            f"    bad += {names[shape]}(P[{start}:{end}], X2{cut}, Y2{cut}, C2{cut}, H{cut})"
-        )
     seen = "X2, Y2, C2"
     if structure.final:
         start, end = places[-1]
-        lines.append(f"    finish(P[{start}:{end}], seen, X2, Y2, C2, H, X3, Y3, C3)")
+        lines.append(f"    if finish(P[{start}:{end}], seen, X2, Y2, C2, H, X3, Y3, C3) > 0: mend(X3, Y3, H)")
         seen = "X3, Y3, C3"
     lines += _plotting(structure, count, seen)
     lines += [
-        "    if bad > 0: mend(X2, Y2, C2, H)",
-        f"    done += {POOL} - bad",
+        f"    done += min(many, {POOL})",
         "    X, X2 = X2, X",
         "    Y, Y2 = Y2, Y",
         "    C, C2 = C2, C",
@@ -234,6 +235,26 @@ def _play(structure: Structure) -> str:
         + "\n    if turns % 2 == 1:  # the points lie in the other arrays\n"
         + "        for i in range(len(X)): X2[i], Y2[i], C2[i] = X[i], Y[i], C[i]\n    return done, turns"
     )
+
+
+def _bending(structure: Structure, names: dict[Shape, str], places: list[tuple[int, int]]) -> list[str]:
+    """Bend each stretch of the pool. A point that goes bad is tried anew, from a random place by any transform.
+
+    After five times in a row the place itself is taken, as in flam3: where a transform's parameter that is divided by
+    is 0, all of its points are bad, and specks are seen all over the square from -1 to 1.
+    """
+    lines = ["U, V, W, cuts, many = X2, Y2, C2, bounds, 0", "for trial in range(5):", "    bad = 0"]
+    for index, shape in enumerate(structure.shapes):
+        (start, end), cut = places[index], f"[cuts[{index}]:cuts[{index + 1}]]"
+        lines.append(f"    bad += {names[shape]}(P[{start}:{end}], U{cut}, V{cut}, W{cut}, H{cut})")
+    return [
+        *lines,
+        "    if trial == 0 and bad == 0: break",
+        "    if trial == 0: many = take_bad(X2, Y2, C2, X3, Y3, C3, H, I, bounds, old, rng)",
+        "    else: many = give_back(many, X2, Y2, C2, X3, Y3, C3, H, I, bounds, old, rng)",
+        "    if many == 0: break",
+        "    U, V, W, cuts = X3, Y3, C3, old",
+    ]
 
 
 def _shuffle(structure: Structure, count: int) -> list[str]:
@@ -249,15 +270,15 @@ def _shuffle(structure: Structure, count: int) -> list[str]:
 def _plotting(structure: Structure, count: int, seen: str) -> list[str]:
     deposit = "scatter_apart" if structure.count_apart else "scatter"
     x, y, c = seen.split(", ")
+    few = ["    many = int(np.ceil(target - done))", f"    if many < {POOL}: thin(camera, many, I, K, rng)"]
     if not structure.has_opacity:
-        return [f"    plot(camera, 0, {seen}, I, K)", f"    {deposit}(hist, shades, I, K)"]
+        return [f"    plot(camera, 0, {seen}, I, K)", *few, f"    {deposit}(hist, shades, I, K)"]
     cut = "[bounds[k]:bounds[k + 1]]"
+    each = [f"    for k in range({count}):", "        if bases[k] >= 0:"]
     return [
-        f"    for k in range({count}):",
-        "        if bases[k] >= 0:",
-        f"            plot(camera, bases[k], {x}{cut}, {y}{cut}, {c}{cut}, I{cut}, K{cut})",
-        f"            {deposit}(hist, shades, I{cut}, K{cut})",
-    ]
+        *each, f"            plot(camera, bases[k], {x}{cut}, {y}{cut}, {c}{cut}, I{cut}, K{cut})", *few,
+        *each, f"            {deposit}(hist, shades, I{cut}, K{cut})",
+    ]  # fmt: skip
 
 
 def graphics_source(structure: Structure) -> str:
@@ -281,13 +302,17 @@ def graphics_source(structure: Structure) -> str:
         "width, height, tints = camera[6], camera[7], camera[8]",
         "good = 0",
         "for turn in range(fuse + rounds):",
-        *("    " + line for line in _choice(structure, count)),
+        *("    " + line for line in _draw(structure)),
+        "    for trial in range(5):",  # as in `_bending`
+        *("        " + line for line in _choice(structure, count)),
     ]
     for index, shape in enumerate(structure.shapes):
-        lines.append(f"    {'if' if index == 0 else 'elif'} chosen == {index}:")
+        lines.append(f"        {'if' if index == 0 else 'elif'} chosen == {index}:")
         body = [*_offset_loads(shape, places[index][0]), "x = px", "y = py", *step(shape)]
         body += ["px, py = p, q", "pc = speed * color + (F(1.0) - speed) * pc"]
-        lines += ["        " + line for line in body]
+        lines += ["            " + line for line in body]
+    again = ["if abs(px) < F(1e10) and abs(py) < F(1e10): break", *_random_place("px", "py"), "h = xorshift(h)", "u = unit(h)"]  # noqa: E501
+    lines += ["        " + line for line in again]
     lines += ["    " + line for line in _graphics_tail(structure, places)]
     lines += ["state[chain] = px", "state[chains + chain] = py", "state[2 * chains + chain] = pc",
               "state[3 * chains + chain] = F(last)", "lanes[chain] = h", "cuda.syncthreads()",
@@ -300,29 +325,34 @@ def _offset_loads(shape: Shape, start: int) -> list[str]:
     return [re.sub(r"P\[(\d+)\]", lambda found: f"V[{start + int(found[1])}]", line) for line in loads(shape)]
 
 
+def _draw(structure: Structure) -> list[str]:
+    """Draw what chooses the next transform: the warp's number, or with xaos the chain's own."""
+    return ["h = xorshift(h)", "u = unit(h)"] if structure.has_xaos else ["g = xorshift(g)", "u = unit(g)"]
+
+
 def _choice(structure: Structure, count: int) -> list[str]:
-    """Draw the next transform: the warp's, or with xaos the chain's own among those that follow its last."""
-    if structure.has_xaos:
-        return ["h = xorshift(h)", "u = unit(h)", "chosen = 0", f"row = last * {count + 1}",
-                f"while chosen < {count - 1} and u >= F(shares[row + chosen + 1]): chosen += 1", "last = chosen"]  # fmt: skip  # noqa: E501
-    return ["g = xorshift(g)", "u = unit(g)", "chosen = 0",
-            f"while chosen < {count - 1} and u >= F(shares[chosen + 1]): chosen += 1"]  # fmt: skip
+    """Choose the next transform by `u`, with xaos among those that follow the last."""
+    row = f"last * {count + 1} + " if structure.has_xaos else ""
+    return ["chosen = 0", f"while chosen < {count - 1} and u >= F(shares[{row}chosen + 1]): chosen += 1"]
+
+
+def _random_place(x: str, y: str) -> list[str]:
+    return [line for axis in (x, y) for line in ("h = xorshift(h)", f"{axis} = unit(h) * F(2.0) - F(1.0)")]
 
 
 def _graphics_tail(structure: Structure, places: list[tuple[int, int]]) -> list[str]:
-    lines = ["fine = abs(px) < F(1e10) and abs(py) < F(1e10)", "if not fine:",
-             "    h = xorshift(h)", "    px = unit(h) * F(2.0) - F(1.0)",
-             "    h = xorshift(h)", "    py = unit(h) * F(2.0) - F(1.0)",
-             "sx, sy, sc = px, py, pc"]  # fmt: skip
+    lines = ["last = chosen", "sx, sy, sc = px, py, pc"]
     if structure.final:
         body = [*_offset_loads(structure.final, places[-1][0]), "x = px", "y = py", *step(structure.final)]
         body += ["sx, sy = p, q", "sc = speed * color + (F(1.0) - speed) * pc"]
+        body += ["if not (abs(p) < F(1e10) and abs(q) < F(1e10)):"]
+        body += ["    " + line for line in _random_place("sx", "sy")]
         if structure.final_is_partial:
             lines += ["h = xorshift(h)", "if unit(h) < seen:", *("    " + line for line in body)]
         else:
             lines += body
     base = "bases[chosen]" if structure.has_opacity else "0"
-    lines += ["if fine and turn >= fuse:", "    good += 1",
+    lines += ["if turn >= fuse:", "    good += 1",
               "    bx = camera[0] * sx + camera[1] * sy + camera[2]", "    by = camera[3] * sx + camera[4] * sy + camera[5]",  # noqa: E501
               f"    first = {base}",
               "    if bx >= F(0.0) and bx < width and by >= F(0.0) and by < height and first >= 0:",

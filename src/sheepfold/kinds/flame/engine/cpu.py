@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import inspect
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
+import numba
 import numpy as np
 from llvmlite import binding
 from numba.core import config
 from numpy.typing import NDArray
 
 from sheepfold.kinds.flame.engine import approx, loops, vectors
-from sheepfold.kinds.flame.engine.codegen import POOL, Structure, distinct, processor_source
+from sheepfold.kinds.flame.engine.codegen import POOL, Structure, distinct, offsets, processor_source
 from sheepfold.kinds.flame.engine.params import Params
 
 LIFE = 10_000
@@ -93,25 +95,22 @@ class Kernel:
         return int(self._bends[index](*arrays))
 
     def play(self, params: Params, buckets: NDArray[np.float32], pool: Pool, samples: float) -> int:
-        """Add at least `samples` points to buckets, in whole rounds of the pool; return how many.
-
-        Points that went bad do not count, but are given up after five times as many rounds, as in flam3.
-        """
+        """Add so many points to buckets, or one more where that is no whole number; return how many."""
         done = 0
         while done < samples:
             if pool.age >= LIFE:
                 pool.seed_points()
             if pool.age == 0:
-                self._rounds(replace(params, camera=_blind(params.camera)), buckets, pool,
+                self.play_rounds(replace(params, camera=_blind(params.camera)), buckets, pool,
                              POOL * params.fuse, params.fuse)
-            rounds = min(LIFE, int((samples - done) * 5 // POOL) + 1)
-            more = self._rounds(params, buckets, pool, samples - done, rounds)
-            done += more or POOL
+            rounds = min(LIFE, int((samples - done) // POOL) + 1)
+            done += self.play_rounds(params, buckets, pool, samples - done, rounds)
         return done
 
-    def _rounds(
+    def play_rounds(
         self, params: Params, buckets: NDArray[np.float32], pool: Pool, samples: float, rounds: int
     ) -> int:
+        """Play until there are so many samples, or so many rounds were played; return the points that count."""
         x, y, c, x2, y2, c2, x3, y3, c3 = pool.points
         done, turns = self._play(params.vector, params.shares, np.float32(params.seen), params.bases, params.camera,
                               params.shades, buckets, x, y, c, pool.lanes, x2, y2, c2, x3, y3, c3, *pool.marks,
@@ -129,22 +128,54 @@ def _blind(camera: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @lru_cache(64)
 def compile_structure(structure: Structure) -> Kernel:
-    """Return the kernel of a structure, compiled at its first play or taken from the disk.
-
-    Its source is a file in `cache_folder()`, which numba keeps the machine code beside.
-    """
+    """Return the kernel of a structure, compiled at its first play or taken from the disk."""
     return Kernel(structure, _import(structure))
 
 
+def compile_ahead(structure: Structure) -> None:
+    """Compile a structure's kernel onto the disk, knowing no genome: it is played for no round."""
+    count = len(structure.shapes)
+    shares = np.zeros((count, count + 1) if structure.has_xaos else count + 1, np.float64)
+    blank = np.zeros(structure.channels, np.float32)
+    size = offsets(structure)[-1][1]
+    params = Params(np.zeros(size, np.float32), shares, 1.0, np.zeros(count, np.int64), np.zeros(10, np.float32), blank)
+    compile_structure(structure).play_rounds(params, blank.copy(), Pool(structure, (0,)), 0.0, 0)
+
+
+def adopt(structure: Structure, store: Path) -> bool:
+    """Take a structure's kernel over from another folder, unless it is here; False where there is none.
+
+    It is copied, as numba keeps nothing in a folder that it cannot write to.
+    """
+    source = _source(structure)
+    if source.exists():
+        return True
+    if not (store / source.name).exists():
+        return False
+    numbas = source.parent / "__pycache__"
+    numbas.mkdir(parents=True, exist_ok=True)
+    for file in (store / "__pycache__").glob(f"{source.stem}.*"):
+        shutil.copy2(file, numbas / file.name)
+    shutil.copy2(store / source.name, source)
+    return True
+
+
 @lru_cache(1)
-def _loops_key() -> str:
-    """Return a name for what kernels call, of which numba takes no notice when it looks for their machine code."""
-    return hashlib.sha256("".join(map(inspect.getsource, (loops, approx, vectors))).encode()).hexdigest()[:8]
+def _mark() -> str:
+    """Return a name for all else that machine code depends on: what kernels call, unseen by numba; the machine."""
+    called = "".join(map(inspect.getsource, (loops, approx, vectors)))
+    here = (numba.__version__, sys.version, binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
+    return hashlib.sha256("\n".join((called, *here)).encode()).hexdigest()[:8]
+
+
+def _source(structure: Structure) -> Path:
+    """Return where a kernel's source is, which numba keeps the machine code beside."""
+    return cache_folder() / f"flame_{structure.key}_{_mark()}.py"
 
 
 def _import(structure: Structure) -> ModuleType:
-    name = f"flame_{structure.key}_{_loops_key()}"
-    path = cache_folder() / f"{name}.py"
+    path = _source(structure)
+    name = path.stem
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")

@@ -21,7 +21,10 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """How a picture is developed beyond what its genome says; `bits` a channel are 8 or 16."""
+    """How a picture is developed beyond what its genome says; `bits` a channel are 8 or 16.
+
+    Without estimation light is counted in whole numbers, as by flam3 with buffers of 32 bits, which has none then.
+    """
 
     is_transparent: bool = False
     early_clip: bool = False
@@ -40,33 +43,39 @@ def gutter(genome: Genome) -> int:
 def develop(buckets: Buckets, genome: Genome, density_px: float, tone: Tone | None = None, *, threads: int = 1) -> Pixels:  # noqa: E501
     """Return the picture, rows by columns by 3 channels, or 4 where it is transparent.
 
-    `buckets` has the picture's rows and columns times `supersample` and a gutter around; `density_px` is the samples
-    a pixel that they hold, times the mean weight of the frame's moments. The genome is the frame's own, the mean over
-    its moments. The outcome does not hang on `threads`.
+    `buckets` has the picture's rows and columns times `supersample` and a gutter around, as often as there are passes;
+    `density_px` is the samples a pixel that they hold, times the mean weight of the frame's moments. The genome is the
+    frame's own, the mean over its moments. The outcome does not hang on `threads`.
     """
     tone = tone or Tone()
     width, height = size_of(buckets, genome)
     out = np.empty((height, width, 4 if tone.is_transparent else 3), np.uint16 if tone.bits == 16 else np.uint8)
     step, rim = genome.supersample, 2 * gutter(genome)
     tall = max(64, STRIP_BYTES // (16 * step * buckets.shape[1]))
+    passes = np.split(buckets, genome.passes)
     for start in range(0, height, tall):
         end = min(start + tall, height)
-        _develop_strip(buckets[start * step : end * step + rim], out[start:end], genome, density_px, tone, threads)
+        strips = [part[start * step : end * step + rim] for part in passes]
+        _develop_strip(strips, out[start:end], genome, density_px, tone, threads)
     return out
 
 
 def _develop_strip(
-    buckets: Buckets, out: Pixels, genome: Genome, density_px: float, tone: Tone, threads: int
+    passes: list[Buckets], out: Pixels, genome: Genome, density_px: float, tone: Tone, threads: int
 ) -> None:
-    light, left = _light(buckets, genome, density_px, tone, threads)
+    light, left = _light(passes[0], genome, density_px, tone, threads)
+    for buckets in passes[1:]:
+        light += _light(buckets, genome, density_px, tone, threads)[0]
     flat = light.reshape(len(light), -1)
     kernel_px = _pixel_kernel(genome).astype(np.float32)
     offset = gutter(genome) - (len(kernel_px) - genome.supersample) // 2
     numbers = np.array([1.0 / genome.gamma, genome.vibrancy, genome.gamma_threshold, genome.highlight_power,
                         *(256.0 * value for value in genome.background)], np.float32)  # fmt: skip
     scale = np.array([256.0, 65535.0] if tone.bits == 16 else [1.0, 255.0], np.float32)
-    if tone.early_clip:
+    if tone.early_clip and tone.has_estimation:
         _clip(flat, numbers, tone.is_transparent)
+    elif tone.early_clip:
+        _clip_whole(light, numbers, tone.is_transparent)
 
     def rows(start: int) -> None:
         _develop(flat, out, kernel_px, numbers, scale, offset, left + offset, genome.supersample,
@@ -79,7 +88,8 @@ def _develop_strip(
 def size_of(buckets: Buckets, genome: Genome) -> tuple[int, int]:
     """Return the width and height in pixels of what buckets hold; strips are lower than the genome's size."""
     border = 2 * gutter(genome)
-    return (buckets.shape[1] - border) // genome.supersample, (buckets.shape[0] - border) // genome.supersample
+    height = buckets.shape[0] // genome.passes
+    return (buckets.shape[1] - border) // genome.supersample, (height - border) // genome.supersample
 
 
 def _pixel_kernel(genome: Genome) -> filters.Kernel:
@@ -89,11 +99,14 @@ def _pixel_kernel(genome: Genome) -> filters.Kernel:
 def _light(
     buckets: Buckets, genome: Genome, density_px: float, tone: Tone, threads: int
 ) -> tuple[density.Light, int]:
-    """Return the log density, and the column of it at which the buckets begin."""
+    """Return the log density of one pass, and the column of it at which the buckets begin.
+
+    Each pass has its part of the samples and gives its part of the light.
+    """
     scale = genome.scale * 2.0**genome.zoom
     area = genome.size[0] * genome.size[1] / scale**2
-    k1 = genome.contrast * genome.brightness * WHITE * 268.0 / 256.0
-    k2 = genome.supersample**2 / (genome.contrast * area * WHITE * density_px)
+    k1 = genome.contrast * genome.brightness * WHITE * 268.0 / 256.0 / genome.passes
+    k2 = genome.supersample**2 * genome.passes / (genome.contrast * area * WHITE * density_px)
     if genome.estimator_radius > 0 and tone.has_estimation:
         kernels = density.make_kernels(
             genome.estimator_radius, genome.estimator_minimum, genome.estimator_curve, genome.supersample
@@ -101,7 +114,15 @@ def _light(
         if len(kernels.reach) > 1:
             light = density.spread(buckets, kernels, genome.supersample, k1, k2, threads)
             return light, int(kernels.reach[0])
-    return density.take_log(buckets, k1, k2), 0
+    light = density.take_log(buckets, k1, k2)
+    return (light if tone.has_estimation else np.floor(light, out=light)), 0
+
+
+def _clip_whole(light: density.Light, numbers: NDArray[np.float32], is_transparent: bool) -> None:
+    """Tone each bucket as flam3 does in whole numbers: alpha too, which is nothing below full density."""
+    light[..., 3] = np.floor(light[..., 3] / WHITE) * WHITE
+    _clip(light.reshape(len(light), -1), numbers, is_transparent)
+    np.floor(light, out=light)
 
 
 @kernel
@@ -120,7 +141,11 @@ def _clip(light, numbers, is_transparent):  # type: ignore[no-untyped-def]
 
 @kernel
 def _develop(light, out, pixel, numbers, scale, top, left, step, start, end, is_toned):  # type: ignore[no-untyped-def]
-    """Filter rows of pixels out of the light and tone them, unless it is toned already."""
+    """Filter rows of pixels out of the light and tone them, unless it is toned already.
+
+    Then a sum of float32 may be a hair below the whole number that it stands for, which would be cut off.
+    """
+    hair = F(1e-3) if is_toned else F(0)
     width = out.shape[1]
     is_transparent = out.shape[2] == 4
     sums = np.empty(light.shape[1], np.float32)
@@ -136,7 +161,7 @@ def _develop(light, out, pixel, numbers, scale, top, left, step, start, end, is_
             tone(colours[0], colours[1], colours[2], colours[3], numbers, is_transparent)
         for i in range(width):
             for channel in range(3):
-                out[j, i, channel] = int(min(max(colours[channel, i], F(0)), F(255)) * scale[0])
+                out[j, i, channel] = int(min(max(colours[channel, i] + hair, F(0)), F(255)) * scale[0])
             if is_transparent:
                 out[j, i, 3] = int(min(max(colours[3, i], F(0)), F(1)) * scale[1])
 

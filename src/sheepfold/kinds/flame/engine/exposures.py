@@ -50,7 +50,8 @@ def load(path: Path) -> Negative:
         samples, seeds = int(words[_SAMPLES]), tuple(int(seed) for seed in words[_SEEDS].split())
     except ValueError as error:
         raise InvalidSpec(f"{path.name} tells neither its samples nor its seeds.") from error
-    if buckets.shape[:2] != (window.height, window.width) or buckets.shape[2] not in {4, 5} or samples < 1:
+    size = (genome.passes * window.height, window.width)
+    if buckets.shape[:2] != size or buckets.shape[2] not in {4, 5} or samples < 1:
         raise InvalidSpec(f"The buckets in {path.name} are not of its genome's size.")
     return Negative(genome, Exposure(buckets, samples), seeds)
 

@@ -157,6 +157,16 @@ def plot(camera, base, X, Y, C, I, K):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def thin(camera, many, I, K, rng):  # type: ignore[no-untyped-def]
+    """Leave `many` of a round's points, any of them: of a last round that would be too many."""
+    word = np.int64(next_word(rng) >> _W17)
+    a, b = (word & _MASK) | 1, (word >> 12) & _MASK
+    for i in range(many, 4096):
+        j = (a * i + b) & _MASK
+        I[j], K[j] = np.int32(j & np.int64(_NOWHERE)), np.int32(camera[9])
+
+
+@kernel
 def scatter(hist, shades, I, K):  # type: ignore[no-untyped-def]
     """Add each point's shade to its bucket."""
     last = len(I) - 1
@@ -177,14 +187,61 @@ def scatter_apart(hist, shades, I, K):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def mend(X, Y, C, H):  # type: ignore[no-untyped-def]
+def mend(X, Y, H):  # type: ignore[no-untyped-def]
     """Give points that went bad a random place in the square from -1 to 1, as flam3 does."""
     for i in range(len(X)):
-        if not (abs(X[i]) < F(1e10) and abs(Y[i]) < F(1e10)):
-            h = xorshift(H[i])
-            X[i] = unit(h) * F(2) - F(1)
-            h = xorshift(h)
-            Y[i] = unit(h) * F(2) - F(1)
-            H[i] = h
+        if _is_bad(X[i], Y[i]):
+            _reseed(X, Y, H, i)
 
 
+@kernel
+def take_bad(X, Y, C, X3, Y3, C3, H, I, bounds, cuts, rng):  # type: ignore[no-untyped-def]
+    """List the points that went bad, mended, with their places in `I`, to be tried again; return how many.
+
+    Each transform is to have the part of the list, `cuts`, that it has of the pool, `bounds`.
+    """
+    many = 0
+    for i in range(len(X)):
+        if _is_bad(X[i], Y[i]):
+            X3[many], Y3[many], C3[many], I[many] = X[i], Y[i], C[i], i
+            _reseed(X3, Y3, H, many)
+            many += 1
+    _deal_list(many, len(X), bounds, cuts, rng)
+    return many
+
+
+@kernel
+def give_back(many, X, Y, C, X3, Y3, C3, H, I, bounds, cuts, rng):  # type: ignore[no-untyped-def]
+    """Return the points of the list to their places, and keep those on it that went bad again; return how many."""
+    left = 0
+    for n in range(many):
+        i = I[n]
+        X[i], Y[i], C[i] = X3[n], Y3[n], C3[n]
+        if _is_bad(X3[n], Y3[n]):
+            _reseed(X, Y, H, i)
+            X3[left], Y3[left], C3[left], I[left] = X[i], Y[i], C[i], i
+            left += 1
+    _deal_list(left, len(X), bounds, cuts, rng)
+    return left
+
+
+@inline
+def _deal_list(many, whole, bounds, cuts, rng):  # type: ignore[no-untyped-def]
+    u = as_double(next_word(rng))
+    for k in range(len(bounds)):
+        cuts[k] = int(bounds[k] / whole * many + u)
+    cuts[0], cuts[len(bounds) - 1] = 0, many
+
+
+@inline
+def _is_bad(x, y):  # type: ignore[no-untyped-def]
+    return not (abs(x) < F(1e10) and abs(y) < F(1e10))
+
+
+@inline
+def _reseed(X, Y, H, i):  # type: ignore[no-untyped-def]
+    h = xorshift(H[i])
+    X[i] = unit(h) * F(2) - F(1)
+    h = xorshift(h)
+    Y[i] = unit(h) * F(2) - F(1)
+    H[i] = h

@@ -24,9 +24,12 @@ Progress = Callable[[float], None]
 
 AUTO, CPU, GPU = "auto", "cpu", "gpu"
 CHUNK_SAMPLES = 50_000_000  # between two calls of progress
+_NEXT_CHUNK, _NEXT_PASS = 1_000_003, 1_000_000_007  # are added to the seed
 
 MOST_MOMENTS = 128
 """Sheep ask for 1000 a frame. Each is blended in Python, in a third of a millisecond: all cost more than the frame."""
+
+MOST_BYTES = 2 * 2**30  # of buckets, where a frame has several passes, each with its own
 
 
 class Unsupported(ValueError):
@@ -35,7 +38,10 @@ class Unsupported(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Additive buckets of one frame, and how many samples they hold over all of its rows."""
+    """Additive buckets of one frame, and how many samples they hold over all of its rows.
+
+    Those of a frame's passes stand one below the other: their densities add up, not their hits.
+    """
 
     buckets: Buckets
     samples: int
@@ -58,36 +64,50 @@ class Frame:
         return self.genomes[0] if len(self.genomes) == 1 else interpolate.at(self.genomes, self.time)
 
     @cached_property
-    def moments(self) -> tuple[list[Genome], list[float], float]:
-        """Return the control points of the temporal samples, their weights, and the weights' mean.
+    def passes(self) -> list[tuple[list[Genome], list[float]]]:
+        """Return for each pass the control points of its temporal samples, and their weights.
 
-        One control point is the same at all times: its moments are one, whatever it asks for, unless weighted. More
-        than MOST_MOMENTS are thinned out: each that is left stands for some that follow each other.
+        More than MOST_MOMENTS are thinned out: each that is left stands for some that follow each other.
         """
-        first = self.genomes[0]
-        deltas, weights, mean = filters.temporal(
-            first.temporal_filter_type, first.temporal_samples, first.temporal_filter_width, first.temporal_filter_exp
+        count = self.middle.passes
+        deltas, weights, _ = self._filter
+        most = max(1, MOST_MOMENTS // count)
+        return [
+            ([interpolate.at(self.genomes, self.time + late) for late in _thinned(times, most)], _thinned(some, most))
+            for times, some in zip(np.split(deltas, count), np.split(weights, count), strict=True)
+        ]
+
+    @property
+    def moments(self) -> list[Genome]:
+        """Return the control points of all passes, in order of time."""
+        return [moment for genomes, _ in self.passes for moment in genomes]
+
+    @property
+    def mean_weight(self) -> float:
+        """Return the mean of the temporal samples' weights, the greatest of which is 1."""
+        return self._filter[2]
+
+    @cached_property
+    def _filter(self) -> tuple[filters.Kernel, filters.Kernel, float]:
+        middle = self.middle
+        samples = middle.temporal_samples if len(self.genomes) > 1 else 1  # as flam3-render, whatever is asked for
+        steps = middle.passes * samples
+        return filters.temporal(
+            middle.temporal_filter_type, steps, middle.temporal_filter_width, middle.temporal_filter_exp
         )
-        if len(self.genomes) == 1:
-            return [first], [1.0], 1.0
-        moments = [interpolate.at(self.genomes, self.time + delta) for delta in _thinned(deltas)]
-        return moments, _thinned(weights), mean
 
 
-def _thinned(numbers: NDArray[np.float64]) -> list[float]:
-    """Return the means of as many stretches of numbers as a frame may have moments."""
-    return [float(part.mean()) for part in np.array_split(numbers, min(len(numbers), MOST_MOMENTS))]
+def _thinned(numbers: NDArray[np.float64], most: int) -> list[float]:
+    """Return the means of as many stretches of numbers as there may be moments."""
+    return [float(part.mean()) for part in np.array_split(numbers, min(len(numbers), most))]
 
 
 def compile_frame(frame: Frame) -> Structure:
     """Return the structure of a frame. Raises Unsupported for what the engine cannot do."""
-    moments, weights, _ = frame.moments
-    structure = structure_of(moments)
-    if min(weights) < 1.0:
+    structure = structure_of(frame.moments)
+    if min(weight for _, weights in frame.passes for weight in weights) < 1.0:
         structure = replace(structure, count_apart=True)
     genome = frame.genomes[0]
-    if genome.passes != 1:
-        raise Unsupported(f"a frame of {genome.passes} passes")
     far = abs(genome.scale * 2.0**genome.zoom) * max(1.0, *map(abs, genome.center))
     if far > 2**22:
         raise Unsupported("a camera so close that float32 cannot tell pixels apart")
@@ -113,14 +133,30 @@ def accumulate(  # noqa: PLR0913 - all but three by name
     structure = compile_frame(frame)
     middle = frame.middle
     window = window_of(middle, rows)
-    genomes, weights, _ = frame.moments
-    samples = quality * 4.0**middle.zoom * middle.size[0] * middle.size[1]
-    moments = [
-        (params_of(genome, structure, window, weight), samples / len(genomes))
-        for genome, weight in zip(genomes, weights, strict=True)
-    ]
+    count = len(frame.passes)
+    if count > 1 and count * window.height * window.width * structure.channels * 4 > MOST_BYTES:
+        raise Unsupported(f"{count} passes of so large a picture")
+    samples = quality * 4.0**middle.zoom * middle.size[0] * middle.size[1] / count
     play = _player(structure, device, threads, (window.height, window.width))
-    return _in_chunks(play, moments, seed, samples, progress)
+    exposures = []
+    for number, (genomes, weights) in enumerate(frame.passes):
+        moments = [
+            (params_of(genome, structure, window, weight), samples / len(genomes))
+            for genome, weight in zip(genomes, weights, strict=True)
+        ]
+        exposures.append(_in_chunks(play, moments, seed + number * _NEXT_PASS, samples, _part(progress, number, count)))
+    return _stacked(exposures)
+
+
+def _part(progress: Progress | None, number: int, count: int) -> Progress | None:
+    return (lambda done: progress((number + done) / count)) if progress else None
+
+
+def _stacked(exposures: list[Exposure]) -> Exposure:
+    if len(exposures) == 1:
+        return exposures[0]
+    buckets = np.concatenate([exposure.buckets for exposure in exposures])
+    return Exposure(buckets, sum(exposure.samples for exposure in exposures))
 
 
 def warm_up(frame: Frame) -> None:
@@ -157,7 +193,7 @@ def _in_chunks(
     for chunk in range(1, chunks):
         if progress:
             progress(chunk / chunks)
-        buckets, done = play(share, seed + chunk * 1_000_003, buckets)
+        buckets, done = play(share, seed + chunk * _NEXT_CHUNK, buckets)
         total += done
     if progress:
         progress(1.0)
@@ -166,9 +202,8 @@ def _in_chunks(
 
 def develop(exposure: Exposure, frame: Frame, tone: Tone | None = None, *, threads: int = 1) -> Pixels:
     """Return the picture of an exposure, rows by columns by 3 channels, 4 where the tone is transparent."""
-    genomes, _, mean = frame.moments
-    genome = _averaged(frame.middle, genomes)
-    density_px = exposure.samples / (genome.size[0] * genome.size[1]) * mean
+    genome = _averaged(frame.middle, frame.moments)
+    density_px = exposure.samples / (genome.size[0] * genome.size[1]) * frame.mean_weight
     return darkroom.develop(exposure.buckets, genome, density_px, tone, threads=threads)
 
 

@@ -95,7 +95,8 @@ TABLE: dict[str, Variation] = {
               " a = at + pick(a > 0.5 * fan2_d, -0.5 * fan2_d, 0.5 * fan2_d)",
               "fan2_d = PI * (fan2_x * fan2_x + EPS)"),
     "rings2": V("sina * s", "cosa * s",
-                "s = r - 2.0 * rings2_d * trunc((r + rings2_d) / (2.0 * rings2_d)) + r * (1.0 - rings2_d)",
+                "k = trunc((r + rings2_d) / (2.0 * rings2_d)); k = pick(k < 2147483648.0, k, -2147483648.0);"  # C's int
+                " s = r - 2.0 * rings2_d * k + r * (1.0 - rings2_d)",
                 "rings2_d = rings2_val * rings2_val + EPS"),
     "eyefish": V("s * x", "s * y", "s = 2.0 / (r + 1.0)"),
     "bubble": V("s * x", "s * y", "s = 1.0 / (0.25 * r2 + 1.0)"),
