@@ -22,8 +22,8 @@ from sheepfold.protocols.registry import verifiers
 from sheepfold.web import pages
 
 NO_PAGES = {
-    "/fragments/now", "/fragments/jobs/{job_id}", "/fragments/machines", "/events", "/jobs/{job_id}/head",
-    "/jobs/{job_id}/tiles", "/jobs/{job_id}/frames/{frame}.{part}", "/jobs/{job_id}/frames.zip",
+    "/fragments/now", "/fragments/jobs/{job_id}", "/fragments/machines", "/fragments/backup", "/events",
+    "/jobs/{job_id}/head", "/jobs/{job_id}/tiles", "/jobs/{job_id}/frames/{frame}.{part}", "/jobs/{job_id}/frames.zip",
     "/previews/{task_id}.jpg", "/pictures/{task_id}", "/products/{job_id}/{name}", "/account/data.json",
     "/program/{name}", "/shared/{token}", "/begin",
 }

@@ -109,13 +109,13 @@ def fox(firefox: Bidi, site: Site) -> Iterator[Fox]:
 
 
 def test_pictures_arrive_on_the_wall_without_a_reload_in_firefox(site, fox):
-    job = site.order("Coral", frames=2)
+    job = site.order("Coral", frames=3)
     fox.open(site.url + "/")
     fox.until(f"document.getElementById('job-{job.id}')")
     fox.see("(window.wrappedJSObject.isTheSamePage = true)")
     site.paint_all()
     site.keep_house()
-    fox.until(f"document.querySelectorAll('#job-{job.id} .frames img').length === 2")
+    fox.until(f"document.querySelectorAll('#job-{job.id} .frames img').length === 3")
     fox.until(f"document.querySelector('#job-{job.id} .state.done')")
     assert fox.see("window.wrappedJSObject.isTheSamePage") is True
 

@@ -41,7 +41,7 @@ def test_a_frame_tells_its_story(site, look, axe):
     site.paint_all()
     site.keep_house()
     page = look(f"/tasks/{view_job(site.farm, job.id).tasks[1].id}")
-    expect(page.get_by_role("region", name="Leases")).to_contain_text("electricsheep")
+    expect(page.get_by_role("region", name="Leases")).to_contain_text("Electric Sheep")
     expect(page.get_by_role("region", name="Story")).to_contain_text("credit earned")
     assert axe(page) == []
     page.get_by_role("link", name="Frame after").click()
@@ -53,10 +53,17 @@ def test_who_ordered_a_job_changes_its_priority_and_cancels_it(site, look):
     job = site.order("Coral")
     page = look(f"/jobs/{job.id}", account=site.artist)
     page.get_by_label("Priority").fill("7")
+    site.paint(site.claim())
+    expect(page.locator("#head .state")).to_contain_text("1 of 4")  # the part around the field was replaced meanwhile
+    expect(page.get_by_label("Priority")).to_be_focused()
+    expect(page.get_by_label("Priority")).to_have_value("7")
     page.get_by_role("button", name="Change").click()
     expect(page.locator(".facts")).to_contain_text("priority 7")
+    expect(page.locator(".done.told")).to_have_text("Its priority is changed.")
     assert site.claim() is not None
     page.get_by_role("button", name="Cancel this job").click()
+    assert view_job(site.farm, job.id).job.state is JobState.RUNNING  # the first press only asks
+    page.get_by_role("button", name="Cancel it, really").click()
     expect(page.locator("#head .state")).to_contain_text("canceled")
     assert view_job(site.farm, job.id).job.state is JobState.CANCELED
 
@@ -83,6 +90,26 @@ def test_a_frame_is_rendered_once_more_from_its_page(site, look, axe):
     assert site.claim() is not None
 
 
+def test_what_was_done_is_said_once(site, look):
+    site.order("Coral", shape="still", frames=1)
+    page = look("/jobs/1000", account=site.artist)
+    page.get_by_role("button", name="Keep it for ever").click()
+    expect(page.locator(".done.told")).to_have_text("This job is kept for ever.")
+    page.reload()
+    expect(page.locator(".done.told")).to_have_count(0)
+
+
+def test_a_refused_form_leads_back_to_its_page(site):
+    job = site.order("Coral")
+    headers = {"Origin": site.url, "Cookie": f"sheepfold_web={site.cookie()}", "Referer": f"{site.url}/jobs/{job.id}"}
+    answer = site.http.post(f"/jobs/{job.id}/priority", data={"priority": "many"}, headers=headers)
+    assert answer.status_code == 422
+    assert f'href="/jobs/{job.id}">Back to the form</a>' in answer.text
+    elsewhere = headers | {"Referer": "https://elsewhere.example/jobs"}
+    answer = site.http.post(f"/jobs/{job.id}/priority", data={"priority": "many"}, headers=elsewhere)
+    assert "Back to the form" not in answer.text
+
+
 def test_a_private_job_is_shared_by_a_link_from_its_page(site, look, axe):
     site.order("Coral", shape="still", frames=1)
     page = look("/jobs/1000", account=site.artist)
@@ -90,6 +117,7 @@ def test_a_private_job_is_shared_by_a_link_from_its_page(site, look, axe):
     expect(page.locator(".facts")).to_contain_text("private")
     page.get_by_role("button", name="Make a link to share").click()
     link = page.locator("#link").inner_text()
+    assert page.url == f"{site.url}/jobs/1000"  # to load it anew sends no form again
     assert axe(page) == []
     friend = look("/jobs/1000")
     expect(friend.locator("h1")).to_have_text("Not here")

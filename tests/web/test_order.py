@@ -6,9 +6,15 @@ import pytest
 from playwright.sync_api import expect
 from tests.web.keyboard import tab_to
 
-from sheepfold.farm.accounts import add_account
+from sheepfold.farm.accounts import add_account, add_key
 from sheepfold.farm.browse import list_jobs, view_job
+from sheepfold.farm.browsers import add_browser
 from sheepfold.model.accounts import Role
+from sheepfold.model.browsers import BrowserProgram, Screen
+from sheepfold.model.matching import Abilities, Program
+from sheepfold.protocols.rest.client import RestLink
+from sheepfold.store import accounts as account_rows
+from sheepfold.store import browsers as browser_rows
 
 GENOMES = Path(__file__).parents[1] / "genomes"
 PASSWORD = "a password of a test"
@@ -78,9 +84,41 @@ def test_what_is_no_genome_is_told_in_a_sentence(site, look, tmp_path):
 def test_screenshots_are_ordered_of_chosen_browsers(site, look, axe):
     page = look("/order/screenshot", account=site.artist)
     assert axe(page) == []
+    page.get_by_role("button", name="Order it").click()
+    expect(page.get_by_role("alert")).to_have_text("Address is missing.")
+    expect(page.get_by_label("Address")).to_be_focused()
+    expect(page.locator("#nobody")).to_contain_text("your pictures wait")
     page.get_by_label("Address").fill("http://127.0.0.1/")
     page.get_by_role("button", name="Order it").click()
     expect(page.get_by_role("alert")).to_contain_text("127.0.0.1")
+
+
+def test_browsers_alive_are_offered_by_platform_with_their_engines_and_sizes(site, look, axe):
+    farm = site.farm
+    for name, sizes in (("shed", ((800, 600), (1152, 864))), ("barn", ())):
+        link = RestLink(site.url, add_key(farm, "bella", name).key, "test/1")
+        link.open(Abilities(frozenset({"screenshot"}), browsers=frozenset({Program("firefox", "128.0")}),
+                            platform="linux", sizes=frozenset(sizes)))
+    add_key(farm, "bella", "attic")
+    add_browser(farm, site.artist, "attic", BrowserProgram("MSIE", "6.0"), "windows", Screen(800, 600, 24))
+    attic = farm.db.read(lambda tx: account_rows.machine_named(tx, "attic"))
+    farm.db.write(lambda tx: browser_rows.note_poll(tx, attic.id, farm.now()))
+    page = look("/order/screenshot", account=site.artist)
+    linux, windows = page.get_by_role("group", name="On Linux"), page.get_by_role("group", name="On Windows")
+    expect(linux).to_contain_text("Firefox 128.0 Gecko; any size; 2 machines")
+    expect(windows).to_contain_text("Trident; 800 × 600; 1 machine")
+    expect(page.locator("#nobody")).to_have_count(0)
+    expect(page.get_by_label("1152", exact=True)).to_have_count(0)  # who makes any size names none
+    assert axe(page) == []
+    page.get_by_label("Address").fill("http://93.184.215.14/")
+    windows.get_by_role("checkbox").uncheck()
+    page.get_by_role("group", name="On any platform").get_by_label("Chromium").check()
+    page.get_by_label("800", exact=True).check()
+    page.get_by_label("Others, with commas").fill("801, 1024")
+    page.get_by_label("Others, with commas").press("Tab")
+    expect(page.locator("#appraised dd").first).to_have_text("6")  # two browsers at 800, 801 and 1024
+    expect(page.locator("#appraised")).to_contain_text("3 of 6 pictures wait until a machine comes that makes them: "
+                                                       "Chromium on any platform, 800 wide")
 
 
 def test_a_blender_project_that_is_none_is_told_in_a_sentence(site, look, axe, tmp_path):
@@ -98,7 +136,7 @@ def test_volunteers_do_not_order(site, path):
     cookie = {"Cookie": f"sheepfold_web={site.cookie(rex)}"}
     assert site.http.get(path, headers=cookie).status_code == 403
     assert site.http.get(path).headers["location"].startswith("/sign-in")
-    for deed in ("", "/check"):
+    for deed in ("", "/check", "/files"):
         if path.count("/") == 2:
             assert site.post(path + deed, site.cookie(rex)).status_code == 403
             assert site.post(path + deed).status_code == 401
@@ -116,6 +154,26 @@ def test_a_sheep_is_ordered_while_its_sketch_is_still_being_made(site, look):
     page.get_by_role("button", name="Order it").click()
     expect(page.locator("h1")).to_have_text("r1")
     assert len(waiting) == 1
+
+
+def test_a_large_file_is_sent_once_however_often_an_order_of_it_is_looked_at(site, look):
+    page, sent = look("/order/flame", account=site.artist), []
+    page.evaluate("document.getElementById('order').dataset.large = '10'")
+    page.on("request", lambda request: sent.append((request.url.rpartition("/")[2], request.post_data or "")))
+    page.get_by_label("Frames").fill("7")
+    page.set_input_files("[name=genome]", GENOMES / "r1.flam3")
+    expect(page.locator("#appraised dd").first).to_have_text("7")
+    page.get_by_label("Frames").fill("0")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("alert")).to_contain_text("frames")
+    page.get_by_label("Frames").fill("5")
+    page.keyboard.press("Tab")
+    expect(page.locator("#appraised dd").first).to_have_text("5")
+    page.get_by_role("button", name="Order it").click()
+    expect(page.locator("h1")).to_have_text("r1")
+    assert list_jobs(site.farm)[0].progress.total == 5
+    assert [what for what, _ in sent].count("files") == 1
+    assert all("uploads" in body and "<flame" not in body for what, body in sent if what in {"check", "flame"})
 
 
 def test_what_is_dropped_anywhere_is_told_of_without_asking(site, look):

@@ -109,10 +109,10 @@ def test_a_film_that_plays_goes_on_when_its_job_is_told_of_again(site, look):
 
 
 def test_a_picture_opens_at_full_size(site, look):
-    site.order("Coral", frames=1)
+    job = site.order("Coral", frames=1)
     site.paint_all()
     site.keep_house()
-    page = look()
+    page = look(f"/jobs/{job.id}")
     page.locator(".frames a").click()
     page.locator(".large a").first.click()
     page.wait_for_url(re.compile(r"/pictures/\d+$"))

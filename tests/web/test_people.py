@@ -13,6 +13,7 @@ from sheepfold.config import Settings
 from sheepfold.farm import people, privacy, teams
 from sheepfold.farm.accounts import add_account, add_key, holder_of
 from sheepfold.farm.backup import read_backup
+from sheepfold.farm.backups import make_next_backup
 from sheepfold.farm.farm import open_farm
 from sheepfold.farm.owner import PAUSE, RESUME, change_machine, change_role, close_account, read_audit
 from sheepfold.model.accounts import Role
@@ -31,7 +32,7 @@ INVITED = {"/invited/code"}
 MINE = {"/mine", "/machines", "/machines/add", "/fragments/machines", "/account", "/account/data.json",
         "/account/webhooks"}
 ARTISTS = {"/order", "/order/flame", "/order/blender", "/order/screenshot"}
-OWNERS = {"/owner", "/owner/people", "/owner/machines", "/owner/audit"}
+OWNERS = {"/owner", "/owner/people", "/owner/machines", "/owner/audit", "/fragments/backup"}
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_my_account_in_a_browser(site, rex, look):
     page.get_by_label("Password", exact=True).last.fill("another long one")
     page.get_by_role("button", name="Forget me").click()
     expect(page.locator(".me")).to_contain_text("Sign in")
-    names = [one.account.name for one in people.list_people(site.farm)]
+    names = [one.account.name for one in people.list_people(site.farm, 100)]
     assert "rex" not in names
 
 
@@ -147,6 +148,9 @@ def test_the_owner_backs_the_farm_up_into_the_folder_of_its_setting(site, rex, t
     for account, status in ((rex, 403), (site.artist, 303)):
         client.cookies.set("sheepfold_web", site.cookie(account))
         assert client.post("/owner/backup", headers={"Origin": site.url}).status_code == status
+    assert "The house begins with it soon" in client.get("/owner").text
+    assert "Back up now" not in client.get("/fragments/backup").text
+    assert make_next_backup(farm)
     assert read_backup(folder).database == "sqlite"
     assert f"by bella, into <code>{folder}</code>" in client.get("/owner").text
     assert "Back up now" in client.get("/owner").text

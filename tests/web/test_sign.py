@@ -12,8 +12,8 @@ from sheepfold.model.accounts import Role
 from sheepfold.store.people import change_account
 
 PASSWORD = "a long enough one"
-FORMS = ["/sign-in", "/sign-up", "/forgotten", "/begin", "/sign-out", "/machines/add", "/jobs/1000/cancel",
-         "/jobs/1000/priority"]
+FORMS = ["/sign-in", "/sign-up", "/forgotten", "/begin", "/sign-out", "/machines/add", "/order/flame/files",
+         "/jobs/1000/cancel", "/jobs/1000/priority"]
 
 
 @pytest.fixture

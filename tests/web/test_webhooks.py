@@ -21,4 +21,4 @@ def test_a_webhook_is_added_tried_and_removed(site, look, axe):
     expect(page.locator("tr", has_text="a test")).to_contain_text("which is no public address")
     assert axe(page) == []
     page.get_by_role("button", name="Remove").click()
-    expect(page.locator("main")).to_contain_text("There is none yet.")
+    expect(page.locator("main")).to_contain_text("Nobody is told yet.")

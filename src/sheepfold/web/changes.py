@@ -32,7 +32,7 @@ async def _changes(visit: Visit) -> Response:
 async def _accept(visit: Visit) -> Response:
     job_id = JobId(visit.id("job_id"))
     await on_thread(baselines.accept, visit.farm, visit.account, job_id)
-    return visit.go(f"/shots/{job_id}/changes")
+    return visit.go(f"/shots/{job_id}/changes", "accepted")
 
 
 def _tasks_by_frame(farm: Farm, job_id: JobId) -> dict[int, int]:

@@ -46,7 +46,7 @@ async def _vote(visit: Visit) -> Response:
     sheep = _id(visit)
     value = whole(await visit.form(), "value")
     await on_thread(flock.vote, visit.farm, sheep.number, f"account {visit.account.id}", value, sheep.generation)
-    return visit.go(f"/flock/{sheep.generation}/{sheep.number}")
+    return visit.go(f"/flock/{sheep.generation}/{sheep.number}", "voted")
 
 
 def _id(visit: Visit) -> SheepId:

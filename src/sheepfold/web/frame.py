@@ -39,6 +39,7 @@ from sheepfold.web import words
 T = TypeVar("T")
 COOKIE = "sheepfold_web"
 SHARES_COOKIE, MOST_SHARES = "sheepfold_shares", 8
+DONE_COOKIE = "sheepfold_done"
 FORM_LIMIT_BYTES = 64 * 1024
 HERE = Path(__file__).parent
 HEADERS = {
@@ -53,7 +54,8 @@ _loader = ChoiceLoader([FileSystemLoader(HERE / "templates"),
 _templates = Environment(loader=_loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                          lstrip_blocks=True)
 _templates.filters |= {"ago": words.ago, "span": words.span, "points": words.points, "power": words.power,
-                       "day": words.day, "browser": words.browser}
+                       "day": words.day, "browser": words.browser, "client": words.client,
+                       "program": words.program, "fact": words.fact, "opens": words.opens}
 ANYONE, VISITOR, MEMBER, ARTIST, OWNER = "anyone", "visitor", Role.VOLUNTEER, Role.ARTIST, Role.OWNER
 _STATUS: tuple[tuple[type[SheepfoldError], int, str], ...] = (
     (Cleared, 410, "Cleared"),
@@ -110,17 +112,25 @@ class Visit:
 
     def page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         """Answer with a page."""
-        return HTMLResponse(self.render(template, **values), status, HEADERS)
+        answer = HTMLResponse(self.render(template, **values), status, HEADERS)
+        if DONE_COOKIE in self.request.cookies and "hx-request" not in self.request.headers:
+            answer.delete_cookie(DONE_COOKIE, path="/", httponly=True, samesite="lax")
+        return answer
 
     def render(self, template: str, **values: object) -> str:
         """Return a template filled in."""
-        common = {"visitor": self.visitor, "now": self.farm.now(), "path": self.request.url.path,
-                  "settings": self.farm.settings, "server": base_url(self.request, self.farm)}
+        done = words.DONE.get(self.request.cookies.get(DONE_COOKIE, ""), "")
+        common = {"visitor": self.visitor, "done": done, "now": self.farm.now(), "path": self.request.url.path,
+                  "method": self.request.method, "settings": self.farm.settings,
+                  "server": base_url(self.request, self.farm)}
         return _templates.get_template(template).render(common | values)
 
-    def go(self, path: str) -> Response:
-        """Answer with another page of ours."""
-        return RedirectResponse(path, 303, {"Cache-Control": "no-store"})
+    def go(self, path: str, done: str = "") -> Response:
+        """Answer with another page of ours, which says once what was `done`: a key of `words.DONE`."""
+        answer = RedirectResponse(path, 303, {"Cache-Control": "no-store"})
+        if done:
+            answer.set_cookie(DONE_COOKIE, done, max_age=60, httponly=True, samesite="lax", path="/")
+        return answer
 
 
 Answer = Callable[[Visit], Awaitable[Response]]
@@ -192,11 +202,12 @@ def refusal(visit: Visit, who: str) -> Response | None:
         return None
     if visit.visitor is None:
         if visit.request.method != "GET" or "hx-request" in visit.request.headers:
-            return visit.page("missing.html", 401, head="Sign in", reason="This needs an account: sign in first.")
+            return visit.page("missing.html", 401, head="Sign in", reason="This needs an account: sign in first.",
+                              back="")
         return visit.go(f"/sign-in?next={quote(visit.request.url.path)}")
     if who != VISITOR and not visit.account.role.covers(Role(who)):
         reason = f"This is for the role {who}; you are a {visit.account.role}."
-        return visit.page("missing.html", 403, head="Not allowed", reason=reason)
+        return visit.page("missing.html", 403, head="Not allowed", reason=reason, back="")
     return None
 
 
@@ -252,9 +263,16 @@ def _visitor(farm: Farm, request: Request) -> Visitor | None:
     return people.visitor_of(farm, token[:200]) if token else None
 
 
+def _form_page(request: Request) -> str:
+    """Return the page of ours from which a form was sent, empty where none was."""
+    came_from = urlsplit(request.headers.get("referer", ""))
+    is_ours = request.method == "POST" and came_from.netloc == request.headers.get("host")
+    return next_path(came_from.path) if is_ours else ""
+
+
 def _told(visit: Visit, error: SheepfoldError) -> Response:
     status, head = next((status, head) for kind, status, head in _STATUS if isinstance(error, kind))
-    answer = visit.page("missing.html", status, head=head, reason=str(error))
+    answer = visit.page("missing.html", status, head=head, reason=str(error), back=_form_page(visit.request))
     if status == 503:
         answer.headers["Retry-After"] = "60"
     return answer

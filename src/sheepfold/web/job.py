@@ -106,41 +106,41 @@ async def _zip(visit: Visit) -> Response:
 async def _cancel(visit: Visit) -> Response:
     job_id = JobId(visit.id("job_id"))
     await on_thread(cancel_job, visit.farm, visit.account, job_id)
-    return visit.go(f"/jobs/{job_id}")
+    return visit.go(f"/jobs/{job_id}", "canceled")
 
 
 async def _priority(visit: Visit) -> Response:
     job_id = JobId(visit.id("job_id"))
     priority = whole(await visit.form(), "priority")
     await on_thread(views.prioritise, visit.farm, visit.account, job_id, priority)
-    return visit.go(f"/jobs/{job_id}")
+    return visit.go(f"/jobs/{job_id}", "priority")
 
 
 async def _more(visit: Visit) -> Response:
     job_id = JobId(visit.id("job_id"))
     await judged(extend_job, visit.farm, visit.account, job_id, (await visit.form()).get("frames", ""))
-    return visit.go(f"/jobs/{job_id}")
+    return visit.go(f"/jobs/{job_id}", "added")
 
 
 async def _private(visit: Visit) -> Response:
     job_id = JobId(visit.id("job_id"))
     is_private = (await visit.form()).get("private") == "yes"
     await on_thread(partial(sight.set_private, is_private=is_private), visit.farm, visit.account, job_id)
-    return visit.go(f"/jobs/{job_id}")
+    return visit.go(f"/jobs/{job_id}", "private" if is_private else "shown")
 
 
 async def _team(visit: Visit) -> Response:
     job_id = JobId(visit.id("job_id"))
     is_shown = (await visit.form()).get("team") == "yes"
     await on_thread(partial(sight.show_to_team, is_shown=is_shown), visit.farm, visit.account, job_id)
-    return visit.go(f"/jobs/{job_id}")
+    return visit.go(f"/jobs/{job_id}", "saved")
 
 
 async def _keep(visit: Visit) -> Response:
     job_id = JobId(visit.id("job_id"))
     is_kept = (await visit.form()).get("keep") == "yes"
     await on_thread(partial(keep_job, is_kept=is_kept), visit.farm, visit.account, job_id)
-    return visit.go(f"/jobs/{job_id}")
+    return visit.go(f"/jobs/{job_id}", "kept" if is_kept else "unkept")
 
 
 async def _share(visit: Visit) -> Response:
@@ -151,7 +151,7 @@ async def _share(visit: Visit) -> Response:
 async def _unshare(visit: Visit) -> Response:
     job_id = JobId(visit.id("job_id"))
     await on_thread(sight.revoke_shares, visit.farm, visit.account, job_id)
-    return visit.go(f"/jobs/{job_id}")
+    return visit.go(f"/jobs/{job_id}", "unshared")
 
 
 async def _shared(visit: Visit) -> Response:
@@ -171,7 +171,7 @@ async def _again(visit: Visit) -> Response:
 async def _problem(visit: Visit) -> Response:
     task_id, text = TaskId(visit.id("task_id")), (await visit.form()).get("text", "")
     await on_thread(report_problem, visit.farm, visit.account, task_id, text)
-    return visit.go(f"/tasks/{task_id}")
+    return visit.go(f"/tasks/{task_id}", "reported")
 
 
 async def _task(visit: Visit) -> Response:

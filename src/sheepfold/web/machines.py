@@ -18,6 +18,15 @@ from sheepfold.web.order import offers, order_sample
 from sheepfold.web.program import wheel_name
 from sheepfold.web.sign import is_near
 
+SCOPES = (
+    (Scope.WORK, "Render", "It fetches work and sends pictures, with our worker or any of the old clients."),
+    (Scope.ORDER, "Render and order",
+     "Programs order with it too, watch, fetch and cancel, and have teams and webhooks."),
+    (Scope.MANAGE, "Everything that you may",
+     "Your account as well: its keys, address and password, and for an owner the whole farm. For your own programs "
+     "alone: whoever has this key is you."),
+)
+
 
 def routes(farm: Farm) -> list[BaseRoute]:
     """Return the routes of machines."""
@@ -56,17 +65,19 @@ async def _asked(visit: Visit, trouble: str, name: str, status: int) -> Response
     may_order = visit.account.role.covers(Role.ARTIST)
     is_idle = may_order and not await on_thread(views.list_cards, visit.farm, visit.viewer, 1)
     samples = [(kind, sample.title) for kind, offer in offers().items() for sample in offer.samples] if is_idle else []
+    scopes = [one for one in SCOPES if may_order or one[0] is not Scope.ORDER]
     return visit.page("machine-add.html", status, made=None, trouble=trouble, name=name, is_first=not machines,
-                      samples=samples)
+                      samples=samples, scopes=scopes)
 
 
 async def _add(visit: Visit) -> Response:
     form = await visit.form()
     name = form.get("name", "")[:80]
-    may_order = form.get("scope") == Scope.ORDER and visit.account.role.covers(Role.ARTIST)
-    scope = Scope.ORDER if may_order else Scope.WORK
+    asked = form.get("scope", Scope.WORK)
+    if asked not in list(Scope):
+        raise MalformedMessage(f"A key may work, order or manage; found {asked[:20]!r}.")
     try:
-        made = await on_thread(accounts.add_key, visit.farm, visit.account.name, name, scope)
+        made = await on_thread(accounts.add_key, visit.farm, visit.account.name, name, Scope(asked))
     except SheepfoldError as error:
         return await _asked(visit, str(error), name, 422)
     kind, _, title = form.get("first", "").partition("/")
@@ -90,11 +101,11 @@ async def _rules(visit: Visit) -> Response:
     rules = WorkRules(whole({"idle_min": "0"} | {k: v for k, v in form.items() if v}, "idle_min"),
                       form.get("hours", "").replace(" ", ""), form.get("mains_only") == "yes", load_limit)
     await on_thread(set_rules, visit.farm, visit.account, visit.request.path_params["name"], rules)
-    return visit.go("/machines")
+    return visit.go("/machines", "saved")
 
 
 async def _change(visit: Visit) -> Response:
     params = visit.request.path_params
     await on_thread(owner.change_machine, visit.farm, visit.account, params["name"], params["deed"])
     form = await visit.form()
-    return visit.go("/owner/machines" if form.get("back") == "owner" else "/machines")
+    return visit.go("/owner/machines" if form.get("back") == "owner" else "/machines", params["deed"])

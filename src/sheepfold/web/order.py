@@ -1,20 +1,29 @@
 """Orders, a page for each kind: files by drag and drop, checked and appraised before they are ordered."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from sheepfold.farm import appraisal, views
-from sheepfold.farm.browsers import list_factories
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import Order, order_job
+from sheepfold.farm.uploads import keep_upload
 from sheepfold.kinds.registry import KINDS, optional_module_of
 from sheepfold.kinds.seam import Offer
+from sheepfold.model.accounts import Account
 from sheepfold.model.errors import NotFound
 from sheepfold.model.jobs import Job
 from sheepfold.protocols.direct import judged
-from sheepfold.protocols.rest.forms import OrderForm, order_form
+from sheepfold.protocols.rest.alive import SCREENSHOT, alive_list
+from sheepfold.protocols.rest.appraisals import appraised
+from sheepfold.protocols.rest.forms import OrderForm, order_form, whole_order
+from sheepfold.protocols.uploads import spooled_body
 from sheepfold.web.frame import ARTIST, HEADERS, Visit, on_thread, page_route
 
+T = TypeVar("T")
 RECENT = 3
 """Among so many jobs of a kind one has a picture to show, where any has."""
 
@@ -27,6 +36,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
         page_route(farm, "/order/{kind}", _order, ARTIST, "POST"),
         page_route(farm, "/order/{kind}/check", _check, ARTIST, "POST"),
         page_route(farm, "/order/{kind}/sketch", _sketch, ARTIST, "POST"),
+        page_route(farm, "/order/{kind}/files", _keep, ARTIST, "POST"),
         page_route(farm, "/order/{kind}/sample", _sample, ARTIST, "POST"),
     ]
 
@@ -46,24 +56,36 @@ async def _choose(visit: Visit) -> Response:
 
 async def _form(visit: Visit) -> Response:
     kind = _kind(visit)
-    factories = await on_thread(list_factories, visit.farm)
-    alive = sorted({(one.program.name, factory.platform) for factory in factories if factory.is_active(visit.farm.now())
-                    for one in factory.browsers})
+    alive = (await on_thread(alive_list, visit.farm)).browsers if kind == SCREENSHOT else []
     return visit.page(f"{kind}/order.html", kind=kind, offer=offers()[kind], alive=alive)
 
 
 async def _check(visit: Visit) -> Response:
-    _kind(visit)
+    kind = _kind(visit)
     async with order_form(visit.request, visit.farm) as form:
-        found = await judged(appraisal.appraise, visit.farm, visit.account, _asked(visit, form))
+        found = await judged(_done, appraised, visit, kind, form)
     return visit.page("appraisal.html", found=found)
 
 
 async def _order(visit: Visit) -> Response:
-    _kind(visit)
+    kind = _kind(visit)
     async with order_form(visit.request, visit.farm) as form:
-        job = await judged(order_job, visit.farm, visit.account, _asked(visit, form))
+        job = await judged(_done, order_job, visit, kind, form)
     return Response(status_code=201, headers={"Location": f"/jobs/{job.id}"})
+
+
+def _done(deed: Callable[[Farm, Account, Order], T], visit: Visit, kind: str, form: OrderForm) -> T:
+    """Do something with a whole order: its files came with the form, or were sent before."""
+    with whole_order(visit.farm, visit.account, form) as order:
+        return deed(visit.farm, visit.account, replace(order, kind=kind))
+
+
+async def _keep(visit: Visit) -> Response:
+    """Keep a large file for a day, so that it is sent once, however often an order of it is looked at."""
+    _kind(visit)
+    async with spooled_body(visit.request, visit.farm, visit.farm.settings.input_limit_bytes) as spooled:
+        kept = await judged(keep_upload, visit.farm, visit.account, spooled)
+    return Response(status_code=201, headers=HEADERS | {"Upload": kept.id})
 
 
 async def _sketch(visit: Visit) -> Response:
@@ -87,11 +109,6 @@ async def order_sample(visit: Visit, kind: str, title: str) -> Job:
         raise NotFound(f"There is no sample called {title[:40]!r}.")
     asked = Order(kind, sample.spec, dict(sample.inputs), sample.title)
     return await judged(order_job, visit.farm, visit.account, asked)
-
-
-def _asked(visit: Visit, form: OrderForm) -> Order:
-    asked = form.order
-    return Order(_kind(visit), asked.spec, form.inputs, asked.title, asked.terms(), is_private=asked.private)
 
 
 def _kind(visit: Visit) -> str:

@@ -2,13 +2,14 @@
 
 import shutil
 from itertools import islice
-from pathlib import Path
+from typing import Any
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from sheepfold.farm import owner, people, views
-from sheepfold.farm.backup import back_up, last_backup
+from sheepfold.farm.backup import last_backup
+from sheepfold.farm.backups import ask_backup, list_backups
 from sheepfold.farm.checkup import check
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.vitals import view_health
@@ -30,6 +31,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
         page_route(farm, "/owner/audit", _audit, OWNER),
         page_route(farm, "/owner/check", _check, OWNER, "POST"),
         page_route(farm, "/owner/backup", _back_up, OWNER, "POST"),
+        page_route(farm, "/fragments/backup", _backup, OWNER),
     ]
 
 
@@ -49,26 +51,32 @@ async def _show(visit: Visit, findings: list[Finding] | None) -> Response:
     found = await on_thread(views.view_farm, visit.farm)
     disk = await on_thread(shutil.disk_usage, visit.farm.settings.data)
     health = await on_thread(view_health, visit.farm)
-    backup = await on_thread(last_backup, visit.farm)
     return visit.page("owner.html", found=found, storage=found.storage, disk=disk, findings=findings, health=health,
-                      backup=backup)
+                      **await _backups(visit))
 
 
 async def _back_up(visit: Visit) -> Response:
-    folder = visit.farm.settings.backup_folder
-    if not folder:
-        raise BadInput("This farm names no folder for backups; its command line makes them into any.")
-    await on_thread(back_up, visit.farm, Path(folder), visit.account)
-    return visit.go("/owner")
+    await on_thread(ask_backup, visit.farm, visit.account)
+    return visit.go("/owner", "backup")
+
+
+async def _backup(visit: Visit) -> Response:
+    return visit.page("owner-backup.html", **await _backups(visit))
+
+
+async def _backups(visit: Visit) -> dict[str, Any]:
+    """Return the backup that was asked for last, and the last one that there is."""
+    return {"asked": next(iter(await on_thread(list_backups, visit.farm, 1)), None),
+            "backup": await on_thread(last_backup, visit.farm)}
 
 
 async def _people(visit: Visit) -> Response:
-    asked = visit.request.query_params.get("from")
-    start = 0 if asked is None else checked_id(asked)
-    found = await on_thread(people.list_people, visit.farm)
-    return visit.page("owner-people.html", people=found[start:start + LINES], roles=list(Role), count=len(found),
-                      later=start + LINES if start + LINES < len(found) else None,
-                      earlier=max(0, start - LINES) if start else None)
+    asked = visit.request.query_params
+    search = asked.get("search", "")[:80]
+    found = await on_thread(people.list_people, visit.farm, LINES + 1, asked.get("after", "")[:48], search)
+    later = found[LINES - 1].account.name if len(found) > LINES else None
+    return visit.page("owner-people.html", people=found[:LINES], roles=list(Role), search=search, later=later,
+                      is_first=not asked.get("after"))
 
 
 async def _change(visit: Visit) -> Response:
@@ -83,14 +91,18 @@ async def _change(visit: Visit) -> Response:
             await on_thread(owner.reopen_account, visit.farm, visit.account, name)
         case _:
             raise BadInput("An account can be told role, close or reopen.")
-    return visit.go("/owner/people")
+    return visit.go("/owner/people", "saved")
 
 
 async def _machines(visit: Visit) -> Response:
     machines = await on_thread(views.machines_of, visit.farm, None)
     at_work = {one.machine_id: one for one in await on_thread(views.at_work, visit.farm, visit.viewer)}
-    shown = sorted(machines, key=lambda one: one.suspended_at is None)
-    return visit.page("owner-machines.html", machines=shown, at_work=at_work)
+    suspended_first = sorted(machines, key=lambda one: one.suspended_at is None)
+    asked = visit.request.query_params.get("from")
+    start = 0 if asked is None else checked_id(asked)
+    return visit.page("owner-machines.html", machines=suspended_first[start:start + LINES], at_work=at_work,
+                      count=len(machines), later=start + LINES if start + LINES < len(machines) else None,
+                      earlier=max(0, start - LINES) if start else None)
 
 
 async def _audit(visit: Visit) -> Response:

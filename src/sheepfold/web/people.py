@@ -31,9 +31,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
 
 
 async def _leaders(visit: Visit) -> Response:
-    found = await on_thread(people.list_people, visit.farm)
-    earners = [one for one in found if one.purse.earned and one.closed_at is None]
-    return visit.page("people.html", people=earners[:LEADERS])
+    return visit.page("people.html", people=await on_thread(people.list_earners, visit.farm, LEADERS))
 
 
 async def _account(visit: Visit) -> Response:
@@ -71,28 +69,29 @@ async def _password(visit: Visit) -> Response:
     await on_thread(people.change_password, visit.farm, visit.account, old, new)
     browser = visit.request.headers.get("user-agent", "unknown")
     token = await on_thread(people.open_web_session, visit.farm, visit.account, browser)
-    return signed_in(visit, visit.go("/account"), token)
+    return signed_in(visit, visit.go("/account", "password"), token)
 
 
 async def _email(visit: Visit) -> Response:
-    await on_thread(people.set_email, visit.farm, visit.account, (await visit.form()).get("email", ""))
-    return visit.go("/account")
+    email = (await visit.form()).get("email", "").strip()
+    await on_thread(people.set_email, visit.farm, visit.account, email)
+    return visit.go("/account", "asked" if email else "saved")
 
 
 async def _verify(visit: Visit) -> Response:
     await on_thread(people.verify_email, visit.farm, visit.account, (await visit.form()).get("code", "")[:80])
-    return visit.go("/account")
+    return visit.go("/account", "proven")
 
 
 async def _end_session(visit: Visit) -> Response:
     form = await visit.form()
     await on_thread(people.end_web_session, visit.farm, visit.account.id, whole(form, "session"))
-    return visit.go("/account")
+    return visit.go("/account", "ended")
 
 
 async def _revoke_key(visit: Visit) -> Response:
     await on_thread(privacy.revoke_key, visit.farm, visit.account, whole(await visit.form(), "key"))
-    return visit.go("/account")
+    return visit.go("/account", "revoked")
 
 
 async def _invite(visit: Visit) -> Response:

@@ -51,7 +51,7 @@ async def _side_by_side(visit: Visit) -> Response:
 async def _prolong(visit: Visit) -> Response:
     job_id = JobId(visit.id("job_id"))
     await on_thread(prolong, visit.farm, visit.account, job_id)
-    return visit.go(f"/shots/{job_id}")
+    return visit.go(f"/shots/{job_id}", "prolonged")
 
 
 def _may_prolong(visit: Visit, job: Job) -> bool:

@@ -10,6 +10,8 @@ from sheepfold.model.errors import BadInput
 from sheepfold.protocols.uploads import base_url
 from sheepfold.web.frame import MEMBER, VISITOR, Visit, on_thread, page_route
 
+MOST_TEAMS = 200
+
 
 def routes(farm: Farm) -> list[BaseRoute]:
     """Return the routes of teams."""
@@ -26,7 +28,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
 
 async def _teams(visit: Visit) -> Response:
     mine = await on_thread(teams.team_of, visit.farm, visit.account) if visit.visitor else None
-    return visit.page("teams.html", teams=await on_thread(teams.list_teams, visit.farm), mine=mine)
+    return visit.page("teams.html", teams=await on_thread(teams.list_teams, visit.farm, MOST_TEAMS), mine=mine)
 
 
 async def _make(visit: Visit) -> Response:

@@ -10,6 +10,8 @@ from sheepfold.model.errors import BadInput
 from sheepfold.model.notices import Form, Reach, Topic
 from sheepfold.web.frame import MEMBER, Visit, on_thread, page_route
 
+DELIVERIES = 10
+"""How many of each hook the page tells; the command line and REST tell all."""
 _TOPICS = {
     Topic.JOB_DONE: "a job is done",
     Topic.JOB_FAILED: "a job failed",
@@ -37,7 +39,7 @@ async def _webhooks(visit: Visit) -> Response:
 
 async def _show(visit: Visit, secret: str) -> Response:
     hooks = await on_thread(webhooks.list_webhooks, visit.farm, visit.account)
-    sent = await on_thread(webhooks.newest_deliveries, visit.farm, visit.account)
+    sent = await on_thread(webhooks.newest_deliveries, visit.farm, visit.account, DELIVERIES)
     return visit.page("webhooks.html", hooks=hooks, sent=sent, secret=secret, forms=list(Form), topics=_TOPICS,
                       is_owner=visit.account.role is Role.OWNER)
 
@@ -60,9 +62,10 @@ async def _add(visit: Visit) -> Response:
 
 async def _change(visit: Visit) -> Response:
     hook_id = visit.id("hook_id")
+    asked = (await visit.form()).get("deed", "")
     deed = {"test": webhooks.try_webhook, "enable": webhooks.enable_webhook,
-            "remove": webhooks.remove_webhook}.get((await visit.form()).get("deed", ""))
+            "remove": webhooks.remove_webhook}.get(asked)
     if deed is None:
         raise BadInput("A webhook can be told test, enable or remove.")
     await on_thread(deed, visit.farm, visit.account, hook_id)
-    return visit.go("/account/webhooks")
+    return visit.go("/account/webhooks", {"test": "sent", "remove": "removed"}.get(asked, "saved"))

@@ -19,11 +19,14 @@ async function replace(path, id) {
   const known = document.getElementById(id);
   if (!fresh || !known) return known;
   if (known.outerHTML === fresh.outerHTML) return known;
-  const focused = known.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  const active = document.activeElement;
+  const focused = known.contains(active) ? active.getAttribute("href") : null;
   keepFilm(known, fresh);
+  keepHands(known, fresh);
   known.replaceWith(fresh);
   keepPictures(known, fresh); // now that they belong to one document: to change it would load them anew
   if (focused) fresh.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
+  else if (fresh.contains(active)) active.focus({ preventScroll: true });
   globalThis.htmx?.process(fresh);
   return fresh;
 }
@@ -34,6 +37,20 @@ function keepFilm(known, fresh) {
   const next = fresh.querySelector("video");
   if (playing && next && playing.getAttribute("src") === next.getAttribute("src")) next.replaceWith(playing);
 }
+
+// What somebody has opened, is filling in, or has the focus on stays as it is when the part around it is replaced.
+function keepHands(known, fresh) {
+  for (const hand of known.querySelectorAll("[data-keep]")) {
+    const next = fresh.querySelector(`#${CSS.escape(hand.id)}`);
+    const isInUse = hand.dataset.touched || hand.contains(document.activeElement) || hand.open !== next?.open;
+    if (next && isInUse) next.replaceWith(hand);
+  }
+}
+
+addEventListener("input", ({ target }) => {
+  const hand = target.closest("[data-keep]");
+  if (hand) hand.dataset.touched = "yes";
+});
 
 // Pictures that are there stay the same elements, so that nothing flickers; those that have just arrived fade in.
 function keepPictures(known, fresh) {
@@ -113,3 +130,41 @@ addEventListener("keydown", (event) => {
   if (event.target.closest("input, select, textarea, video, .scroll, .player")) return;
   document.querySelector(`main a[rel=${turn}]`)?.click();
 });
+
+// What cannot be taken back asks once more: the first press only says so.
+addEventListener("click", (event) => {
+  const button = event.target.closest("[data-sure]");
+  if (!button || button.dataset.asked) return;
+  event.preventDefault();
+  const words = button.innerHTML;
+  button.dataset.asked = "yes";
+  button.textContent = button.dataset.sure;
+  button.addEventListener("blur", () => { button.innerHTML = words; delete button.dataset.asked; }, { once: true });
+});
+
+// A form that was sent shows it, and is not sent twice; who comes back to it may send it again.
+addEventListener("submit", (event) => {
+  if (event.defaultPrevented) return;
+  if (event.target.getAttribute("aria-busy")) event.preventDefault();
+  else event.target.setAttribute("aria-busy", "true");
+});
+addEventListener("pageshow", () => {
+  document.querySelectorAll("form[aria-busy]").forEach((form) => form.removeAttribute("aria-busy"));
+});
+
+// A page that answers a form stands where the form was: to load it anew sends nothing again, and leads somewhere.
+if ("answersForm" in document.body.dataset && document.referrer.startsWith(`${location.origin}/`)) {
+  history.replaceState(null, "", document.referrer);
+}
+
+// Keys, links and commands are copied by a button, where the browser lets a page do that.
+if (navigator.clipboard) {
+  for (const words of document.querySelectorAll("pre.words")) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "quiet copy", textContent: "Copy" });
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(words.textContent);
+      button.textContent = "Copied";
+    });
+    words.after(button);
+  }
+}

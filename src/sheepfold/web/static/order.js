@@ -6,7 +6,7 @@ const trouble = form.querySelector(".trouble");
 const sending = form.querySelector(".sending");
 const side = document.getElementById("appraisal");
 const canvas = document.getElementById("sketch");
-const LIVE_BYTES = 32 * 1024 * 1024; // larger files are not sent again for each field that changes
+const kept = new Map(); // of each large file: its sending, and what the farm calls it then
 let soon = null; // the look that is about to be asked for
 let asking = null; // the look that is under way
 let looks = 0; // sketches asked for
@@ -34,12 +34,13 @@ function asked() {
     const name = field.name.replace(/^spec\.|\[\]$/g, "");
     const target = field.name.startsWith("spec.") ? order.spec : order;
     if (field.name.endsWith("[]")) {
-      const list = (target[name.replace("[]", "")] ??= []);
-      if (field.checked) list.push(browser(field.value));
+      const list = (target[name] ??= []);
+      if (field.checked) list.push(field.dataset.as ? READ[field.dataset.as](field.value) : browser(field.value));
       continue;
     }
     const value = (READ[field.dataset.as] ?? ((text) => text || undefined))(field.value, field);
-    if (value !== undefined) target[name] = value;
+    if (Array.isArray(value)) target[name] = [...new Set([...(target[name] ?? []), ...value])];
+    else if (value !== undefined) target[name] = value;
   }
   order.title ??= form.elements.title.placeholder || undefined;
   return order;
@@ -52,14 +53,50 @@ function suggestTitle() {
   form.elements.title.placeholder = (name ?? "").slice(0, 120);
 }
 
-function body() {
-  const data = new FormData();
-  data.append("order", JSON.stringify(asked()));
-  for (const field of form.querySelectorAll("input[type=file]")) {
-    const file = isShown(field) ? field.files[0] : null;
-    if (file) data.append("keepName" in field.dataset ? plainName(file.name) : field.name, file);
+// The files of the order by the names of its inputs.
+function files() {
+  const fields = [...form.querySelectorAll("input[type=file]")].filter((field) => isShown(field) && field.files[0]);
+  return fields.map((field) => [field, field.files[0]])
+    .map(([field, file]) => ["keepName" in field.dataset ? plainName(file.name) : field.name, file]);
+}
+
+// What is sent as the order: itself, its small files, and what the farm calls the large ones.
+async function body() {
+  const [order, data] = [asked(), new FormData()];
+  for (const [name, file] of files()) {
+    if (kept.has(file)) (order.uploads ??= {})[name] = await kept.get(file).name;
+    else data.append(name, file);
   }
+  data.append("order", JSON.stringify(order));
   return data;
+}
+
+// Large files are sent once, and the farm's name for them from then on. They are sent now, unless they are on their way; whatever is refused is thrown, and may be sent again.
+async function keepLarge() {
+  const large = files().map(([, file]) => file).filter((file) => file.size > Number(form.dataset.large));
+  for (const file of large) {
+    if (!kept.has(file)) kept.set(file, keep(file));
+    try { await kept.get(file).name; } catch (refused) { kept.delete(file); throw refused; }
+  }
+}
+
+function keep(file) {
+  const sending = new XMLHttpRequest();
+  const name = send(`${form.action}/files`, file, sending).then((answer) => {
+    if (answer.status !== 201) throw answer;
+    return answer.getResponseHeader("Upload");
+  });
+  return { sending, name };
+}
+
+// What is no longer chosen need not arrive.
+function dropOthers() {
+  const chosen = files().map(([, file]) => file);
+  for (const [file, { sending }] of kept) {
+    if (chosen.includes(file)) continue;
+    sending.abort();
+    kept.delete(file);
+  }
 }
 
 function plainName(name) {
@@ -72,7 +109,7 @@ function say(sentence) {
   if (sentence) trouble.scrollIntoView({ block: "nearest" });
 }
 
-function send(path, request = new XMLHttpRequest()) {
+function send(path, sent, request = new XMLHttpRequest()) {
   const [bar, words] = [sending.querySelector("progress"), document.getElementById("sent")];
   return new Promise((resolve) => {
     request.open("POST", path);
@@ -83,8 +120,22 @@ function send(path, request = new XMLHttpRequest()) {
       words.textContent = loaded < total ? `${Math.round(loaded / 1e6)} of ${Math.round(total / 1e6)} MB sent` : "Sent; the farm looks at it.";
     };
     request.onloadend = () => { sending.hidden = true; resolve(request); };
-    request.send(body());
+    request.send(sent);
   });
+}
+
+// Sends the whole order, if it is still wanted when its large files are there. What the farm has forgotten of them is
+// sent anew by whoever tries again.
+async function sendOrder(path, request = new XMLHttpRequest(), isWanted = () => true) {
+  try {
+    await keepLarge();
+    const whole = await body();
+    const answer = isWanted() ? await send(path, whole, request) : request;
+    if (answer.status === 404) kept.clear();
+    return answer;
+  } catch (refused) {
+    return refused;
+  }
 }
 
 // The farm's sentence stands in the page that it answers with.
@@ -99,13 +150,22 @@ function forget() {
   request?.abort();
 }
 
+// What the farm would miss first, in the words of the field's own label; the focus goes there.
+function lack() {
+  const field = [...form.querySelectorAll("[required]")].find((one) => isShown(one) && !one.value);
+  if (!field) return "";
+  field.focus();
+  return `${field.labels[0].textContent.trim().split(":")[0]} is missing.`;
+}
+
 // Once, however often the button is pressed; it stays in the tab order meanwhile, so that the focus is not lost.
 async function order() {
   if (form.getAttribute("aria-busy")) return;
   forget();
-  say("");
+  say(lack());
+  if (!trouble.hidden) return;
   form.setAttribute("aria-busy", "true");
-  const answer = await send(form.action);
+  const answer = await sendOrder(form.action);
   if (answer.status === 201) { location.assign(answer.getResponseHeader("Location")); return; }
   form.removeAttribute("aria-busy");
   say(sentenceOf(answer.response));
@@ -116,7 +176,7 @@ async function check() {
   const request = new XMLHttpRequest();
   asking = request;
   side.setAttribute("aria-busy", "true");
-  const answer = await send(`${form.action}/check`, request);
+  const answer = await sendOrder(`${form.action}/check`, request, () => asking === request);
   if (asking !== request) return; // what it would tell has changed since
   asking = null;
   side.removeAttribute("aria-busy");
@@ -130,18 +190,16 @@ function isWhole() {
 }
 
 // Whoever changes something is told what it comes to, without asking; ordering does not wait for that.
-function checkSoon(isFile) {
+function checkSoon() {
   forget();
   if (form.getAttribute("aria-busy")) return;
-  const files = [...form.querySelectorAll("input[type=file]")].filter(isShown).flatMap((field) => [...field.files]);
-  const bytes = files.reduce((sum, file) => sum + file.size, 0);
-  if (isWhole() && (isFile || bytes <= LIVE_BYTES)) soon = setTimeout(check, 400);
+  if (isWhole()) soon = setTimeout(check, 400);
 }
 
 async function sketch() {
   looks += 1;
   const look = looks;
-  const answer = await fetch(`${form.action}/sketch`, { method: "POST", body: body() });
+  const answer = await fetch(`${form.action}/sketch`, { method: "POST", body: await body() });
   if (look !== looks) return;
   canvas.hidden = !answer.ok;
   if (answer.ok) canvas.getContext("2d").drawImage(await createImageBitmap(await answer.blob()), 0, 0);
@@ -179,9 +237,13 @@ form.addEventListener("change", ({ target }) => {
   say("");
   showOnly();
   suggestTitle();
-  checkSoon(target.type === "file");
+  dropOthers();
+  checkSoon();
   if (canvas && target.name === canvas.dataset.of && target.files.length) sketch().catch(() => {});
 });
-document.getElementById("check").addEventListener("click", () => { say(""); check(); });
+document.getElementById("check").addEventListener("click", () => {
+  say(lack());
+  if (trouble.hidden) check();
+});
 addEventListener("pageshow", () => form.removeAttribute("aria-busy")); // who comes back may order again
 showOnly();
