@@ -28,6 +28,16 @@ with FarmClient("http://localhost:8470", key="0123…") as farm:
         print(event.id, event.what, event.job)
 ```
 
+Lists come page by page; `every` walks all pages:
+
+```python
+from sheepfold.client import FarmClient
+
+with FarmClient("http://localhost:8470", key="0123…") as farm:
+    for job in farm.every(farm.jobs, mine=True):
+        print(job.id, job.title, job.state)
+```
+
 Whatever a farm refuses is an exception with its sentence:
 
 ```python

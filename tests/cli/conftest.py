@@ -1,46 +1,38 @@
-"""The command line as people use it: real processes, a real farm in a folder, and a real server for it."""
+"""The command line as people use it: what it reads and writes, a real farm in a folder, and a real server for it."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from tests.serving import CLEAN, Server
+from tests.commands import Ended, run_apart, run_here
+from tests.serving import CLEAN, Server, serving
 
+from sheepfold.config import settings_for
+from sheepfold.farm.farm import open_farm
 from sheepfold.model.matching import Abilities, Program
 from sheepfold.protocols.electricsheep.client import ElectricSheepLink
 from sheepfold.protocols.link import Figures
+from sheepfold.protocols.registry import verifiers
 
 SIDE = 32
 FLAMES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("flam3", "3.1.1")}))
 GENOMES = Path(__file__).parents[1] / "genomes"
 ENVIRONMENT = CLEAN | {"SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES": "127.0.0.0/8", "SHEEPFOLD_SCREENSHOT_OBEY_ROBOTS": "0"}
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it said."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[str]:
-        """Return what it printed, line by line."""
-        return self.out.splitlines()
+WIDE = {"COLUMNS": "120", "NO_COLOR": "1"}
 
 
 def sheepfold(*words: object, said: str = "", **environment: str) -> Ended:
     """Run a command of the command line to its end."""
-    command = [sys.executable, "-m", "sheepfold", *map(str, words)]
-    wide = ENVIRONMENT | {"COLUMNS": "120", "NO_COLOR": "1"} | environment
-    ended = subprocess.run(command, input=said, env=wide, capture_output=True, text=True, timeout=120, check=False)
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return run_here(*words, said=said, environment=ENVIRONMENT | WIDE | environment)
+
+
+def sheepfold_apart(*words: object, said: str = "", **environment: str) -> Ended:
+    """Run a command in a process of its own, for tests of what only a process shows."""
+    return run_apart(*words, said=said, environment=ENVIRONMENT | WIDE | environment)
 
 
 @dataclass
@@ -50,6 +42,7 @@ class Fold:
     data: Path
     folder: Path
     served: list[Server] = field(default_factory=list)
+    closing: ExitStack = field(default_factory=ExitStack)
 
     def do(self, *words: object, said: str = "") -> Ended:
         """Run a command on the farm's folder."""
@@ -83,13 +76,23 @@ class Fold:
                 painted += 1
         return painted
 
+    def serve_here(self) -> str:
+        """Serve the farm from this process, without keeping house; returns its address.
+
+        What it logs stands in what commands say meanwhile."""
+        farm = self.closing.enter_context(open_farm(settings_for(self.data, ENVIRONMENT), verifiers))
+        url = self.closing.enter_context(serving(farm))
+        self.closing.callback(farm.closing.set)
+        return url
+
     def serve(self, *words: str) -> Server:
-        """Start a server of the farm on a free port."""
+        """Start a server of the farm, a process of its own, on a free port."""
         self.served.append(Server(self.data, *words, environment=ENVIRONMENT))
         return self.served[-1]
 
     def end(self) -> None:
         """End the servers that were started."""
+        self.closing.close()
         for server in self.served:
             server.end()
 
@@ -100,7 +103,12 @@ def run():
 
 
 @pytest.fixture
-def fold(tmp_path: Path) -> Iterator[Fold]:
-    made = Fold(tmp_path / "farm", tmp_path)
+def apart():
+    return sheepfold_apart
+
+
+@pytest.fixture
+def fold(tmp_path: Path, new_folder: Callable[[Path], Path]) -> Iterator[Fold]:
+    made = Fold(new_folder(tmp_path / "farm"), tmp_path)
     yield made
     made.end()

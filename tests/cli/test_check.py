@@ -6,7 +6,7 @@ SMALL = ("--frames", "2", "--size", "32x32", "--quality", "1")
 def test_a_farm_that_worked_is_well_until_a_file_is_spoilt(fold):
     key = fold.key("ann", "desk", "owner")
     fold.done("order", "flame", fold.genome(), *SMALL)
-    fold.paint_all(fold.serve("--no-house").url, "ann", key)
+    fold.paint_all(fold.serve_here(), "ann", key)
     fold.end()
     for words in ((), ("--read-blobs",)):
         assert fold.done("check", *words).splitlines()[-1] == "All is well."

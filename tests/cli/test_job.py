@@ -115,7 +115,7 @@ def test_screenshots_that_expire_are_prolonged(fold, run):
     fold.done("order", "screenshot", "http://127.0.0.1/", "--account", "ann")
     said = fold.done("job", "prolong", 1000, "--account", "ann")
     assert said.startswith("Job 1000 is worth making until 2")
-    url = fold.serve("--no-house").url
+    url = fold.serve_here()
     assert run("job", "prolong", 1001, "--server", url, "--key", key).out == "Job 1001 is worth making for ever.\n"
     assert "no order of screenshots" in run("job", "prolong", 1002, "--server", url, "--key", key).err
 
@@ -136,7 +136,7 @@ def test_frames_of_a_single_colour_may_be_meant(studio):
 def test_what_is_wrong_with_a_picture_is_reported(fold, run):
     key = fold.key("ann", "desk")
     fold.done("order", "flame", fold.genome(), *SMALL, "--account", "ann")
-    url = fold.serve("--no-house").url
+    url = fold.serve_here()
     refused = run("job", "report", 1, "Too dark.", "--server", url, "--key", key)
     assert (refused.status, "has no picture yet" in refused.err) == (1, True)
     fold.paint_all(url, "ann", key)

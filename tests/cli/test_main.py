@@ -33,15 +33,24 @@ def test_its_help_fits_a_narrow_terminal(run):
     assert max(map(len, ended.lines[4:])) <= 60
 
 
-def test_an_unknown_word_is_an_error_that_lists_the_known_ones(run):
-    ended = run("rendr")
+def test_an_unknown_word_is_an_error_that_lists_the_known_ones(apart):
+    ended = apart("rendr")
     assert (ended.status, ended.out) == (2, "")
     assert "there is no command 'rendr'" in ended.err
     assert all(name in ended.err for name in COMMANDS)
 
 
-def test_it_says_its_version(run):
-    assert run("--version").out == f"sheepfold {version('sheepfold')}\n"
+def test_it_says_its_version(apart):
+    assert apart("--version").out == f"sheepfold {version('sheepfold')}\n"
+
+
+def test_the_first_command_makes_the_farm_and_what_it_refuses_is_one_line(apart, tmp_path):
+    words = ("account", "add", "spot", "--password-stdin", "--data", tmp_path / "farm")
+    added = apart(*words, said="correct horse\n")
+    assert (added.status, added.out) == (0, "Added spot (artist).\n")
+    again = apart(*words, said="correct horse\n")
+    assert (again.status, again.out, again.err.splitlines()[-1].startswith("sheepfold: ")) == (1, "", True)
+    assert "Traceback" not in again.err
 
 
 def every_command():

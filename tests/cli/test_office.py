@@ -59,7 +59,7 @@ def test_keys_and_browsers_are_taken_back(do):
     (browser,) = json.loads(do(account, "browsers", "--json", *mine))["browsers"]
     assert "Netscape 4" in do(account, "browsers", *mine)
     do(account, "sign-out", browser["id"], *mine)
-    assert json.loads(do(account, "browsers", "--json", *mine)) == {"browsers": []}
+    assert json.loads(do(account, "browsers", "--json", *mine)) == {"browsers": [], "next": None}
 
 
 def test_machines_are_added_with_the_words_for_each_client_and_listed(do):
@@ -94,3 +94,20 @@ def test_an_order_is_appraised_made_and_found_among_ones_own(do, tmp_path):
     assert json.loads(do(job, "hide", ordered["id"], "--json"))["id"] == ordered["id"]
     events = do(farm, "events", "--after", 0, "--count", 1).splitlines()
     assert json.loads(events[0])["what"] == "job ordered"
+
+
+def test_a_backup_is_made_and_listed_and_one_that_fails_says_why(fold, run, tmp_path):
+    fold.done("account", "add", "boss", "--role", "owner", "--password-stdin", said="a long enough one\n")
+    data = ("--data", fold.data)
+    safe, taken = tmp_path / "safe", tmp_path / "taken"
+    taken.touch()
+    made = run("farm", "backup", *data, SHEEPFOLD_BACKUP_FOLDER=str(safe))
+    assert (made.status, made.out) == (0, f"0 files of 0.0 MiB, 0 of them new, and the database, in {safe}.\n"), made
+    assert (safe / "backup.json").is_file()
+    failed = run("farm", "backup", *data, SHEEPFOLD_BACKUP_FOLDER=str(taken))
+    assert (failed.status, failed.out.startswith("The backup failed: FileExistsError")) == (1, True), failed
+    second, first, *troubles = run("farm", "backups", *data).lines[1:]
+    assert (second.split()[4], first.split()[4]) == ("failed", "done")
+    assert troubles[0].startswith("2: FileExistsError")
+    nowhere = run("farm", "backup", *data)
+    assert (nowhere.status, "SHEEPFOLD_BACKUP_FOLDER" in nowhere.err) == (1, True)

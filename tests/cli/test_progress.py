@@ -1,5 +1,6 @@
 """Progress is shown on standard error, as a bar where somebody looks and else in few lines."""
 
+import contextlib
 import os
 import pty
 
@@ -22,13 +23,20 @@ def test_what_takes_no_step_says_nothing(capsys):
     assert capsys.readouterr().err == ""
 
 
+def read_all(terminal):
+    """Read what a terminal was told, which may come in parts, until nobody has it open."""
+    with contextlib.suppress(OSError):
+        while part := os.read(terminal, 65536):
+            yield part
+
+
 def test_a_terminal_gets_a_bar(monkeypatch):
     near, far = pty.openpty()
     with os.fdopen(far, "w") as terminal:
         monkeypatch.setattr("sys.stderr", terminal)
         with progress.progress("Job 1000") as step:
             step(3, 4)
-    shown = os.read(near, 65536).decode()
+    shown = b"".join(read_all(near)).decode()
     os.close(near)
     assert "Job 1000" in shown
     assert "3/4" in shown

@@ -10,7 +10,7 @@ SMALL = ("--frames", "1", "--size", "32x32", "--quality", "1")
 def test_a_story_tells_who_made_the_picture_and_what_it_earned(fold):
     key = fold.key("ann", "desk", "owner")
     number = fold.done("order", "flame", fold.genome(), *SMALL).strip()
-    fold.paint_all(fold.serve("--no-house").url, "ann", key)
+    fold.paint_all(fold.serve_here(), "ann", key)
     task = re.search(r"^(\d+)\s+0\s+0\s+done", fold.done("job", "show", number), re.MULTILINE)[1]
     told = fold.done("story", "task", task)
     assert told.splitlines()[0] == f"Task {task}: frame 0 of job {number} (r1), done"
@@ -24,7 +24,7 @@ def test_a_story_tells_who_made_the_picture_and_what_it_earned(fold):
 def test_what_a_client_told_cannot_command_the_terminal(fold):
     fold.key("ann", "desk", "owner")
     number = fold.done("order", "flame", fold.genome(), *SMALL).strip()
-    url = fold.serve("--no-house").url
+    url = fold.serve_here()
     httpx.get(f"{url}/cgi/get?n=[/red]&w=[bold]&v=&u=AB", trust_env=False)
     task = re.search(r"^(\d+)\s+0\s+0\s+open", fold.done("job", "show", number), re.MULTILINE)[1]
     told = " ".join(fold.done("story", "task", task).split())

@@ -35,4 +35,4 @@ def test_a_webhook_is_added_listed_tried_and_removed(folder):
     assert "next at" in done("deliveries", hook_id)
     assert done("enable", hook_id) == f"Webhook {hook_id} is told again.\n"
     assert done("remove", hook_id) == f"Webhook {hook_id} is removed.\n"
-    assert json.loads(done("list", "--json")) == {"webhooks": []}
+    assert json.loads(done("list", "--json")) == {"webhooks": [], "next": None}

@@ -12,7 +12,8 @@ from sheepfold.cli.command import Office, Said, office_command, say
 from sheepfold.cli.ids import IdArgument
 from sheepfold.cli.office import JsonOption
 from sheepfold.cli.options import DataOption, farm_in
-from sheepfold.cli.plain import clock, plain, print_rows
+from sheepfold.cli.paging import BeforeOption, LimitOption, listed
+from sheepfold.cli.plain import clock, columns, minute, plain, print_rows
 from sheepfold.farm import accounts, browse
 from sheepfold.model.accounts import Role
 
@@ -49,7 +50,7 @@ def add(
 def show(office: Office) -> Said:
     """Show your account: its role, its address, its team and its points."""
     found = office.account()
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     email = f"{plain(found.email)} ({'proven' if found.is_email_proven else 'not proven yet'})" if found.email else ""
     for name, value in {"account": found.account, "role": found.role, "e-mail": email, "team": found.team or "",
                         "machines": str(found.machines), "since": clock(found.created_at),
@@ -99,13 +100,13 @@ def forget(office: Office) -> Said:
 
 
 @office_command(app)
-def keys(office: Office) -> Said:
-    """List the keys of your machines; the keys themselves are not kept."""
-    found = office.keys()
-    table = Table("id", "machine", "scope", "made", box=None, padding=(0, 2, 0, 0))
-    for one in found.keys:
-        table.add_row(str(one.id), one.machine, one.scope, clock(one.created_at))
-    return Said(found, table)
+def keys(office: Office, limit: LimitOption = 50, before: BeforeOption = None) -> Said:
+    """List the keys of your machines, the newest first; the keys themselves are not kept."""
+    page = office.keys(limit, before)
+    table = columns("id", "machine", "scope", "made")
+    for one in page.keys:
+        table.add_row(str(one.id), one.machine, one.scope, minute(one.created_at))
+    return Said(page, listed(page, table))
 
 
 @office_command(app, "revoke-key")
@@ -116,13 +117,13 @@ def revoke_key(office: Office, key_id: IdArgument) -> Said:
 
 
 @office_command(app)
-def browsers(office: Office) -> Said:
+def browsers(office: Office, limit: LimitOption = 50, before: BeforeOption = None) -> Said:
     """List the browsers in which you are signed in."""
-    found = office.browsers()
-    table = Table("id", "browser", "since", "last seen", box=None, padding=(0, 2, 0, 0))
-    for one in found.browsers:
-        table.add_row(str(one.id), plain(one.browser), clock(one.opened_at), clock(one.last_seen_at))
-    return Said(found, table)
+    page = office.browsers(limit, before)
+    table = columns("id", "browser", "since", "last seen")
+    for one in page.browsers:
+        table.add_row(str(one.id), plain(one.browser), minute(one.opened_at), minute(one.last_seen_at))
+    return Said(page, listed(page, table))
 
 
 @office_command(app, "sign-out")

@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.table import Table
+from rich.console import Group
 
 from sheepfold.cli.command import Office, Said, office_command
-from sheepfold.cli.plain import plain
-from sheepfold.protocols.rest.browser_wire import BrowserAsked
+from sheepfold.cli.paging import AfterOption, LimitOption, listed
+from sheepfold.cli.plain import columns, plain
+from sheepfold.protocols.rest.browser_wire import BrowserAsked, FactoryList
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 
@@ -70,17 +71,34 @@ def _found() -> list[tuple[str, str]]:
 
 
 @office_command(app, "list")
-def list_all(office: Office, machine: Annotated[str, typer.Argument(metavar="[MACHINE]")] = "") -> Said:
-    """List the browsers of MACHINE, or of all machines."""
-    factories = [office.factory(machine)] if machine else office.factories()
-    table = Table("number", "machine", "platform", "browser", "version", "screens", "state", "User-Agent", box=None)
-    for factory in factories:
+def list_all(
+    office: Office, machine: Annotated[str, typer.Argument(metavar="[MACHINE]")] = "", limit: LimitOption = 50,
+    after: AfterOption = "",
+) -> Said:
+    """List the browsers of MACHINE, or of all machines by their names, so many machines at most."""
+    page = FactoryList(factories=[office.factory(machine)]) if machine else office.factories(limit, after)
+    table, agents = columns("number", "machine", "platform", "browser", "version", "screens", "state"), []
+    for factory in page.factories:
         screens = " ".join(f"{one.width}x{one.height}x{one.bpp}" for one in factory.screens) or "any"
         for one in factory.browsers:
             state = plain(one.fault) or ("works" if one.uploaded_at else "new")
             table.add_row(str(one.id), factory.machine, factory.platform, plain(one.name), plain(one.version),
-                          screens, state, plain(one.user_agent) or "to be learned")
-    return Said({"factories": [one.model_dump(mode="json") for one in factories]}, table)
+                          screens, state)
+            agents.append(f"{one.id}: {plain(one.user_agent) or 'User-Agent to be learned'}")
+    return Said(page, listed(page, table, *(agents if machine else [])))  # of all machines they would fill the screen
+
+
+@office_command(app)
+def alive(office: Office) -> Said:
+    """List the browsers of machines that are here now: what an order can ask for at once."""
+    found = office.alive_browsers()
+    table = columns("platform", "browser", "engine", "versions", "sizes", "machines")
+    for one in found.browsers:
+        sizes = " ".join(f"{width}x{height}" for width, height in one.sizes) or "any"
+        table.add_row(plain(one.platform), plain(one.name), one.engine, plain(" ".join(one.versions)), sizes,
+                      str(one.machines))
+    none = [] if found.browsers else ["No machine with a browser is here; an order waits until one comes."]
+    return Said(found, Group(table, *none))
 
 
 @office_command(app)

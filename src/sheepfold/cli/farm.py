@@ -1,14 +1,17 @@
 """`sheepfold farm`: what a farm does now, what waits in it, what happens, and whose key opens it."""
 
+import time
 from typing import Annotated
 
 import typer
 from rich.console import Group
-from rich.table import Table
 
 from sheepfold.cli.command import Office, Said, office_command
-from sheepfold.cli.plain import clock, plain
-from sheepfold.protocols.rest.owner_wire import QueueOut
+from sheepfold.cli.paging import AfterOption, BeforeOption, LimitOption, listed
+from sheepfold.cli.plain import columns, minute, plain
+from sheepfold.cli.progress import progress
+from sheepfold.protocols.rest.owner_wire import BackupOut, QueueOut
+from sheepfold.protocols.rest.watching import POLL_S
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 
@@ -22,11 +25,12 @@ def farm() -> None:
 def now(office: Office) -> Said:
     """See which machine makes what, and how much waits."""
     found = office.now()
-    table = Table("machine", "of", "protocol", "since", "job", "task", "frame", "title", box=None, padding=(0, 2, 0, 0))
+    table = columns("machine", "account", "protocol", "since", "job", "task", "frame", "title")
     for one in found.at_work:
         named = ("", "", "") if one.job is None else (str(one.job), str(one.task), str(one.frame))
-        table.add_row(one.machine, one.account, one.protocol, clock(one.since), *named, plain(one.title))
-    return Said(found, Group(table, _waiting(found.queue)))
+        table.add_row(one.machine, one.account, one.protocol, minute(one.since), *named, plain(one.title))
+    idle = [] if found.at_work else ["No machine makes anything."]
+    return Said(found, Group(table, *idle, _waiting(found.queue)))
 
 
 @office_command(app)
@@ -40,14 +44,14 @@ def whoami(office: Office) -> Said:
 
 
 @office_command(app)
-def queue(office: Office) -> Said:
+def queue(office: Office, limit: LimitOption = 50, after: AfterOption = "") -> Said:
     """See the running jobs, and how much of each waits; for the owner."""
-    found = office.queue()
-    table = Table("job", "kind", "title", "of", "priority", "waiting", "ordered", box=None, padding=(0, 2, 0, 0))
-    for one in found.lines:
+    page = office.queue(limit, after)
+    table = columns("job", "kind", "title", "account", "priority", "waiting", "ordered")
+    for one in page.lines:
         table.add_row(str(one.job), one.kind, plain(one.title), plain(one.account), str(one.priority),
-                      str(one.waiting), clock(one.created_at))
-    return Said(found, Group(table, _waiting(found)))
+                      str(one.waiting), minute(one.created_at))
+    return Said(page, listed(page, table, _waiting(page)))
 
 
 @office_command(app)
@@ -59,11 +63,34 @@ def check(office: Office) -> Said:
 
 
 @office_command(app)
-def backup(office: Office) -> Said:
-    """Have the farm write a backup into the folder of its setting `backup_folder`; for the owner."""
+def backup(
+    office: Office,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Until it is made, or only ask for it.")] = True,
+) -> Said:
+    """Have the farm back itself up into the folder of its setting `backup_folder`, exit 1 where that fails; for the
+    owner.
+    """
     made = office.back_up()
-    size = f"{made.size_bytes / 2**20:.1f} MiB"
-    return Said(made, f"{made.files} files of {size}, {made.new_files} of them new, and the database.")
+    if not wait:
+        return Said(made, f"Backup {made.id} is asked for; `sheepfold farm backups` says how far it is.")
+    with progress(f"Backup {made.id}") as step:
+        while made.ended_at is None:
+            step(made.files_done, made.files or 1)
+            time.sleep(POLL_S)
+            made = office.backup(made.id)
+    return Said(made, _told(made), 1 if made.trouble else 0)
+
+
+@office_command(app)
+def backups(office: Office, limit: LimitOption = 50, before: BeforeOption = None) -> Said:
+    """List the backups that were asked for, the newest first; for the owner."""
+    page = office.backups(limit, before)
+    table = columns("id", "asked for", "by", "state", "files", "new")
+    for one in page.backups:
+        table.add_row(str(one.id), minute(one.asked_at), one.who, one.state, f"{one.files_done:,} of {one.files:,}",
+                      f"{one.new_files:,}")
+    troubles = [f"{one.id}: {plain(one.trouble)}" for one in page.backups if one.trouble]
+    return Said(page, listed(page, table, *troubles))
 
 
 @office_command(app)
@@ -81,6 +108,13 @@ def events(
         if number == count:
             break
     return Said({"after": last}, f"Go on with --after {last}.")
+
+
+def _told(made: BackupOut) -> str:
+    if made.trouble:
+        return f"The backup failed: {plain(made.trouble)}"
+    size = f"{made.size_bytes / 2**20:.1f} MiB"
+    return f"{made.files:,} files of {size}, {made.new_files:,} of them new, and the database, in {plain(made.folder)}."
 
 
 def _waiting(queue: QueueOut) -> str:

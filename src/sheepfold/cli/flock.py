@@ -8,6 +8,8 @@ from rich.console import Group
 from rich.table import Table
 
 from sheepfold.cli.command import Office, Said, office_command
+from sheepfold.cli.paging import AfterIdOption, LimitOption, listed
+from sheepfold.cli.plain import columns
 from sheepfold.protocols.rest.wire import SheepOut
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
@@ -27,10 +29,10 @@ def flock() -> None:
 
 
 @office_command(app, "list")
-def list_sheep(office: Office) -> Said:
-    """List the sheep of the living generation that have a film."""
-    found = office.flock()
-    return Said(found, _table(found.sheep))
+def list_sheep(office: Office, limit: LimitOption = 200, after: AfterIdOption = None) -> Said:
+    """List the sheep of the living generation that have a film, by their numbers."""
+    page = office.flock(limit, after)
+    return Said(page, listed(page, _table(page.sheep)))
 
 
 @office_command(app)
@@ -55,7 +57,7 @@ def vote(
 
 
 def _table(sheep: list[SheepOut]) -> Table:
-    table = Table("generation", "number", "from", "to", "rating", "job", box=None, padding=(0, 2, 0, 0))
+    table = columns("generation", "number", "from", "to", "rating", "job")
     for one in sheep:
         table.add_row(*map(str, (one.generation, one.number, one.first, one.last, one.rating, one.job)))
     return table

@@ -8,10 +8,10 @@ from sheepfold.farm import accounts, people, privacy, teams, webhooks
 from sheepfold.farm.owner import REVOKE, change_machine
 from sheepfold.model.accounts import Role, Scope
 from sheepfold.model.errors import NotFound
-from sheepfold.protocols.rest.account import account_out, key_made, key_out, signed_in_out
+from sheepfold.protocols.rest.account import account_out, key_list, key_made, signed_in_list
 from sheepfold.protocols.rest.account_wire import AccountOut, DataOut, KeyList, KeyMade, SignedInList
 from sheepfold.protocols.rest.team_wire import TeamList, TeamOut, TeamPage
-from sheepfold.protocols.rest.teams import team_out, team_page
+from sheepfold.protocols.rest.teams import team_list, team_out, team_page
 from sheepfold.protocols.rest.webhook_wire import (
     DeliveryList,
     WebhookAdded,
@@ -19,7 +19,7 @@ from sheepfold.protocols.rest.webhook_wire import (
     WebhookMade,
     WebhookOut,
 )
-from sheepfold.protocols.rest.webhooks import delivery_out, wanted, webhook_made, webhook_out
+from sheepfold.protocols.rest.webhooks import delivery_list, wanted, webhook_list, webhook_made, webhook_out
 
 
 class FolderAccount(FolderHands):
@@ -50,9 +50,9 @@ class FolderAccount(FolderHands):
         """Close this account and take every name off it."""
         privacy.forget_person(self._farm, self._account, password)
 
-    def keys(self) -> KeyList:
-        """List the keys of this account's machines."""
-        return KeyList(keys=[key_out(one) for one in privacy.list_keys(self._farm, self._account)])
+    def keys(self, limit: int = 50, before: int | None = None) -> KeyList:
+        """Return a page of the keys of this account's machines."""
+        return key_list(self._farm, self._account, limit, before)
 
     def add_key(self, machine: str, scope: Scope = Scope.WORK) -> KeyMade:
         """Make a key for a machine of this account."""
@@ -66,10 +66,9 @@ class FolderAccount(FolderHands):
         """Revoke all keys of a machine."""
         change_machine(self._farm, self._by, machine, REVOKE)
 
-    def browsers(self) -> SignedInList:
-        """List the browsers in which this account is signed in."""
-        found = people.list_web_sessions(self._farm, self._account.id)
-        return SignedInList(browsers=[signed_in_out(one) for one in found])
+    def browsers(self, limit: int = 50, before: int | None = None) -> SignedInList:
+        """Return a page of the browsers in which this account is signed in."""
+        return signed_in_list(self._farm, self._account, limit, before)
 
     def sign_out(self, session_id: int) -> None:
         """Sign a browser out."""
@@ -80,9 +79,9 @@ class FolderAccount(FolderHands):
         """Make an invitation's code, which works once."""
         return people.invite(self._farm, self._account, role)
 
-    def webhooks(self) -> WebhookList:
-        """List this account's webhooks."""
-        return WebhookList(webhooks=[webhook_out(one) for one in webhooks.list_webhooks(self._farm, self._account)])
+    def webhooks(self, limit: int = 50, after: int | None = None) -> WebhookList:
+        """Return a page of this account's webhooks."""
+        return webhook_list(self._farm, self._account, limit, after)
 
     def add_webhook(self, asked: WebhookAdded) -> WebhookMade:
         """Add a webhook; its secret is told now alone."""
@@ -101,14 +100,13 @@ class FolderAccount(FolderHands):
         """Have a disabled webhook told again."""
         return webhook_out(webhooks.enable_webhook(self._farm, self._account, hook_id))
 
-    def deliveries(self, hook_id: int) -> DeliveryList:
-        """List what was sent to a webhook lately."""
-        found = webhooks.list_deliveries(self._farm, self._account, hook_id)
-        return DeliveryList(deliveries=[delivery_out(one) for one in found])
+    def deliveries(self, hook_id: int, limit: int = 50, before: int | None = None) -> DeliveryList:
+        """Return a page of what was sent to a webhook lately."""
+        return delivery_list(self._farm, self._account, hook_id, limit, before)
 
-    def teams(self) -> TeamList:
-        """List teams, those whose members earned most first."""
-        return TeamList(teams=[team_out(one) for one in teams.list_teams(self._farm)])
+    def teams(self, limit: int = 50, after: str = "") -> TeamList:
+        """Return a page of the teams, those whose members earned most first."""
+        return team_list(self._farm, limit, after)
 
     def team(self, name: str) -> TeamPage:
         """See a team with its members."""

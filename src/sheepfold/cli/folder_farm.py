@@ -1,7 +1,7 @@
 """A folder's hands on the farm itself: its flock, machines and browsers, its people and its queue."""
 
 from sheepfold.cli.folder_hands import FolderHands
-from sheepfold.farm import browsers, flock, rules
+from sheepfold.farm import backups, browsers, flock, rules
 from sheepfold.farm.owner import change_machine
 from sheepfold.farm.sight import Viewer
 from sheepfold.farm.storage import read_storage
@@ -9,12 +9,15 @@ from sheepfold.model.accounts import Role
 from sheepfold.model.browsers import BrowserId
 from sheepfold.model.flock import SheepId
 from sheepfold.protocols.rest import owner, wire
-from sheepfold.protocols.rest.browser_wire import BrowserAsked, BrowserOut, FactoryOut
+from sheepfold.protocols.rest.alive import alive_list
+from sheepfold.protocols.rest.browser_wire import AliveList, BrowserAsked, BrowserOut, FactoryList, FactoryOut
+from sheepfold.protocols.rest.browsers import factory_list
 from sheepfold.protocols.rest.flock import flock_out, machine_list, sheep_page
 from sheepfold.protocols.rest.flock_wire import SheepPage
 from sheepfold.protocols.rest.machine_wire import MachineRules
 from sheepfold.protocols.rest.owner_wire import (
     AuditPage,
+    BackupList,
     BackupOut,
     CheckOut,
     LeaderList,
@@ -35,13 +38,13 @@ class FolderFarm(FolderHands):
         """See what the farm does now."""
         return owner.now_out(self._farm, Viewer(self._account))
 
-    def leaders(self, limit: int = 100) -> LeaderList:
-        """See who earned most."""
-        return owner.leaders(self._farm, limit)
+    def leaders(self, limit: int = 100, after: str = "") -> LeaderList:
+        """Return a page of who earned most."""
+        return owner.leaders(self._farm, limit, after)
 
-    def people(self, limit: int = 50, after: str = "") -> PeoplePage:
-        """Return a page of people by their names."""
-        return owner.people_page(self._farm, limit, after)
+    def people(self, limit: int = 50, after: str = "", search: str = "") -> PeoplePage:
+        """Return a page of people by their names, of those alone whose name or address has this in it."""
+        return owner.people_page(self._farm, limit, after, search)
 
     def change_person(self, name: str, *, role: Role | None = None, closed: bool | None = None) -> PersonOut:
         """Give somebody another role, close their account, or open it again."""
@@ -51,25 +54,35 @@ class FolderFarm(FolderHands):
         """Return a page of the audit log, the newest first."""
         return owner.audit_page(self._farm, limit, before)
 
-    def queue(self) -> QueueList:
-        """See the queue."""
-        return owner.queue_list(self._farm)
+    def queue(self, limit: int = 200, after: str = "") -> QueueList:
+        """Return a page of the queue."""
+        return owner.queue_list(self._farm, limit, after)
 
     def check(self) -> CheckOut:
         """Prove that all that the farm knows agrees."""
         return owner.check_out(self._farm)
 
     def back_up(self) -> BackupOut:
-        """Write a backup into the folder of the farm's settings."""
-        return owner.backed_up(self._farm, self._by)
+        """Make a backup into the folder of the farm's settings, unless a house is at it."""
+        asked = backups.ask_backup(self._farm, self._by)
+        backups.make_next_backup(self._farm)
+        return self.backup(asked.id)
+
+    def backups(self, limit: int = 50, before: int | None = None) -> BackupList:
+        """Return a page of the backups that were asked for, the newest first."""
+        return owner.backup_list(self._farm, limit, before)
+
+    def backup(self, backup_id: int) -> BackupOut:
+        """See how far a backup is."""
+        return owner.backup_out(backups.view_backup(self._farm, backup_id))
 
     def storage(self) -> StorageOut:
         """See what lies on the farm's disk, for its owner."""
         return storage_out(read_storage(self._farm, self._account))
 
-    def flock(self) -> wire.FlockOut:
-        """Return the living flock."""
-        return flock_out(self._farm)
+    def flock(self, limit: int = 200, after: int | None = None) -> wire.FlockOut:
+        """Return a page of the living flock."""
+        return flock_out(self._farm, limit, after)
 
     def sheep(self, generation: int, number: int) -> SheepPage:
         """Look at a sheep."""
@@ -79,9 +92,9 @@ class FolderFarm(FolderHands):
         """Vote for (1) or against (-1) a sheep."""
         flock.vote(self._farm, number, self._account.name, value, generation)
 
-    def machines(self) -> list[wire.MachineOut]:
-        """Return all machines, those heard of last first."""
-        return machine_list(self._farm, self._account).machines
+    def machines(self, limit: int = 50, after: str = "") -> wire.MachineList:
+        """Return a page of all machines, those heard of last first."""
+        return machine_list(self._farm, self._account, limit, after)
 
     def rules(self, machine: str) -> MachineRules:
         """Return when a machine may work."""
@@ -96,9 +109,13 @@ class FolderFarm(FolderHands):
         """Tell a machine to pause, resume or stop."""
         change_machine(self._farm, self._by, machine, command)
 
-    def factories(self) -> list[FactoryOut]:
-        """Return all machines that have browsers."""
-        return [FactoryOut.of(one) for one in browsers.list_factories(self._farm)]
+    def factories(self, limit: int = 50, after: str = "") -> FactoryList:
+        """Return a page of the machines that have browsers, by name."""
+        return factory_list(self._farm, limit, after)
+
+    def alive_browsers(self) -> AliveList:
+        """Return the browsers that machines have which are here now, by platform."""
+        return alive_list(self._farm)
 
     def factory(self, machine: str) -> FactoryOut:
         """Return a machine with its browsers."""

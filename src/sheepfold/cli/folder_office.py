@@ -10,7 +10,7 @@ from sheepfold.blobs.spool import Digest
 from sheepfold.cli.folder_account import FolderAccount
 from sheepfold.cli.folder_farm import FolderFarm
 from sheepfold.cli.options import farm_in
-from sheepfold.farm import appraisal, baselines, browse, expiry, sight
+from sheepfold.farm import baselines, browse, expiry, sight
 from sheepfold.farm.chores import PREVIEW_WIDTH
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.extending import extend_job
@@ -22,17 +22,17 @@ from sheepfold.farm.repeating import render_again
 from sheepfold.farm.replacing import replace_input
 from sheepfold.farm.retention import keep_job
 from sheepfold.farm.sight import Viewer
-from sheepfold.farm.views import prioritise
+from sheepfold.farm.views import prioritise, view_card
 from sheepfold.model.accounts import Role
 from sheepfold.model.jobs import JobId, Terms
 from sheepfold.model.tasks import TaskId
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.appraisal_wire import AppraisalOut
-from sheepfold.protocols.rest.appraisals import appraisal_out, sketched
+from sheepfold.protocols.rest.appraisals import appraised, sketched
 from sheepfold.protocols.rest.change_wire import ChangesOut
 from sheepfold.protocols.rest.changes import changes_out
 from sheepfold.protocols.rest.client import OnSent
-from sheepfold.protocols.rest.jobs import job_detail, story_out
+from sheepfold.protocols.rest.jobs import job_detail, story_out, task_page
 from sheepfold.protocols.rest.watching import POLL_S, watch
 
 
@@ -54,7 +54,7 @@ class FolderOffice(FolderAccount, FolderFarm):
                  terms: Terms | None = None) -> AppraisalOut:
         """Tell what an order would be and cost."""
         order = Order(kind, spec, inputs or {}, "", terms or Terms())
-        return appraisal_out(appraisal.appraise(self._farm, self._account, order))
+        return appraised(self._farm, self._account, order)
 
     def sketch(self, kind: str, inputs: Mapping[str, Path], target: Path) -> None:
         """Render the files of an order small and quickly, and write the PNG to `target`."""
@@ -70,6 +70,11 @@ class FolderOffice(FolderAccount, FolderFarm):
     def job(self, job_id: int) -> wire.JobDetail:
         """Look at a job."""
         return job_detail(browse.view_job(self._farm, JobId(job_id)))
+
+    def tasks(self, job_id: int, limit: int = 200, after: str = "") -> wire.TaskPage:
+        """Return a page of a job's tasks."""
+        view_card(self._farm, JobId(job_id))  # or there is none
+        return task_page(self._farm, JobId(job_id), limit, after)
 
     def wait(self, job_id: int, on_change: Callable[[wire.JobDetail], None] | None = None,
              timeout_s: float | None = None) -> wire.JobDetail:

@@ -1,5 +1,6 @@
 """`sheepfold job`: what became of what was ordered."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,8 @@ from rich.table import Table
 from sheepfold.cli.command import Office, Said, office_command
 from sheepfold.cli.ids import IdArgument
 from sheepfold.cli.office import download_all
-from sheepfold.cli.plain import clock, plain
+from sheepfold.cli.paging import AfterOption, BeforeOption, LimitOption, listed
+from sheepfold.cli.plain import clock, columns, plain
 from sheepfold.cli.progress import progress
 from sheepfold.cli.review import change_lines
 from sheepfold.model.jobs import JobState
@@ -28,18 +30,16 @@ def job() -> None:
 
 @office_command(app, "list")
 def list_jobs(
-    office: Office,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
-    before: Annotated[int | None, typer.Option(min=0, help="Only jobs with smaller ids: the next page.")] = None,
+    office: Office, limit: LimitOption = 50, before: BeforeOption = None,
     mine: Annotated[bool, typer.Option("--mine", help="Only your own.")] = False,
 ) -> Said:
     """List the newest jobs."""
     page = office.jobs(limit, before, mine=mine)
-    table = Table("job", "kind", "title", "state", "done", "failed", "of", box=None, padding=(0, 2, 0, 0))
+    table = columns("job", "kind", "title", "state", "done", "failed", "tasks")
     for one in page.jobs:
         counts = (str(one.tasks_done), str(one.tasks_failed), str(one.tasks_total))
         table.add_row(str(one.id), one.kind, plain(one.title), one.state, *counts)
-    return Said(page, table)
+    return Said(page, listed(page, table))
 
 
 @office_command(app)
@@ -47,6 +47,13 @@ def show(office: Office, job_id: IdArgument) -> Said:
     """Show the job ID: its tasks, and what it was made into."""
     shown = office.job(job_id)
     return Said(shown, Group(*_whole(shown)))
+
+
+@office_command(app)
+def tasks(office: Office, job_id: IdArgument, limit: LimitOption = 50, after: AfterOption = "") -> Said:
+    """List the tasks of the job ID in the order of their frames."""
+    page = office.tasks(job_id, limit, after)
+    return Said(page, listed(page, _tasks(page.tasks)))
 
 
 @office_command(app)
@@ -234,12 +241,16 @@ def _whole(one: wire.JobDetail) -> list[RenderableType]:
     if one.sheep is not None:
         ends = "a loop" if one.sheep.first == one.sheep.last else f"an edge from {one.sheep.first} to {one.sheep.last}"
         shown.append(f"Sheep {one.sheep.generation}.{one.sheep.number}, {ends}, rated {one.sheep.rating}")
-    tasks = Table("task", "frame", "part", "state", "machines", box=None, padding=(0, 2, 0, 0))
-    for task in one.tasks:
-        tasks.add_row(str(task.id), str(task.frame), str(task.part), task.state, str(task.active_leases))
-    shown += [tasks, *map(plain, one.remarks)]
+    shown += [_tasks(one.tasks), *map(plain, one.remarks)]
     if one.cleared_at is not None:
         shown.append(f"Its pictures and inputs were cleared {clock(one.cleared_at)}; its story stays.")
     elif one.kept:
         shown.append("It is kept for ever.")
     return shown + [f"{made.name}  {made.size_bytes:,} bytes  {made.media_type}" for made in one.products]
+
+
+def _tasks(tasks: Sequence[wire.TaskSummary]) -> Table:
+    table = columns("task", "frame", "part", "state", "machines")
+    for one in tasks:
+        table.add_row(str(one.id), str(one.frame), str(one.part), one.state, str(one.active_leases))
+    return table

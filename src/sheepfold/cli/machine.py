@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from sheepfold.cli.command import Office, Said, office_command
-from sheepfold.cli.plain import clock
+from sheepfold.cli.paging import AfterOption, LimitOption, listed
+from sheepfold.cli.plain import columns, minute
 from sheepfold.cli.words import words_for
 from sheepfold.model.accounts import Scope
 from sheepfold.model.machines import WorkRules
@@ -23,15 +23,15 @@ def machine() -> None:
 
 
 @office_command(app, "list")
-def list_machines(office: Office) -> Said:
+def list_machines(office: Office, limit: LimitOption = 50, after: AfterOption = "") -> Said:
     """List all machines, those heard of last first; of your own, or as the owner, with more."""
-    found = office.machines()
-    table = Table("machine", "of", "last heard of", "power", "keys", "", box=None, padding=(0, 2, 0, 0))
-    for one in found:
+    page = office.machines(limit, after)
+    table = columns("machine", "account", "last heard of", "power", "keys", "")
+    for one in page.machines:
         power = "" if one.power is None else f"{one.power:.1f}"
         keys, state = "" if one.keys is None else str(one.keys), "paused" if one.suspended_at else ""
-        table.add_row(one.name, one.account or "", clock(one.last_seen_at), power, keys, state)
-    return Said({"machines": [one.model_dump(mode="json") for one in found]}, table)
+        table.add_row(one.name, one.account or "", minute(one.last_seen_at), power, keys, state)
+    return Said(page, listed(page, table))
 
 
 @office_command(app)

@@ -13,8 +13,8 @@ from sheepfold.protocols.rest.client import FarmClient
 _PANEL = "Which farm"
 ServerOption = Annotated[str, typer.Option("--server", envvar="SHEEPFOLD_SERVER", help="The farm's address.",
                                            metavar="URL", rich_help_panel=_PANEL)]
-KeyOption = Annotated[str, typer.Option("--key", envvar="SHEEPFOLD_KEY", help="With --server: a machine key that may "
-                                        "order.", metavar="KEY", rich_help_panel=_PANEL)]
+KeyOption = Annotated[str, typer.Option("--key", envvar="SHEEPFOLD_KEY", help="With --server: a key, such as "
+                                        "`machine add` makes.", metavar="KEY", rich_help_panel=_PANEL)]
 FolderOption = Annotated[Path | None, typer.Option("--data", envvar="SHEEPFOLD_DATA", metavar="DIR",
                                                    help="Or: the farm's folder here.", rich_help_panel=_PANEL)]
 AccountOption = Annotated[str, typer.Option("--account", help="With --data: for whom; the first owner by default.",

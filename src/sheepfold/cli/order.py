@@ -192,9 +192,10 @@ def _ordered(office: Office, wish: _Wish, *, appraise: bool) -> Said:
 
 
 def _appraised(found: AppraisalOut) -> str:
-    minutes = f"{found.span_s / 60:,.1f} minutes on the {found.machines or 'first'} machines at work"
-    return "\n".join([f"{found.tasks:,} tasks for {found.millipoints / 1000:,.3f} points, about {minutes}.",
-                      *map(plain, found.remarks)])
+    tasks = f"{found.tasks:,} task{'' if found.tasks == 1 else 's'}"
+    at_work = f"the {found.machines} at work" if found.machines else "one machine; none is at work now"
+    return "\n".join([f"{tasks} for {found.millipoints / 1000:,.3f} points, about {found.span_s / 60:,.1f} minutes on "
+                      f"{at_work}.", *map(plain, found.remarks)])
 
 
 def _browser(text: str) -> dict[str, str]:

@@ -4,19 +4,18 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from sheepfold.cli.command import Office, Said, office_command, say
 from sheepfold.cli.office import JsonOption
 from sheepfold.cli.options import DataOption, farm_in
-from sheepfold.cli.plain import clock, plain
+from sheepfold.cli.paging import AfterOption, BeforeOption, LimitOption, listed
+from sheepfold.cli.plain import clock, columns, day, plain
 from sheepfold.farm import people
 from sheepfold.model.accounts import Role
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 _Name = Annotated[str, typer.Argument(metavar="NAME")]
 _Machine = Annotated[str, typer.Argument(metavar="MACHINE")]
-_Limit = Annotated[int, typer.Option(min=1, max=200, help="How many at most.")]
 
 
 @app.callback()
@@ -26,27 +25,27 @@ def people_() -> None:
 
 @office_command(app, "list")
 def list_people(
-    office: Office, limit: _Limit = 200,
-    after: Annotated[str, typer.Option(help="Only names after this one: the next page.")] = "",
+    office: Office, limit: LimitOption = 50, after: AfterOption = "",
+    search: Annotated[str, typer.Option(help="Only whose name or address has this in it.", metavar="TEXT")] = "",
 ) -> Said:
-    """List people with their roles, and the points that they have earned and spent; in JSON a thousandth each."""
-    page = office.people(limit, after)
-    table = Table("name", "role", "earned", "spent", "machines", "since", "closed", box=None, padding=(0, 2, 0, 0))
+    """List people by their names, with the points that they have earned and spent; in JSON a thousandth each."""
+    page = office.people(limit, after, search)
+    table = columns("name", "role", "earned", "spent", "machines", "since", "closed")
     for one in page.people:
-        closed = clock(one.closed_at) if one.closed_at else ""
+        closed = day(one.closed_at) if one.closed_at else ""
         table.add_row(one.name, one.role, _points(one.earned), _points(one.spent), str(one.machines),
-                      clock(one.created_at), closed)
-    return Said(page, table)
+                      day(one.created_at), closed)
+    return Said(page, listed(page, table))
 
 
 @office_command(app)
-def leaders(office: Office, limit: _Limit = 100) -> Said:
+def leaders(office: Office, limit: LimitOption = 50, after: AfterOption = "") -> Said:
     """List those who earned most, the first of them first; in JSON a thousandth of a point each."""
-    found = office.leaders(limit)
-    table = Table("place", "name", "earned", "machines", box=None, padding=(0, 2, 0, 0))
-    for place, one in enumerate(found.leaders, 1):
-        table.add_row(str(place), one.name, _points(one.earned), str(one.machines))
-    return Said(found, table)
+    page = office.leaders(limit, after)
+    table = columns("name", "earned", "machines")
+    for one in page.leaders:
+        table.add_row(one.name, _points(one.earned), str(one.machines))
+    return Said(page, listed(page, table))
 
 
 @office_command(app)
@@ -98,16 +97,13 @@ def resume(office: Office, machine: _Machine) -> Said:
 
 
 @office_command(app)
-def audit(
-    office: Office, limit: _Limit = 50,
-    before: Annotated[int | None, typer.Option(min=0, help="Only lines with smaller ids: the next page.")] = None,
-) -> Said:
+def audit(office: Office, limit: LimitOption = 50, before: BeforeOption = None) -> Said:
     """Show who changed what, the newest first."""
     page = office.audit(limit, before)
-    table = Table("id", "at", "who", "what", "of", box=None, padding=(0, 2, 0, 0))
+    table = columns("id", "at", "who", "what", "about")
     for line in page.lines:
         table.add_row(str(line.id), clock(line.at), plain(line.who), plain(line.what), plain(line.about))
-    return Said(page, table)
+    return Said(page, listed(page, table))
 
 
 def _points(millipoints: int) -> str:

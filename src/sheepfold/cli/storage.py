@@ -2,10 +2,9 @@
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from sheepfold.cli.command import Office, Said, office_command
-from sheepfold.cli.plain import clock, plain
+from sheepfold.cli.plain import clock, columns, plain
 from sheepfold.protocols.rest.storage_wire import StorageOut
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
@@ -19,7 +18,7 @@ def storage(office: Office) -> Said:
 
 
 def _shown(found: StorageOut) -> list[RenderableType]:
-    piles = Table("what", "files", "bytes", box=None, padding=(0, 2, 0, 0))
+    piles = columns("what", "files", "bytes")
     for pile in found.piles:
         piles.add_row(pile.sort, f"{pile.files:,}", f"{pile.size_bytes:,}")
     limit = f" of at most {found.limit_bytes:,}" if found.limit_bytes else ""
@@ -29,7 +28,7 @@ def _shown(found: StorageOut) -> list[RenderableType]:
     shown.append(f"{found.clearing} jobs are being cleared; {found.kept_jobs} are kept for ever.")
     if not found.next:
         return [*shown, "Nothing can be cleared."]
-    waiting = Table("next", "kind", "title", "of", "when", box=None, padding=(0, 2, 0, 0))
+    waiting = columns("next", "kind", "title", "account", "when")
     for due in found.next:
         when = "when there is no room" if due.clears_at is None else clock(due.clears_at)
         waiting.add_row(str(due.job), due.kind, plain(due.title), plain(due.account), when)

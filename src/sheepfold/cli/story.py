@@ -4,12 +4,10 @@ from collections.abc import Iterator, Mapping
 
 import typer
 from rich.console import Group, RenderableType
-from rich.rule import Rule
-from rich.table import Column, Table
 
 from sheepfold.cli.command import Office, Said, office_command
 from sheepfold.cli.ids import IdArgument
-from sheepfold.cli.plain import clock, plain
+from sheepfold.cli.plain import clock, columns, plain
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.client import FarmClient
 
@@ -34,25 +32,23 @@ def task(office: Office, task_id: IdArgument) -> Said:
 
 def _shown(told: wire.StoryOut) -> list[RenderableType]:
     place = f"frame {told.frame}" + (f", part {told.part}" if told.part else "")
-    events = _table("when", "what", "detail")
+    head = f"Task {told.task}: {place} of job {told.job} ({plain(told.title)}), {told.state}\n"
+    if not told.events:
+        return [head, "Nothing has happened to it yet."]
+    events = columns("when", "what", "detail")
     for event in told.events:
         detail = ", ".join(f"{name} {value}" for name, value in event.detail.items())
         events.add_row(clock(event.at), event.what, plain(detail))
-    leases = _table("lease", "machine", "account", "protocol", "state", "granted", "told")
+    leases = columns("lease", "machine", "account", "protocol", "state", "granted", "told")
     for lease in told.leases:
         figures = ", ".join(f"{name} {value}" for name, value in lease.figures.items())
         leases.add_row(str(lease.id), lease.machine, lease.account, lease.protocol,
                        plain(f"{lease.state} {lease.reason}".strip()), clock(lease.granted_at), plain(figures))
-    return [f"Task {told.task}: {place} of job {told.job} ({plain(told.title)}), {told.state}\n", events, leases]
+    return [head, events, leases]
 
 
 def _logs(told: wire.StoryOut, logs: Mapping[int, bytes]) -> Iterator[RenderableType]:
     for lease in told.leases:
         if lease.id in logs:
-            yield Rule(f"log of lease {lease.id}")
+            yield f"\nThe log of lease {lease.id}:"
             yield plain(logs[lease.id].decode("utf-8", "replace"))
-
-
-def _table(*heads: str) -> Table:
-    """Make a table that breaks long words rather than cut them: digests are there to be compared."""
-    return Table(*(Column(head, overflow="fold") for head in heads), box=None, padding=(0, 2, 0, 0))

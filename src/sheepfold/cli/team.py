@@ -3,11 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from sheepfold.cli.command import Office, Said, office_command
 from sheepfold.cli.ids import IdArgument
-from sheepfold.cli.plain import clock
+from sheepfold.cli.paging import AfterOption, LimitOption, listed
+from sheepfold.cli.plain import columns, day
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
 TeamArgument = Annotated[str, typer.Argument(metavar="TEAM")]
@@ -20,23 +20,23 @@ def team() -> None:
 
 
 @office_command(app, "list")
-def list_teams(office: Office) -> Said:
+def list_teams(office: Office, limit: LimitOption = 50, after: AfterOption = "") -> Said:
     """List the teams, those whose members earned most first."""
-    found = office.teams()
-    table = Table("team", "points", "members", "led by", box=None, padding=(0, 2, 0, 0))
-    for one in found.teams:
+    page = office.teams(limit, after)
+    table = columns("team", "points", "members", "led by")
+    for one in page.teams:
         table.add_row(one.name, f"{one.earned / 1000:,.3f}", str(one.members), one.leader)
-    return Said(found, table)
+    return Said(page, listed(page, table))
 
 
 @office_command(app)
 def show(office: Office, team: TeamArgument) -> Said:
     """Show TEAM and who is in it."""
     found = office.team(team)
-    table = Table("member", "points", "since", "", box=None, padding=(0, 2, 0, 0))
+    table = columns("member", "points", "since", "")
     for member in found.roll:
         leads = "leads" if member.name == found.leader else ""
-        table.add_row(member.name, f"{member.earned / 1000:,.3f}", clock(member.joined_at), leads)
+        table.add_row(member.name, f"{member.earned / 1000:,.3f}", day(member.joined_at), leads)
     return Said(found, table)
 
 

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from sheepfold.cli.command import Office, Said, office_command
-from sheepfold.cli.plain import clock, plain
+from sheepfold.cli.paging import AfterIdOption, BeforeOption, LimitOption, listed
+from sheepfold.cli.plain import columns, minute, plain
 from sheepfold.model.notices import Form, Reach, Topic
 from sheepfold.protocols.rest.webhook_wire import DeliveryOut, WebhookAdded
 
@@ -36,14 +36,14 @@ def add(
 
 
 @office_command(app, "list")
-def list_webhooks(office: Office) -> Said:
+def list_webhooks(office: Office, limit: LimitOption = 50, after: AfterIdOption = None) -> Said:
     """List your webhooks."""
-    found = office.webhooks()
-    table = Table("id", "form", "reach", "told of", "address", "state", box=None, padding=(0, 2, 0, 0))
-    for one in found.webhooks:
-        state = "told" if one.disabled_at is None else f"disabled: {one.reason}"
+    page = office.webhooks(limit, after)
+    table = columns("id", "form", "reach", "told of", "address", "state")
+    for one in page.webhooks:
+        state = "works" if one.disabled_at is None else f"disabled: {one.reason}"
         table.add_row(str(one.id), one.form, one.reach, ", ".join(one.topics) or "all", one.url, plain(state))
-    return Said(found, table)
+    return Said(page, listed(page, table))
 
 
 @office_command(app, "test")
@@ -67,16 +67,16 @@ def remove(office: Office, hook_id: HookArgument) -> Said:
 
 
 @office_command(app)
-def deliveries(office: Office, hook_id: HookArgument) -> Said:
+def deliveries(office: Office, hook_id: HookArgument, limit: LimitOption = 50, before: BeforeOption = None) -> Said:
     """List what was sent to webhook ID lately, the newest first."""
-    found = office.deliveries(hook_id)
-    table = Table("delivery", "topic", "queued", "attempts", "state", "answer", box=None, padding=(0, 2, 0, 0))
-    for one in found.deliveries:
-        table.add_row(one.id, one.topic, clock(one.created_at), str(one.attempts), _state(one), plain(one.answer))
-    return Said(found, table)
+    page = office.deliveries(hook_id, limit, before)
+    table = columns("delivery", "topic", "queued", "attempts", "state", "answer")
+    for one in page.deliveries:
+        table.add_row(one.id, one.topic, minute(one.created_at), str(one.attempts), _state(one), plain(one.answer))
+    return Said(page, listed(page, table))
 
 
 def _state(sent: DeliveryOut) -> str:
     if sent.delivered_at is not None:
         return "arrived"
-    return "given up" if sent.next_at is None else f"next at {clock(sent.next_at)}"
+    return "given up" if sent.next_at is None else f"next at {minute(sent.next_at)}"

@@ -99,4 +99,4 @@ def test_who_wants_it_is_forgotten(site, manager):
     ann.forget_account(PASSWORD)
     with pytest.raises(FarmRefused):
         ann.account()
-    assert "ann" not in {one.account.name for one in people.list_people(site.farm)}
+    assert "ann" not in {one.account.name for one in people.list_people(site.farm, 100)}

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sheepfold.farm.accounts import add_key
+from sheepfold.farm.backups import make_next_backup
 from sheepfold.model.accounts import Role, Scope
 from sheepfold.protocols.link import FarmRefused
 from sheepfold.protocols.rest.calls import FarmProblem
@@ -74,15 +75,23 @@ def test_a_backup_goes_where_the_farms_setting_says(site, boss, tmp_path):
     with pytest.raises(FarmProblem, match="no folder"):
         boss.back_up()
     object.__setattr__(site.farm, "settings", replace(site.farm.settings, backup_folder=str(tmp_path / "safe")))
-    assert boss.back_up().new_files == 0
+    asked = boss.back_up()
+    assert (asked.state, asked.who, asked.folder) == ("waiting", "boss", str(tmp_path / "safe"))
+    assert boss.back_up().id == asked.id
+    assert make_next_backup(site.farm)
+    made = boss.backup(asked.id)
+    assert (made.state, made.files, made.new_files, made.trouble) == ("done", 0, 0, "")
     assert (tmp_path / "safe" / "backup.json").is_file()
+    assert boss.back_up().id > asked.id
+    assert [one.state for one in boss.every(boss.backups, limit=1)] == ["waiting", "done"]
 
 
 def test_machines_tell_more_to_their_own_account_and_the_owner(site, boss):
     site.link("box", "vera")
     ann = site.client("ann")
-    assert {one.name: one.keys for one in ann.machines()} == {"throne": None, "box": None, "ann-desk": 1}
-    assert {one.name: one.account for one in boss.machines()} == {"throne": "boss", "box": "vera", "ann-desk": "ann"}
+    assert {one.name: one.keys for one in ann.machines().machines} == {"throne": None, "box": None, "ann-desk": 1}
+    known = {one.name: one.account for one in boss.machines().machines}
+    assert known == {"throne": "boss", "box": "vera", "ann-desk": "ann"}
 
 
 def test_orders_are_appraised_and_sketched_and_nothing_is_kept(site, tmp_path):

@@ -29,12 +29,12 @@ from sheepfold.protocols.rest.account_wire import (
 )
 from sheepfold.protocols.rest.callers import FarmHere, ManagerHere
 from sheepfold.protocols.rest.making import MakingRoute
-from sheepfold.store.people import KeyRow, WebSession
+from sheepfold.protocols.rest.paging import BeforeId, Limit, cut
+from sheepfold.protocols.rest.paths import MachineInPath
 
 router = APIRouter(tags=["account"], route_class=MakingRoute)
 KeyInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The key's id.")]
 BrowserInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The id of a browser's session.")]
-MachineInPath = Annotated[str, Path(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,47}$", description="The machine's name.")]
 
 
 @router.get("/account", summary="See your account")
@@ -68,9 +68,9 @@ def put_password(farm: FarmHere, account: ManagerHere, asked: PasswordSet) -> No
 
 
 @router.get("/account/keys", summary="List your keys")
-def get_keys(farm: FarmHere, account: ManagerHere) -> KeyList:
-    """List the keys of the caller's machines; the keys themselves are not kept."""
-    return KeyList(keys=[key_out(one) for one in privacy.list_keys(farm, account)])
+def get_keys(farm: FarmHere, account: ManagerHere, limit: Limit = 50, before: BeforeId = None) -> KeyList:
+    """List the keys of the caller's machines, page by page; the keys themselves are not kept."""
+    return key_list(farm, account, limit, before)
 
 
 @router.delete("/account/keys/{key_id}", status_code=204, summary="Revoke a key")
@@ -80,9 +80,9 @@ def remove_key(farm: FarmHere, account: ManagerHere, key_id: KeyInPath) -> None:
 
 
 @router.get("/account/browsers", summary="List where you are signed in")
-def get_browsers(farm: FarmHere, account: ManagerHere) -> SignedInList:
-    """List the browsers in which the caller is signed in."""
-    return SignedInList(browsers=[signed_in_out(one) for one in people.list_web_sessions(farm, account.id)])
+def get_browsers(farm: FarmHere, account: ManagerHere, limit: Limit = 50, before: BeforeId = None) -> SignedInList:
+    """List the browsers in which the caller is signed in, page by page."""
+    return signed_in_list(farm, account, limit, before)
 
 
 @router.delete("/account/browsers/{session_id}", status_code=204, summary="Sign a browser out")
@@ -134,12 +134,17 @@ def key_made(made: NewKey) -> KeyMade:
     return KeyMade(key=made.key, machine=made.machine.name, account=made.account.name, scope=made.scope)
 
 
-def key_out(row: KeyRow) -> KeyOut:
-    """Write a key that there is."""
-    return KeyOut(id=row.id, machine=row.machine, scope=Scope(row.scope), created_at=row.created_at)
+def key_list(farm: Farm, account: Account, limit: int, before: int | None) -> KeyList:
+    """Write a page of an account's keys."""
+    page, following = cut(privacy.list_keys(farm, account, limit + 1, before), limit, lambda row: row.id)
+    keys = [KeyOut(id=row.id, machine=row.machine, scope=Scope(row.scope), created_at=row.created_at) for row in page]
+    return KeyList(keys=keys, next=following)
 
 
-def signed_in_out(session: WebSession) -> SignedIn:
-    """Write a browser in which somebody is signed in."""
-    return SignedIn(id=session.id, browser=session.browser, opened_at=session.opened_at,
-                    last_seen_at=session.last_seen_at)
+def signed_in_list(farm: Farm, account: Account, limit: int, before: int | None) -> SignedInList:
+    """Write a page of the browsers in which an account is signed in."""
+    found = people.list_web_sessions(farm, account.id, limit + 1, before)
+    page, following = cut(found, limit, lambda one: one.id)
+    browsers = [SignedIn(id=one.id, browser=one.browser, opened_at=one.opened_at, last_seen_at=one.last_seen_at)
+                for one in page]
+    return SignedInList(browsers=browsers, next=following)

@@ -12,7 +12,7 @@ from sheepfold.protocols.rest.account_wire import (
     KeyMade,
     SignedInList,
 )
-from sheepfold.protocols.rest.calls import Sent
+from sheepfold.protocols.rest.calls import Sent, query_of
 from sheepfold.protocols.rest.hands import Hands, part
 from sheepfold.protocols.rest.team_wire import TeamInvitation, TeamList, TeamOut, TeamPage
 from sheepfold.protocols.rest.webhook_wire import (
@@ -52,9 +52,9 @@ class AccountHands(Hands):
         """Close your account and take every name off it."""
         self._calls.tell("POST", "/account/forget", Sent(json={"password": password}))
 
-    def keys(self) -> KeyList:
-        """List the keys of your machines."""
-        return self._read("/account/keys", KeyList)
+    def keys(self, limit: int = 50, before: int | None = None) -> KeyList:
+        """Return a page of the keys of your machines, the newest first."""
+        return self._read("/account/keys", KeyList, query_of({"limit": limit, "before": before}))
 
     def add_key(self, machine: str, scope: Scope = Scope.WORK) -> KeyMade:
         """Make a key for a machine of yours; it is shown now alone."""
@@ -68,9 +68,9 @@ class AccountHands(Hands):
         """Revoke all keys of a machine."""
         self._calls.tell("DELETE", f"/machines/{part(machine)}/keys")
 
-    def browsers(self) -> SignedInList:
-        """List the browsers in which you are signed in."""
-        return self._read("/account/browsers", SignedInList)
+    def browsers(self, limit: int = 50, before: int | None = None) -> SignedInList:
+        """Return a page of the browsers in which you are signed in, the newest first."""
+        return self._read("/account/browsers", SignedInList, query_of({"limit": limit, "before": before}))
 
     def sign_out(self, session_id: int) -> None:
         """Sign a browser out."""
@@ -80,9 +80,9 @@ class AccountHands(Hands):
         """Make an invitation's code, which works once."""
         return self._calls.ask("POST", "/invitations", InvitationMade, Sent(json={"role": role})).code
 
-    def webhooks(self) -> WebhookList:
-        """List your webhooks."""
-        return self._calls.ask("GET", "/webhooks", WebhookList)
+    def webhooks(self, limit: int = 50, after: int | None = None) -> WebhookList:
+        """Return a page of your webhooks, the oldest first."""
+        return self._read("/webhooks", WebhookList, query_of({"limit": limit, "after": after}))
 
     def add_webhook(self, asked: WebhookAdded) -> WebhookMade:
         """Have you told at an address; the secret is told now alone."""
@@ -100,17 +100,18 @@ class AccountHands(Hands):
         """Have a disabled webhook told again."""
         return self._calls.ask("POST", f"/webhooks/{hook_id}/enable", WebhookOut)
 
-    def deliveries(self, hook_id: int) -> DeliveryList:
-        """List what was sent to a webhook lately, the newest first."""
-        return self._calls.ask("GET", f"/webhooks/{hook_id}/deliveries", DeliveryList)
+    def deliveries(self, hook_id: int, limit: int = 50, before: int | None = None) -> DeliveryList:
+        """Return a page of what was sent to a webhook lately, the newest first."""
+        asked = query_of({"limit": limit, "before": before})
+        return self._read(f"/webhooks/{hook_id}/deliveries", DeliveryList, asked)
 
-    def teams(self) -> TeamList:
-        """List teams, those whose members earned most first."""
-        return self._calls.ask("GET", "/teams", TeamList)
+    def teams(self, limit: int = 50, after: str = "") -> TeamList:
+        """Return a page of the teams, those whose members earned most first."""
+        return self._read("/teams", TeamList, query_of({"limit": limit, "after": after or None}))
 
     def team(self, name: str) -> TeamPage:
         """See a team with its members."""
-        return self._calls.ask("GET", f"/teams/{part(name)}", TeamPage)
+        return self._read(f"/teams/{part(name)}", TeamPage)
 
     def make_team(self, name: str) -> TeamOut:
         """Make a team and lead it."""

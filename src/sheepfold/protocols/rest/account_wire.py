@@ -1,6 +1,6 @@
 """The part of the REST wire that tells of an account: its person, its keys, the browsers where it is signed in."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, RootModel
 
@@ -80,9 +80,16 @@ class KeyOut(Told):
 
 
 class KeyList(Told):
-    """An account's keys, the newest first."""
+    """An account's keys, the newest first; `next` is the `before` of the following page, absent on the last."""
 
+    turn: ClassVar[str] = "before"
     keys: list[KeyOut]
+    next: int | None = None
+
+    @property
+    def rows(self) -> list[KeyOut]:
+        """Return the keys."""
+        return self.keys
 
 
 class KeysRevoked(Told):
@@ -101,9 +108,16 @@ class SignedIn(Told):
 
 
 class SignedInList(Told):
-    """The browsers in which an account is signed in."""
+    """Where an account is signed in, the newest first; `next` is the `before` of the page that follows, if any does."""
 
+    turn: ClassVar[str] = "before"
     browsers: list[SignedIn]
+    next: int | None = None
+
+    @property
+    def rows(self) -> list[SignedIn]:
+        """Return the browsers."""
+        return self.browsers
 
 
 class InvitationAsked(Asked):

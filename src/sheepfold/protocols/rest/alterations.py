@@ -1,8 +1,7 @@
 """What customers change of their jobs: priority, privacy, more frames, a frame anew, and links that show one."""
 
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 
 from sheepfold.farm import sight
 from sheepfold.farm.browse import view_job
@@ -14,11 +13,11 @@ from sheepfold.model.jobs import JobId
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CancelerHere, CustomerHere, FarmHere
 from sheepfold.protocols.rest.making import MakingRoute
+from sheepfold.protocols.rest.paths import JobInPath
 from sheepfold.protocols.rest.sight import SEEN
 from sheepfold.protocols.uploads import base_url
 
 router = APIRouter(tags=["jobs"], route_class=MakingRoute, dependencies=SEEN)
-JobInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The job's id.")]
 
 
 @router.patch("/jobs/{job_id}", summary="Change a job")

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from sheepfold.farm import appraisal
-from sheepfold.farm.appraisal import Appraisal
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.orders import Order
 from sheepfold.kinds.registry import optional_module_of
 from sheepfold.model.accounts import Account
 from sheepfold.protocols.direct import judged
+from sheepfold.protocols.rest.alive import SCREENSHOT, remarks_on_views
 from sheepfold.protocols.rest.appraisal_wire import AppraisalOut
 from sheepfold.protocols.rest.callers import CustomerHere, FarmHere
 from sheepfold.protocols.rest.forms import ORDER_FORM, OrderForm, order_form, whole_order
@@ -31,7 +32,7 @@ async def add_appraisal(request: Request, farm: FarmHere, account: CustomerHere)
 
 def _appraised(farm: Farm, account: Account, form: OrderForm) -> AppraisalOut:
     with whole_order(farm, account, form) as order:
-        return appraisal_out(appraisal.appraise(farm, account, order))
+        return appraised(farm, account, order)
 
 
 @router.post("/sketches", response_class=Response, responses=_PICTURE, summary="Sketch an order",
@@ -52,7 +53,9 @@ def sketched(farm: Farm, kind: str, inputs: Mapping[str, Path]) -> bytes:
     return appraisal.sketch(farm, kind, quick, inputs)
 
 
-def appraisal_out(found: Appraisal) -> AppraisalOut:
-    """Write what an order would be, as the command line too shows it."""
+def appraised(farm: Farm, account: Account, order: Order) -> AppraisalOut:
+    """Appraise an order, and write what it would be as pages and the command line too show it; raises InvalidSpec."""
+    found = appraisal.appraise(farm, account, order)
+    more = remarks_on_views(farm, found.spec) if order.kind == SCREENSHOT else []
     return AppraisalOut(spec=dict(found.spec), tasks=found.tasks, cost_ms=found.cost_ms, millipoints=found.millipoints,
-                        machines=found.machines, span_s=found.span_s, remarks=list(found.remarks))
+                        machines=found.machines, span_s=found.span_s, remarks=[*found.remarks, *more])

@@ -70,17 +70,30 @@ async def checked_upload(request: Request, farm: Farm, limit_bytes: int) -> Asyn
     Raises TooLarge, and IncompleteUpload where length or SHA-256 differ from `Content-Length`, `Content-Digest`
     (RFC 9530) or `X-Sha256`.
     """
-    expected = _announced_digest(request)
+    expected = announced_digest(request)
     announced = announced_length(request)
     async with spooled_body(request, farm, limit_bytes) as spooled:
         if announced is not None and announced != spooled.size_bytes:
             raise IncompleteUpload(f"{announced} bytes were announced, {spooled.size_bytes} arrived.")
-        if expected is not None and expected != spooled.sha256:
-            raise IncompleteUpload(f"What arrived has the SHA-256 {spooled.sha256}, announced was {expected}.")
+        check_digest(spooled, expected)
         yield spooled
 
 
-def _announced_digest(request: Request) -> str | None:
+async def small_body(request: Request) -> bytes:
+    """Read a body whole whose Content-Length is known to be small; raises IncompleteUpload where its client went."""
+    try:
+        return await request.body()
+    except ClientDisconnect as error:
+        raise IncompleteUpload("The client went away in the middle of its upload.") from error
+
+
+def check_digest(spooled: Spooled, announced: str | None) -> None:
+    """Raise IncompleteUpload where something else arrived than was announced."""
+    if announced is not None and announced != spooled.sha256:
+        raise IncompleteUpload(f"What arrived has the SHA-256 {spooled.sha256}, announced was {announced}.")
+
+
+def announced_digest(request: Request) -> str | None:
     """Return the SHA-256 that a request announces, in hex; other algorithms say nothing to us."""
     plain = request.headers.get("x-sha256")
     if plain is not None:

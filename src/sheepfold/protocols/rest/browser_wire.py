@@ -1,6 +1,6 @@
 """The part of the REST wire that tells of browsers: what a machine has to shoot pages with."""
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -98,11 +98,43 @@ class FactoryOut(BaseModel):
 
 
 class FactoryList(BaseModel):
-    """All machines that have browsers."""
+    """Machines that have browsers, by name; `next` is the `after` of the following page, absent on the last."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
+    turn: ClassVar[str] = "after"
     factories: list[FactoryOut]
+    next: str | None = None
+
+    @property
+    def rows(self) -> list[FactoryOut]:
+        """Return the machines."""
+        return self.factories
+
+
+class AliveOut(BaseModel):
+    """A browser on a platform that machines have which are here now; without sizes it is shot in every one.
+
+    `driven` says that one of them drives it by remote control, as the modes viewport and page need.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    platform: str
+    name: str
+    engine: str
+    versions: list[str]
+    sizes: list[tuple[int, int]]
+    machines: int
+    driven: bool
+
+
+class AliveList(BaseModel):
+    """The browsers that can be shot now, by platform and name."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    browsers: list[AliveOut]
 
 
 class Expiry(BaseModel):

@@ -65,11 +65,11 @@ def worker_of(farm: FarmHere, token: Token) -> Worker:
         raise SessionEnded
     if known.holder is None:
         raise SessionEnded("The key that opened this session was revoked.")
-    return Worker(known.holder, known.session, _abilities(known.abilities))
+    return Worker(known.holder, known.session, abilities_told(known.abilities))
 
 
 @lru_cache(maxsize=1024)
-def _abilities(told: str) -> Abilities:
+def abilities_told(told: str) -> Abilities:
     """Read what a session told; the machines of a farm mostly tell the same, with each of their requests."""
     return wire.Abilities.model_validate_json(told).to_model()
 

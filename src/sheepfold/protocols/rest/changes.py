@@ -1,23 +1,20 @@
 """What people ask about pictures of pages: what changed since they were accepted, and what is wrong with one."""
 
-from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from sheepfold.farm import baselines
 from sheepfold.farm.baselines import Changes
 from sheepfold.farm.problems import report_problem
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId
-from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JsonRoute
 from sheepfold.protocols.rest.callers import CancelerHere, FarmHere, KeyHolderHere
 from sheepfold.protocols.rest.change_wire import ChangesOut, ProblemReport, ViewOut
+from sheepfold.protocols.rest.paths import JobInPath, TaskInPath
 from sheepfold.protocols.rest.sight import SEEN
 
 router = APIRouter(tags=["jobs"], route_class=JsonRoute, dependencies=SEEN)
-JobInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The job's id.")]
-TaskInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The task's id.")]
 
 
 @router.get("/jobs/{job_id}/changes", summary="See what changed on a page")

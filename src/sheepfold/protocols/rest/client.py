@@ -323,6 +323,10 @@ class FarmClient(AccountHands, FarmHands):
         """Return a job whole."""
         return self._read(f"/jobs/{job_id}", wire.JobDetail)
 
+    def tasks(self, job_id: int, limit: int = 200, after: str = "") -> wire.TaskPage:
+        """Return a page of a job's tasks, in the order of their frames."""
+        return self._read(f"/jobs/{job_id}/tasks", wire.TaskPage, query_of({"limit": limit, "after": after or None}))
+
     def wait(self, job_id: int, on_change: Callable[[wire.JobDetail], None] | None = None,
              timeout_s: float | None = None) -> wire.JobDetail:
         """Wait until a job has ended and the house has made what it makes of it; see `watching.watch`."""

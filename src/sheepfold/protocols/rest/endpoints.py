@@ -4,7 +4,7 @@ import importlib.metadata
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute, Mount
@@ -72,15 +72,13 @@ def application(farm: Farm) -> FastAPI:
     app = FastAPI(title=TITLE, docs_url=None, redoc_url=None, redirect_slashes=False, openapi_url=None)
     app.state.farm = farm
     app.state.bell = Bell(farm)
-    version = APIRouter(prefix=VERSION, responses=_REFUSED, redirect_slashes=False)
     parts = (
         jobs.router, alterations.router, appraisals.router, changes.router, resumable.router, leases.router,
         leases.uploads, overseeing.router, browsers.router, flock.router, storage.router, teams.router,
         webhooks.router, account.router, owner.router, events.router,
     )
     for part in parts:
-        version.include_router(part)
-    app.include_router(version)
+        app.include_router(part, prefix=VERSION, responses=_REFUSED)
     app.router.routes.extend(docs.routes(partial(_document, app)))
     add_handlers(app)
     return app

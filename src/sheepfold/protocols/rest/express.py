@@ -8,6 +8,7 @@ documented, too.
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import parse_qsl
 
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sheepfold.blobs.spool import Spooled
+from sheepfold.blobs.spool import Spool
 from sheepfold.farm.dispatch import Assignment, claim_task, held_lease
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.intake import Receipt, submit_result
@@ -24,7 +25,7 @@ from sheepfold.model.errors import SheepfoldError
 from sheepfold.model.tasks import LeaseId, Verdict
 from sheepfold.protocols.direct import DirectRoute, at_once, judged
 from sheepfold.protocols.rest import wire
-from sheepfold.protocols.rest.bodies import JSON_LIMIT_BYTES, checked_upload
+from sheepfold.protocols.rest.bodies import JSON_LIMIT_BYTES, announced_digest, check_digest, small_body
 from sheepfold.protocols.rest.callers import worker_of
 from sheepfold.protocols.rest.errors import Refused, refused, refused_result
 from sheepfold.protocols.rest.leases import granted_lease, receipt_of
@@ -32,7 +33,7 @@ from sheepfold.protocols.rest.leases import granted_lease, receipt_of
 _BEARER = re.compile(r"Bearer ([!-~]{1,200})")
 _ID = re.compile(r"[0-9]{1,15}", re.ASCII)
 SMALL_BYTES = 2**20
-"""What is taken in before it is asked whose it is: one thread then does all the rest. Pictures mostly are smaller."""
+"""What is held in memory until it is asked whose it is: one thread then does the rest. Most pictures are smaller."""
 _Answer = Callable[[Request], Awaitable["Response | _Onward"]]
 
 
@@ -108,15 +109,28 @@ async def _result(farm: Farm, root: str, app: ASGIApp, request: Request) -> Resp
     is_small = _ID.fullmatch(length) is not None and int(length) <= limit_bytes
     if token is None or told is None or not is_small or not _ID.fullmatch(lease):
         return _Onward(root, app)
-    async with checked_upload(request, farm, limit_bytes) as spooled:
-        receipt = receipt_of(await judged(_submitted, farm, token, LeaseId(int(lease)), spooled, told))
+    picture = _Picture(await small_body(request), announced_digest(request))
+    receipt = receipt_of(await judged(_submitted, farm, token, LeaseId(int(lease)), picture, told))
     if receipt.verdict is Verdict.INVALID:
         raise refused_result(receipt)
     return _json(receipt.model_dump_json(), 200)
 
 
-def _submitted(farm: Farm, token: str, lease_id: LeaseId, spooled: Spooled, told: dict[str, int]) -> Receipt:
-    return submit_result(farm, held_lease(farm, worker_of(farm, token).maker, lease_id), spooled, told)
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A small picture that has arrived, and the SHA-256 that was announced for it."""
+
+    body: bytes
+    announced: str | None
+
+
+def _submitted(farm: Farm, token: str, lease_id: LeaseId, picture: _Picture, told: dict[str, int]) -> Receipt:
+    held = held_lease(farm, worker_of(farm, token).maker, lease_id)
+    with Spool(farm.spool_folder, len(picture.body)) as spool:
+        spool.write(picture.body)
+        spooled = spool.finish()
+        check_digest(spooled, picture.announced)
+        return submit_result(farm, held, spooled, told)
 
 
 def _token(request: Request) -> str | None:

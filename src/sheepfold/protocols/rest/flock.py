@@ -14,6 +14,8 @@ from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JsonRoute
 from sheepfold.protocols.rest.callers import CallerHere, FarmHere, KeyHolderHere, may_order_at_all
 from sheepfold.protocols.rest.flock_wire import SheepPage
+from sheepfold.protocols.rest.page_wire import place, place_of
+from sheepfold.protocols.rest.paging import AfterId, AfterPlace, Limit, cut
 from sheepfold.store.flock import FilmedSheep
 from sheepfold.store.views import MachineRow
 
@@ -24,9 +26,11 @@ NumberInPath = Annotated[int, Path(ge=0, le=2**31 - 1, description="The sheep's 
 
 
 @router.get("/flock", tags=["flock"], summary="List the living flock")
-def get_flock(farm: FarmHere, _: CallerHere) -> wire.FlockOut:
-    """List the sheep of the newest generation that have a film; a film is the product `film.mp4` of the sheep's job."""
-    return flock_out(farm)
+def get_flock(farm: FarmHere, _: CallerHere, limit: Limit = 200, after: AfterId = None) -> wire.FlockOut:
+    """List the sheep of the newest generation that have a film by their numbers, page by page; a film is the product
+    `film.mp4` of the sheep's job.
+    """
+    return flock_out(farm, limit, after)
 
 
 @router.post("/flock/{number}/votes", tags=["flock"], status_code=204, summary="Vote on a sheep")
@@ -36,9 +40,11 @@ def add_vote(farm: FarmHere, holder: KeyHolderHere, number: NumberInPath, cast: 
 
 
 @router.get("/machines", tags=["machines"], summary="List machines")
-def get_machines(farm: FarmHere, caller: CallerHere) -> wire.MachineList:
-    """List all machines, those heard of last first; of the caller's own, or to the owner, with more."""
-    return machine_list(farm, caller.account)
+def get_machines(
+    farm: FarmHere, caller: CallerHere, limit: Limit = 50, after: AfterPlace = ""
+) -> wire.MachineList:
+    """List all machines, those heard of last first, page by page; of the caller's own, or to the owner, with more."""
+    return machine_list(farm, caller.account, limit, after)
 
 
 @router.get("/whoami", tags=["machines"], summary="Say whose key this is")
@@ -56,12 +62,14 @@ def get_sheep(farm: FarmHere, _: CallerHere, generation: GenerationInPath, numbe
     return sheep_page(farm, SheepId(generation, number))
 
 
-def flock_out(farm: Farm) -> wire.FlockOut:
-    """Write the living flock, as the command line too shows it."""
+def flock_out(farm: Farm, limit: int, after: int | None) -> wire.FlockOut:
+    """Write a page of the living flock, which is small by nature, as the command line too shows it."""
     flock = flock_verbs.list_flock(farm)
     width, height = flock.size
-    sheep = [_filmed(one) for one in flock.sheep]
-    return wire.FlockOut(generation=flock.generation, width=width, height=height, sheep=sheep)
+    later = [one for one in flock.sheep if after is None or one.sheep.id.number > after]
+    page, following = cut(later, limit, lambda one: one.sheep.id.number)
+    return wire.FlockOut(generation=flock.generation, width=width, height=height,
+                         sheep=[_filmed(one) for one in page], next=following)
 
 
 def sheep_page(farm: Farm, sheep_id: SheepId) -> SheepPage:
@@ -73,9 +81,11 @@ def sheep_page(farm: Farm, sheep_id: SheepId) -> SheepPage:
                      retired_at=found.retired_at, **kin)
 
 
-def machine_list(farm: Farm, account: Account) -> wire.MachineList:
-    """Write all machines as an account sees them."""
-    return wire.MachineList(machines=[_machine(one, account) for one in views.machines_of(farm, None)])
+def machine_list(farm: Farm, account: Account, limit: int, after: str) -> wire.MachineList:
+    """Write machines from a place on, as an account sees them."""
+    found = views.machines_of(farm, None, limit + 1, place_of(after))
+    page, following = cut(found, limit, lambda one: place(one.last_seen_at, one.id))
+    return wire.MachineList(machines=[_machine(one, account) for one in page], next=following)
 
 
 def _machine(one: MachineRow, account: Account) -> wire.MachineOut:

@@ -1,12 +1,15 @@
 """What every hand on a farm over REST has: an address, a key, connections, and their end."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import quote
 
 from sheepfold.protocols.rest.calls import Calls, Model, Sent
+from sheepfold.protocols.rest.page_wire import Page
+
+Row = TypeVar("Row")
 
 
 def part(name: str) -> str:
@@ -23,6 +26,14 @@ class Hands:
         self._calls.token = key
         self._pause = pause
         self.url = server_url.rstrip("/")
+
+    def every(self, listed: Callable[..., Page[Row]], *of: int, **words: object) -> Iterator[Row]:
+        """Yield all that a method lists, page by page as it is wanted: `farm.every(farm.jobs, mine=True)`."""
+        page = listed(*of, **words)
+        yield from page.rows
+        while page.next is not None:
+            page = listed(*of, **words | {page.turn: page.next})
+            yield from page.rows
 
     def close(self) -> None:
         """Close the connections."""

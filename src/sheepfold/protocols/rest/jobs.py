@@ -17,6 +17,7 @@ from sheepfold.farm.orders import cancel_job, order_job
 from sheepfold.farm.replacing import replace_input
 from sheepfold.farm.sight import eyes_of
 from sheepfold.farm.uploads import uploaded_file
+from sheepfold.farm.views import view_piece
 from sheepfold.model.accounts import Account
 from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.tasks import LeaseState, TaskId
@@ -24,13 +25,16 @@ from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, CustomerHere, FarmHere
 from sheepfold.protocols.rest.files import FILE, RANGED_FILE, ZIP, answer_file, answer_ranged
 from sheepfold.protocols.rest.forms import ORDER_FORM, OrderForm, order_form, whole_order
+from sheepfold.protocols.rest.page_wire import place, place_of
+from sheepfold.protocols.rest.paging import AfterPlace, BeforeId, Limit, cut
+from sheepfold.protocols.rest.paths import JobInPath, TaskInPath
 from sheepfold.protocols.rest.sight import SEEN, ViewerHere
 from sheepfold.protocols.uploads import spooled_body
 
 router = APIRouter(tags=["jobs"], dependencies=SEEN)
+BEFORE_ALL = (-2**31, 0)
+"""A frame and a part before all of a job."""
 
-JobInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The job's id.")]
-TaskInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The task's id.")]
 ProductInPath = Annotated[str, Path(pattern=wire.INPUT_NAME, description="The product's name, such as film.mp4.")]
 InputInPath = Annotated[str, Path(pattern=wire.INPUT_NAME, description="The input's name, such as project.")]
 KeyInHeader = Annotated[str, Header(pattern=r"^[!-~]{1,200}$", description="A name of this order, yours to choose.")]
@@ -96,8 +100,7 @@ async def get_frames(farm: FarmHere, _: CallerHere, job_id: JobInPath) -> Respon
 @router.get("/jobs", summary="List jobs, the newest first")
 def list_jobs(
     farm: FarmHere, viewer: ViewerHere,
-    before: Annotated[int | None, Query(ge=0, le=wire.MOST_ID, description="Only jobs with smaller ids.")] = None,
-    limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
+    before: BeforeId = None, limit: Limit = 50,
     mine: Annotated[bool, Query(description="Only the caller's own.")] = False,
 ) -> wire.JobPage:
     """List jobs page by page: the `next` of a page is the `before` of the following one. Others' private ones are not
@@ -105,14 +108,22 @@ def list_jobs(
     """
     of = viewer.account.id if mine and viewer.account else None
     jobs = browse.list_jobs(farm, limit + 1, None if before is None else JobId(before), eyes_of(viewer), of)
-    page = [wire.JobSummary.of(job) for job in jobs[:limit]]
-    return wire.JobPage(jobs=page, next=page[-1].id if len(jobs) > limit else None)
+    page, following = cut(jobs, limit, lambda job: int(job.id))
+    return wire.JobPage(jobs=[wire.JobSummary.of(job) for job in page], next=following)
 
 
 @router.get("/jobs/{job_id}", summary="Look at a job")
 def get_job(farm: FarmHere, _: CallerHere, job_id: JobInPath) -> wire.JobDetail:
     """Look at a job with its tasks and what it was made into."""
     return job_detail(browse.view_job(farm, JobId(job_id)))
+
+
+@router.get("/jobs/{job_id}/tasks", summary="List a job's tasks")
+def get_tasks(
+    farm: FarmHere, _: CallerHere, job_id: JobInPath, limit: Limit = 200, after: AfterPlace = ""
+) -> wire.TaskPage:
+    """List a job's tasks in the order of their frames, page by page: a job may have many thousands."""
+    return task_page(farm, JobId(job_id), limit, after)
 
 
 @router.delete("/jobs/{job_id}", summary="Cancel a job")
@@ -164,6 +175,15 @@ def job_detail(view: JobView) -> wire.JobDetail:
         "chores_waiting": view.chores_waiting,
         "remarks": list(view.remarks),
     })
+
+
+def task_page(farm: Farm, job_id: JobId, limit: int, after: str) -> wire.TaskPage:
+    """Write a page of a job's tasks, as the command line too shows it."""
+    frame, part = place_of(after) or BEFORE_ALL
+    page, following = cut(view_piece(farm, job_id, (frame, part + 1), limit + 1), limit,
+                          lambda one: place(one.frame, one.part))
+    tasks = [wire.TaskSummary.model_validate(one, from_attributes=True) for one in page]
+    return wire.TaskPage(tasks=tasks, next=following)
 
 
 def story_out(story: Story) -> wire.StoryOut:

@@ -1,6 +1,7 @@
 """The part of the REST wire that tells of the whole farm: its people, its queue, who changed what, what is wrong."""
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -24,8 +25,14 @@ class PersonOut(Told):
 class PeoplePage(Told):
     """People by their names; `next` is the `after` of the following page, absent on the last."""
 
+    turn: ClassVar[str] = "after"
     people: list[PersonOut]
     next: str | None = None
+
+    @property
+    def rows(self) -> list[PersonOut]:
+        """Return the people."""
+        return self.people
 
 
 class PersonChange(Asked):
@@ -44,9 +51,16 @@ class LeaderOut(Told):
 
 
 class LeaderList(Told):
-    """Those who earned most, the first of them first."""
+    """Those who earned most, the first of them first; `next` is the `after` of the page that follows, if any does."""
 
+    turn: ClassVar[str] = "after"
     leaders: list[LeaderOut]
+    next: str | None = None
+
+    @property
+    def rows(self) -> list[LeaderOut]:
+        """Return the leaders."""
+        return self.leaders
 
 
 class AuditOut(Told):
@@ -62,8 +76,14 @@ class AuditOut(Told):
 class AuditPage(Told):
     """The audit log, the newest first; `next` is the `before` of the following page, absent on the last."""
 
+    turn: ClassVar[str] = "before"
     lines: list[AuditOut]
     next: Id | None = None
+
+    @property
+    def rows(self) -> list[AuditOut]:
+        """Return the lines."""
+        return self.lines
 
 
 class FindingOut(Told):
@@ -80,13 +100,45 @@ class CheckOut(Told):
     limit: Annotated[int, Field(ge=1)]
 
 
-class BackupOut(Told):
-    """A backup: when it was made, and how many files it holds, of how many bytes, and how many of them are new."""
+class BackupState(StrEnum):
+    """How far a backup is."""
 
-    made_at: int
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class BackupOut(Told):
+    """A backup: who asked for it and how far it is, in files; the house makes it. `trouble` says why it failed.
+
+    How many bytes all files have, and how many of them were not in the folder before, is known at the end.
+    """
+
+    id: Id
+    state: BackupState
+    who: str
+    folder: str
+    asked_at: int
+    ended_at: int | None = None
+    files_done: Count
     files: Count
     new_files: Count
     size_bytes: Count
+    trouble: str = ""
+
+
+class BackupList(Told):
+    """Backups that were asked for, the newest first; `next` is the `before` of the page that follows, if any does."""
+
+    turn: ClassVar[str] = "before"
+    backups: list[BackupOut]
+    next: Id | None = None
+
+    @property
+    def rows(self) -> list[BackupOut]:
+        """Return the backups."""
+        return self.backups
 
 
 class QueueOut(Told):
@@ -110,9 +162,16 @@ class QueueLineOut(Told):
 
 
 class QueueList(QueueOut):
-    """The queue with its jobs, the first of them next."""
+    """The queue with its jobs, the first of them next; `next` is the `after` of the page that follows, if any does."""
 
+    turn: ClassVar[str] = "after"
     lines: list[QueueLineOut]
+    next: str | None = None
+
+    @property
+    def rows(self) -> list[QueueLineOut]:
+        """Return the jobs."""
+        return self.lines
 
 
 class WorkOut(Told):

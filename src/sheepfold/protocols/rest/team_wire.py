@@ -1,6 +1,6 @@
 """The part of the REST wire that tells of teams: what is asked of them, and what is told."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -50,9 +50,16 @@ class TeamPage(TeamOut):
 
 
 class TeamList(Told):
-    """The teams, those whose members earned most first."""
+    """Teams, those whose members earned most first; `next` is the `after` of the following page, absent on the last."""
 
+    turn: ClassVar[str] = "after"
     teams: list[TeamOut]
+    next: str | None = None
+
+    @property
+    def rows(self) -> list[TeamOut]:
+        """Return the teams."""
+        return self.teams
 
 
 class TeamInvitation(Told):

@@ -5,10 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 
 from sheepfold.farm import sight, teams
+from sheepfold.farm.farm import Farm
 from sheepfold.model.jobs import JobId
-from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, FarmHere
 from sheepfold.protocols.rest.making import MakingRoute
+from sheepfold.protocols.rest.page_wire import place, place_of
+from sheepfold.protocols.rest.paging import AfterPlace, Limit, cut
+from sheepfold.protocols.rest.paths import AccountInPath, JobInPath
 from sheepfold.protocols.rest.sight import SEEN
 from sheepfold.protocols.rest.team_wire import (
     MemberOut,
@@ -25,16 +28,13 @@ from sheepfold.protocols.uploads import base_url
 from sheepfold.store.teams import Team
 
 router = APIRouter(tags=["teams"], route_class=MakingRoute)
-_NAME = r"^[A-Za-z0-9_-]{1,48}$"
-TeamInPath = Annotated[str, Path(pattern=_NAME, description="The team's name.")]
-MemberInPath = Annotated[str, Path(pattern=_NAME, description="The account's name.")]
-JobInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The job's id.")]
+TeamInPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,48}$", description="The team's name.")]
 
 
 @router.get("/teams", summary="List teams")
-def get_teams(farm: FarmHere, _: CallerHere) -> TeamList:
-    """List the teams, those whose members have earned most first."""
-    return TeamList(teams=[team_out(one) for one in teams.list_teams(farm)])
+def get_teams(farm: FarmHere, _: CallerHere, limit: Limit = 50, after: AfterPlace = "") -> TeamList:
+    """List the teams, those whose members have earned most first, page by page."""
+    return team_list(farm, limit, after)
 
 
 @router.post("/teams", status_code=201, summary="Make a team")
@@ -70,7 +70,7 @@ def add_invitation(request: Request, farm: FarmHere, account: CancelerHere, team
 
 
 @router.delete("/teams/{team}/members/{account_name}", status_code=204, summary="Leave a team")
-def remove_member(farm: FarmHere, account: CancelerHere, team: TeamInPath, account_name: MemberInPath) -> None:
+def remove_member(farm: FarmHere, account: CancelerHere, team: TeamInPath, account_name: AccountInPath) -> None:
     """Leave a team, or as its leader take somebody out of it. The last member closes it; a leader cannot leave others
     behind (409).
     """
@@ -90,8 +90,15 @@ def hide_from_team(farm: FarmHere, account: CancelerHere, job_id: JobInPath) -> 
     return TeamSeeing(team=None)
 
 
+def team_list(farm: Farm, limit: int, after: str) -> TeamList:
+    """Write teams from a place on, as the command line too shows them."""
+    found = teams.list_teams(farm, limit + 1, place_of(after))
+    page, following = cut(found, limit, lambda one: place(one.earned, one.id))
+    return TeamList(teams=[team_out(one) for one in page], next=following)
+
+
 def team_out(team: Team) -> TeamOut:
-    """Write a team, as the command line too shows it."""
+    """Write a team."""
     return TeamOut(name=team.name, leader=team.leader, members=team.members, earned=team.earned,
                    created_at=team.created_at)
 

@@ -1,6 +1,6 @@
 """The part of the REST wire that tells of webhooks: what is asked of them, and what is told."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -38,9 +38,16 @@ class WebhookMade(WebhookOut):
 
 
 class WebhookList(Told):
-    """The caller's webhooks, the oldest first."""
+    """The caller's webhooks, the oldest first; `next` is the `after` of the following page, absent on the last."""
 
+    turn: ClassVar[str] = "after"
     webhooks: list[WebhookOut]
+    next: int | None = None
+
+    @property
+    def rows(self) -> list[WebhookOut]:
+        """Return the webhooks."""
+        return self.webhooks
 
 
 class TestSent(Told):
@@ -63,6 +70,13 @@ class DeliveryOut(Told):
 
 
 class DeliveryList(Told):
-    """What was sent to a webhook lately, the newest first."""
+    """What was sent to a webhook, the newest first; `next` is the `before` of the page that follows, if any does."""
 
+    turn: ClassVar[str] = "before"
     deliveries: list[DeliveryOut]
+    next: int | None = None
+
+    @property
+    def rows(self) -> list[DeliveryOut]:
+        """Return the deliveries."""
+        return self.deliveries

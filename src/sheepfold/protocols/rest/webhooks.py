@@ -5,9 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from sheepfold.farm import webhooks
+from sheepfold.farm.farm import Farm
+from sheepfold.model.accounts import Account
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CancelerHere, FarmHere
 from sheepfold.protocols.rest.making import MakingRoute
+from sheepfold.protocols.rest.paging import AfterId, BeforeId, Limit, cut
 from sheepfold.protocols.rest.webhook_wire import (
     DeliveryList,
     DeliveryOut,
@@ -24,9 +27,9 @@ HookInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The webhook
 
 
 @router.get("/webhooks", summary="List webhooks")
-def get_webhooks(farm: FarmHere, account: CancelerHere) -> WebhookList:
-    """List the caller's webhooks; their secrets are not told again."""
-    return WebhookList(webhooks=[webhook_out(one) for one in webhooks.list_webhooks(farm, account)])
+def get_webhooks(farm: FarmHere, account: CancelerHere, limit: Limit = 50, after: AfterId = None) -> WebhookList:
+    """List the caller's webhooks, page by page; their secrets are not told again."""
+    return webhook_list(farm, account, limit, after)
 
 
 @router.post("/webhooks", status_code=201, summary="Add a webhook")
@@ -54,15 +57,29 @@ def enable_webhook(farm: FarmHere, account: CancelerHere, hook_id: HookInPath) -
 
 
 @router.get("/webhooks/{hook_id}/deliveries", summary="List deliveries")
-def get_deliveries(farm: FarmHere, account: CancelerHere, hook_id: HookInPath) -> DeliveryList:
-    """List what was sent to a webhook lately, the newest first."""
-    found = webhooks.list_deliveries(farm, account, hook_id)
-    return DeliveryList(deliveries=[delivery_out(one) for one in found])
+def get_deliveries(
+    farm: FarmHere, account: CancelerHere, hook_id: HookInPath, limit: Limit = 50, before: BeforeId = None
+) -> DeliveryList:
+    """List what was sent to a webhook lately, the newest first, page by page."""
+    return delivery_list(farm, account, hook_id, limit, before)
 
 
 def wanted(asked: WebhookAdded) -> webhooks.Wanted:
     """Read what is asked for."""
     return webhooks.Wanted(asked.url, asked.form, asked.topics, asked.reach, asked.token)
+
+
+def webhook_list(farm: Farm, account: Account, limit: int, after: int | None) -> WebhookList:
+    """Write a page of an account's webhooks."""
+    page, following = cut(webhooks.list_webhooks(farm, account, limit + 1, after or 0), limit, lambda one: one.id)
+    return WebhookList(webhooks=[webhook_out(one) for one in page], next=following)
+
+
+def delivery_list(farm: Farm, account: Account, hook_id: int, limit: int, before: int | None) -> DeliveryList:
+    """Write a page of what was sent to a webhook."""
+    found = webhooks.list_deliveries(farm, account, hook_id, limit + 1, before)
+    page, following = cut(found, limit, lambda one: one.id)
+    return DeliveryList(deliveries=[_delivery_out(one) for one in page], next=following)
 
 
 def webhook_out(hook: Hook) -> WebhookOut:
@@ -76,8 +93,7 @@ def webhook_made(hook: Hook, *, has_token: bool) -> WebhookMade:
     return WebhookMade(secret=None if has_token else hook.secret, **webhook_out(hook).model_dump())
 
 
-def delivery_out(delivery: Delivery) -> DeliveryOut:
-    """Write a delivery."""
+def _delivery_out(delivery: Delivery) -> DeliveryOut:
     return DeliveryOut(id=delivery.notice, topic=delivery.topic, created_at=delivery.created_at,
                        attempts=delivery.attempts, delivered_at=delivery.delivered_at, next_at=delivery.next_at,
                        answer=delivery.answer)

@@ -6,7 +6,7 @@ a field that nobody knows; what a server sends may gain fields, which an older c
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -296,8 +296,14 @@ class JobOrdered(JobSummary):
 class JobPage(Told):
     """The newest jobs; `next` is the `before` of the following page, absent on the last."""
 
+    turn: ClassVar[str] = "before"
     jobs: list[JobSummary]
     next: Id | None = None
+
+    @property
+    def rows(self) -> list[JobSummary]:
+        """Return the jobs."""
+        return self.jobs
 
 
 class TaskSummary(Told):
@@ -310,6 +316,19 @@ class TaskSummary(Told):
     openings: Count
     active_leases: Count
     has_preview: bool
+
+
+class TaskPage(Told):
+    """A job's tasks in the order of frames; `next` is the `after` of the following page, absent on the last."""
+
+    turn: ClassVar[str] = "after"
+    tasks: list[TaskSummary]
+    next: str | None = None
+
+    @property
+    def rows(self) -> list[TaskSummary]:
+        """Return the tasks."""
+        return self.tasks
 
 
 class Product(Told):
@@ -343,12 +362,22 @@ class SheepOut(Told):
 
 
 class FlockOut(Told):
-    """The living generation: its sheep that have a film, and the size in pixels that films have."""
+    """The living generation: its sheep that have a film, and the size in pixels that films have.
 
+    `next` is the `after` of the following page, absent on the last.
+    """
+
+    turn: ClassVar[str] = "after"
     generation: int
     width: int
     height: int
     sheep: list[SheepOut]
+    next: int | None = None
+
+    @property
+    def rows(self) -> list[SheepOut]:
+        """Return the sheep."""
+        return self.sheep
 
 
 class VoteCast(Asked):
@@ -472,9 +501,16 @@ class MachineOut(Told):
 
 
 class MachineList(Told):
-    """All machines, those heard of last first."""
+    """Machines, those heard of last first; `next` is the `after` of the following page, absent on the last."""
 
+    turn: ClassVar[str] = "after"
     machines: list[MachineOut]
+    next: str | None = None
+
+    @property
+    def rows(self) -> list[MachineOut]:
+        """Return the machines."""
+        return self.machines
 
 
 class Whoami(Told):
