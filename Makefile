@@ -6,6 +6,11 @@ SOURCES := $(wildcard src bench scripts)
 # Without bench/fleet.py, bench/fuzz.py and bench/mayhem.py, which by their nature take long.
 BENCHES := blender claim dispatch flame pages screenshot
 
+# The tests start hundreds of processes, each of which would else compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+# A third process works while others wait. In the order of the folders, what takes longest does not come last.
+TESTS := $(PYTHON) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test test-all check bench docs setup pins clean
 
@@ -20,10 +25,10 @@ dev: .venv/.ready ## Serve a filled site that reloads, with pretend clients of e
 	$(BIN)/sheepfold dev
 
 test: check ## Run the checks and all tests but the slow proofs
-	$(PYTHON) -m pytest -q -n 2 --dist loadfile -m "not slow"
+	$(TESTS) -m "not slow"
 
 test-all: check ## Run the checks and all tests
-	$(PYTHON) -m pytest -q -n 2 --dist loadfile
+	$(TESTS) --hypothesis-profile thorough
 
 check: .venv/.ready ## Check style, types, the order of imports, and the ceilings
 	$(PYTHON) -m ruff check --quiet .

@@ -17,27 +17,23 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import uvloop
-from ground.databases import KINDS, NoPostgres, database
+from ground.databases import add_option, on_each
 from ground.figures import latencies, machine
 from ground.load import Connection, Refused
 from ground.machines import Machine
 from ground.outfit import ENVIRONMENT, fit_out
 from ground.pictures import marked, painted
+from ground.serving import opened
 from sqlalchemy import text
 
-from sheepfold.config import settings_for
 from sheepfold.farm.checkup import check
-from sheepfold.farm.farm import Farm, open_farm
-from sheepfold.protocols.registry import verifiers
 from sheepfold.store.database import Tx
 
 CALM_S = 0.1
@@ -84,7 +80,7 @@ class _TimeIsUp(Exception):
 def main() -> None:
     """Let a fleet loose on each database."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", choices=(*KINDS, "both"), default="both")
+    add_option(parser)
     parser.add_argument("--machines", type=int, default=15_000)
     parser.add_argument("--render-s", type=float, default=180.0, help="how long a machine renders, in the mean")
     parser.add_argument("--seconds", type=float, default=900.0, help="before the restart, and again after it")
@@ -96,31 +92,19 @@ def main() -> None:
     asked.seconds /= asked.scale
     # these machines give no sign of life while they render
     os.environ.update(ENVIRONMENT | dict.fromkeys(_TERMS, str(int(max(3600, 10 * asked.render_s)))))
-    for kind in KINDS if asked.database == "both" else (asked.database,):
-        try:
-            _live(kind, asked)
-        except NoPostgres as reason:
-            print(f"{kind}: not measured. {reason}")
+    on_each(asked.database, lambda kind, folder, url: _live(kind, folder, url, asked))
 
 
-def _live(kind: str, asked: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory(prefix="sheepfold-bench-") as name, database(kind, Path(name)) as url:
-        folder = Path(name)
-        with _opened(folder, url) as farm:
-            fleet = fit_out(farm, url, asked.machines, 3 + 3 * asked.seconds / asked.render_s, folder)
-        log = uvloop.run(_sail(folder, url, fleet, asked))
-        with _opened(folder, url) as farm:
-            findings = list(check(farm))
-            paid = farm.db.read(_paid)
+def _live(kind: str, folder: Path, url: str, asked: argparse.Namespace) -> None:
+    with opened(folder, url) as farm:
+        fleet = fit_out(farm, url, asked.machines, 3 + 3 * asked.seconds / asked.render_s, folder)
+    log = uvloop.run(_sail(folder, url, fleet, asked))
+    with opened(folder, url) as farm:
+        findings = list(check(farm))
+        paid = farm.db.read(_paid)
     _report(kind, log, paid, len(findings))
     if findings:
         sys.exit(f"The farm is broken: {findings[:5]}")
-
-
-@contextmanager
-def _opened(folder: Path, url: str) -> Iterator[Farm]:
-    with open_farm(settings_for(folder, os.environ | {"DATABASE_URL": url}), verifiers) as farm:
-        yield farm
 
 
 def _paid(tx: Tx) -> tuple[int, int]:

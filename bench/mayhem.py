@@ -18,7 +18,6 @@ import re
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -30,26 +29,26 @@ from typing import Any, TypeVar
 
 import httpx
 import psutil
-from ground.databases import KINDS, NoPostgres, database
+from ground.databases import add_option, on_each
 from ground.figures import machine
 from ground.machines import USER_AGENT
 from ground.outfit import ENVIRONMENT
+from ground.serving import opened
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import text
 
 from sheepfold.blobs.spool import Digest
-from sheepfold.config import settings_for
 from sheepfold.farm.accounts import NewKey, add_account, add_key
 from sheepfold.farm.browsers import add_browser
 from sheepfold.farm.checkup import check
-from sheepfold.farm.farm import Farm, open_farm
+from sheepfold.farm.farm import Farm
 from sheepfold.farm.renderers import Target, add_local
 from sheepfold.model.accounts import Role
 from sheepfold.model.browsers import BrowserProgram, Screen
 from sheepfold.model.matching import Abilities, Program
 from sheepfold.protocols.link import FarmUnreachable, Figures, Link, Receipt, Work
-from sheepfold.protocols.registry import load, row_of, verifiers
+from sheepfold.protocols.registry import load, row_of
 from sheepfold.protocols.rest.client import FarmClient
 from sheepfold.protocols.rest.wire import BASE
 
@@ -111,7 +110,7 @@ class Life:
 def main() -> None:
     """Wreak mayhem on each database."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", choices=(*KINDS, "both"), default="both")
+    add_option(parser)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--mean-s", type=float, default=6.0, help="how long a server lives, in the mean")
     parser.add_argument("--machines", type=int, default=16, help="shared by the four wires")
@@ -120,18 +119,13 @@ def main() -> None:
     asked = parser.parse_args()
     print(f"{asked.machines} machines, {asked.seconds:g} s, seed {asked.seed}; {machine()}", flush=True)
     os.environ.update(SETTINGS)
-    for kind in KINDS if asked.database == "both" else (asked.database,):
-        try:
-            with tempfile.TemporaryDirectory(prefix="sheepfold-bench-") as name, database(kind, Path(name)) as url:
-                _wreak(kind, Path(name), url, asked)
-        except NoPostgres as reason:
-            print(f"{kind}: not tried. {reason}")
+    on_each(asked.database, lambda kind, folder, url: _wreak(kind, folder, url, asked))
 
 
 def _wreak(kind: str, folder: Path, url: str, asked: argparse.Namespace) -> None:
     servers = [Server(folder, url, number) for number in range(asked.servers if kind == "postgresql" else 1)]
     life = Life([one.url for one in servers], folder, url, asked.seed, Ledger())
-    with _opened(life) as farm:
+    with opened(life.folder, life.database_url) as farm:
         deeds = list(_clients(farm, life, asked.machines))
     threads = [threading.Thread(target=_careful, args=(life, deed), daemon=True) for deed in deeds]
     for server in servers:
@@ -148,16 +142,9 @@ def _wreak(kind: str, folder: Path, url: str, asked: argparse.Namespace) -> None
             server.end(life)
         for thread in threads:
             thread.join(120)
-    with _opened(life) as farm:
+    with opened(life.folder, life.database_url) as farm:
         life.ledger.wrong += _reckoned(farm, life)
     _report(kind, life.ledger, time.monotonic() - began_at, asked.seed)
-
-
-@contextlib.contextmanager
-def _opened(life: Life) -> Iterator[Farm]:
-    settings = settings_for(life.folder, os.environ | {"DATABASE_URL": life.database_url})
-    with open_farm(settings, verifiers) as farm:
-        yield farm
 
 
 # --- servers
@@ -239,7 +226,7 @@ def _finish(life: Life) -> None:
     """Wait until nothing is open any more, and has been so for a moment."""
     life.enough.set()
     until = time.monotonic() + FINISH_S
-    with _opened(life) as farm:
+    with opened(life.folder, life.database_url) as farm:
         while left := farm.db.read(lambda tx: tx.execute(text(
                 "SELECT (SELECT count(*) FROM tasks WHERE state = 'open')"
                 " + (SELECT count(*) FROM chores WHERE state = 'queued')")).scalar_one()):

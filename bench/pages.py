@@ -4,6 +4,7 @@ The third figure is the worst processor time: where other programs keep the mach
 """
 
 import argparse
+import gc
 import statistics
 import tempfile
 import time
@@ -136,6 +137,7 @@ def _ask(farm: Farm, job: int, frames: int) -> None:
     client.cookies.set(COOKIE, open_web_session(farm, owner, "bench"))
     shots = order_job(farm, owner, Order("screenshot", SHOTS)).id
     farm.db.write(lambda tx: _furnish(tx, owner))
+    gc.freeze()  # as `serve` does
     client.headers["Authorization"] = f"Bearer {add_key(farm, 'reader', 'prometheus').key}"  # for /metrics
     for path in ("/", "/fragments/now", f"/fragments/jobs/{job}", "/jobs", "/jobs?before=50000", f"/jobs/{job}",
                  f"/jobs/{job}/head", f"/jobs/{job}/frames/{frames - 200}.0",

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from PIL import Image
 from tests.serving import free_port
 
@@ -39,6 +42,13 @@ from sheepfold.model.tasks import Task, TaskId
 from sheepfold.store.database import Database
 from sheepfold.store.leases import Holding
 from sheepfold.store.opening import open_database
+
+# A busy machine is no failure. `make test` draws the same examples each time, and so fails only by what was changed;
+# `make test-all` draws others each time, and more (pytest's --hypothesis-profile).
+UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+hypothesis_settings.register_profile("steady", derandomize=True, **UNHURRIED)
+hypothesis_settings.register_profile("thorough", max_examples=300, print_blob=True, **UNHURRIED)
+hypothesis_settings.load_profile("steady")
 
 GENOMES = Path(__file__).parent / "genomes"
 WIDTH, HEIGHT = 320, 240
@@ -109,14 +119,29 @@ def postgres_server() -> Iterator[PostgresServer]:
     if not programs:
         pytest.skip("There is no PostgreSQL here; Debian has it in the package postgresql.")
     user = "postgres" if os.getuid() == 0 else None  # PostgreSQL refuses to run as root
-    folder = Path(tempfile.mkdtemp(prefix="sheepfold-postgres-"))
-    if user:
-        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    try:
+    with swept_folder("sheepfold-postgres-") as folder:
+        if user:
+            os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
         with _running(programs[-1].parent, folder, user) as server:
             yield server
+
+
+BROOM = """
+cat
+while [ -e "$0/data/postmaster.pid" ] && [ "${n:=0}" -lt 300 ]; do sleep 0.1; n=$((n + 1)); done
+rm -rf "$0"
+"""
+
+
+@contextmanager
+def swept_folder(prefix: str) -> Iterator[Path]:
+    """Make a folder that goes with the block, and where the tests are killed within it, too: a broom hears of that."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    broom = subprocess.Popen(["sh", "-c", BROOM, folder], stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        broom.communicate()
 
 
 class _running:  # noqa: N801 - reads as a verb
@@ -179,6 +204,18 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     open_database("", folder).close()
     assert not (folder / "farm.sqlite-wal").exists()
     return folder / "farm.sqlite"
+
+
+@pytest.fixture(scope="session")
+def new_folder(migrated_sqlite: Path) -> Callable[[Path], Path]:
+    """Make a farm's folder with its database in it: to migrate one takes ten times as long as to copy it."""
+
+    def made(folder: Path) -> Path:
+        folder.mkdir(mode=0o700, parents=True)
+        shutil.copy(migrated_sqlite, folder / "farm.sqlite")
+        return folder
+
+    return made
 
 
 @pytest.fixture(params=DATABASES)

@@ -1,5 +1,6 @@
 """Databases to measure on: SQLite in a folder, and PostgreSQL at DATABASE_URL or on a throw-away server of our own."""
 
+import argparse
 import contextlib
 import os
 import shutil
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -19,6 +20,11 @@ KINDS = ("sqlite", "postgresql")
 DEBIAN = Path("/usr/lib/postgresql")
 START_S = 60.0
 SERVER_USER = "postgres"  # the server refuses to run as root
+_BROOM = """
+cat
+while [ -e "$0/data/postmaster.pid" ] && [ "${n:=0}" -lt 300 ]; do sleep 0.1; n=$((n + 1)); done
+rm -rf "$0"
+"""
 
 
 class NoPostgres(Exception):
@@ -38,6 +44,21 @@ def database(kind: str, folder: Path) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         server = os.environ.get("DATABASE_URL") or stack.enter_context(_server())
         yield stack.enter_context(_fresh(server))
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Let one choose the database."""
+    parser.add_argument("--database", choices=(*KINDS, "both"), default="both")
+
+
+def on_each(asked: str, deed: Callable[[str, Path, str], None]) -> None:
+    """Do something on each database that was asked for, told its kind, a folder that lasts as long, and its address."""
+    for kind in KINDS if asked == "both" else (asked,):
+        try:
+            with tempfile.TemporaryDirectory(prefix="sheepfold-bench-") as name, database(kind, Path(name)) as url:
+                deed(kind, Path(name), url)
+        except NoPostgres as reason:
+            print(f"{kind}: not tried. {reason}")
 
 
 def size_mib(url: str, folder: Path) -> float:
@@ -67,6 +88,8 @@ def _server() -> Iterator[str]:
     """Run a server of our own in a folder of its own, with Debian's defaults, until the block ends."""
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="sheepfold-postgres-"))
+    # sweeps when this process has ended, however it did
+    broom = subprocess.Popen(["sh", "-c", _BROOM, folder], stdin=subprocess.PIPE, start_new_session=True)
     user = SERVER_USER if os.geteuid() == 0 else None
     if user:
         shutil.chown(folder, user)
@@ -74,8 +97,8 @@ def _server() -> Iterator[str]:
         subprocess.run([programs / "initdb", "--pgdata", folder / "data", "--username", "bench", "--auth", "trust",
                         "--encoding", "UTF8", "--locale", "C"], user=user, cwd=folder, check=True, capture_output=True)
         port = _free_port()
-        argv = [str(programs / "postgres"), "-D", str(folder / "data"), "-p", str(port),
-                "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
+        argv = ["setpriv", "--pdeathsig", "INT", str(programs / "postgres"), "-D", str(folder / "data"),
+                "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
         process = subprocess.Popen(argv, user=user, cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             url = f"postgresql://bench@127.0.0.1:{port}/postgres"
@@ -85,7 +108,7 @@ def _server() -> Iterator[str]:
             process.send_signal(signal.SIGINT)  # ends what is connected, and shuts down in order
             process.wait(START_S)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        broom.communicate()
 
 
 def _programs() -> Path:

@@ -11,6 +11,17 @@ from pathlib import Path
 
 import psutil
 
+from sheepfold.config import settings_for
+from sheepfold.farm.farm import Farm, open_farm
+from sheepfold.protocols.registry import verifiers
+
+
+@contextmanager
+def opened(folder: Path, url: str) -> Iterator[Farm]:
+    """Open the farm in a folder, as the environment says."""
+    with open_farm(settings_for(folder, os.environ | {"DATABASE_URL": url}), verifiers) as farm:
+        yield farm
+
 
 @contextmanager
 def served(folder: Path, url: str, *, with_house: bool,

@@ -15,6 +15,7 @@ WORDS = {
     "claim": ["--tasks", "100", "--jobs", "1", "3", "--claims", "10", "--plans"],
     "screenshot": ["--shots", "1"],
     "flame": ["--names", "r1", "--size", "80x60", "--quality", "5", "--rounds", "1"],
+    "volunteer": ["--wires", "electricsheep", "--frames", "2", "--width", "64", "--height", "48", "--quality", "2"],
     "pages": ["--jobs", "300", "--frames", "200"],
     "browsershots": ["--jobs", "200", "--factories", "2", "--seconds", "1", "--warm-up", "0.5"],
     "dispatch": ["--tasks", "3000", "--connections", "2", "--seconds", "1", "--warm-up", "0.5"],
@@ -97,3 +98,10 @@ def test_the_pages_of_a_large_farm_are_timed():
 
 def test_every_program_of_the_bench_is_tried_here():
     assert {path.stem for path in BENCH.glob("*.py")} == set(WORDS)
+
+
+@pytest.mark.slow
+def test_a_volunteers_loops_are_measured():
+    lines = printed("volunteer")
+    assert lines.count("electricsheep  loop") == 2
+    assert lines.count(": 2 frames, ") == 2

@@ -96,7 +96,7 @@ def test_a_long_blob_is_streamed_in_chunks_of_a_mebibyte(blobs: Blobs):
     assert max(map(len, chunks)) <= CHUNK_BYTES
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(start=st.integers(0, 40), end=st.none() | st.integers(0, 40))
 def test_a_range_is_a_slice(blobs: Blobs, start: int, end: int | None):
     digest = blobs.keep_bytes(SHEEP).digest

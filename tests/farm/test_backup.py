@@ -8,7 +8,8 @@ import pytest
 from tests.conftest import HEIGHT, WIDTH, World, backwards, new_database, picture
 
 from sheepfold.blobs.spool import Digest
-from sheepfold.farm.backup import MANIFEST, back_up, read_backup, restore
+from sheepfold.farm.backup import HOLD_S, MANIFEST, back_up, read_backup, restore
+from sheepfold.farm.backups import ask_backup, list_backups, make_next_backup
 from sheepfold.farm.browse import balances, list_jobs, view_job
 from sheepfold.farm.checkup import check
 from sheepfold.farm.dispatch import held_lease
@@ -47,6 +48,19 @@ def test_a_backup_is_a_farm_again(world: World, elsewhere, tmp_path, shared_insp
         assert other.order().id == 1001  # ids go on where they were
     with pytest.raises(BadInput, match="already"):
         restore(elsewhere, tmp_path / "backup")
+
+
+def test_a_restored_farm_does_not_go_on_with_the_backup_that_it_was(world, elsewhere, tmp_path, shared_inspector):
+    safe = tmp_path / "safe"
+    world.farm = replace(world.farm, settings=replace(world.farm.settings, backup_folder=str(safe)))
+    for _ in range(2):
+        ask_backup(world.farm, None)
+        assert make_next_backup(world.farm)
+    restore(elsewhere, safe)
+    with open_farm(elsewhere, backwards, world.clock, shared_inspector) as again:
+        world.clock.now += 10 * HOLD_S
+        assert not make_next_backup(again)
+        assert [one.trouble for one in list_backups(again, 10)] == [""]
 
 
 def test_a_backup_that_is_taken_under_load_agrees_with_itself(world: World, elsewhere, tmp_path, shared_inspector):

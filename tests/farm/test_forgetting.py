@@ -7,16 +7,21 @@ from sqlalchemy import text
 from tests.conftest import World
 
 from sheepfold.farm import forgetting
-from sheepfold.farm.browse import newest_event_id, story, view_job
-from sheepfold.farm.dispatch import open_session, session_of
+from sheepfold.farm.accounts import add_key
+from sheepfold.farm.browse import list_machines, newest_event_id, story, view_job
+from sheepfold.farm.dispatch import give_up, maker_named, open_session, session_of
 from sheepfold.farm.feed import Feed
 from sheepfold.farm.forgetting import CHORE_DAYS, SESSION_DAYS, forget_in_steps, forget_old_rows
+from sheepfold.farm.outstanding import keep_off
 from sheepfold.farm.problems import problems_of, report_problem
+from sheepfold.farm.upkeep import expire_leases
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import SessionEnded
 from sheepfold.model.events import What
-from sheepfold.model.jobs import Job
-from sheepfold.model.tasks import TaskId
+from sheepfold.model.jobs import Job, JobState, Terms
+from sheepfold.model.tasks import TaskId, TaskState
+from sheepfold.store.forgetting import CHORES, EVENTS, LEASES, MACHINES, SESSIONS, TICKETS, WEB_SESSIONS, Pile
+from sheepfold.store.schema import metadata
 
 DAY_S = 86_400
 EVENT_DAYS = 90
@@ -133,6 +138,62 @@ def test_sessions_go_that_nobody_was_heard_of_in_and_nothing_was_rendered_in(wor
     with pytest.raises(SessionEnded):
         session_of(world.farm, idle)
     assert {session_of(world.farm, token).session.machine_id for token in (busy, alive)} == {box.machine_id}
+
+
+def test_leases_that_came_to_nothing_go_with_the_events_of_their_jobs(world: World):
+    box, fox = world.maker("box"), world.maker("fox")
+    world.order(1)
+    failed = world.held(fox)
+    give_up(world.farm, failed, "No room.", failed=True)
+    keep_off(world.farm, failed, DAY_S)
+    world.make_all(box)
+    world.order(1)
+    idle = world.held(fox)
+    world.clock.advance((EVENT_DAYS + 1) * DAY_S)
+    expire_leases(world.farm)
+    assert rows(world, "refusals") == 1
+    forget_old_rows(world.farm)
+    assert rows(world, "refusals") == 0
+    assert rows(world, "leases", "state = 'failed'") == 0  # its job has ended
+    assert rows(world, "leases", f"id = {idle.lease_id}") == 1  # this one's has not
+    assert rows(world, "leases", "state = 'submitted'") == rows(world, "ledger") == 1
+    assert world.findings() == []
+
+
+def test_a_task_that_failed_stays_failed_when_its_leases_are_forgotten(world: World):
+    job = world.order(1, terms=Terms(max_attempts=1))
+    give_up(world.farm, world.held(world.maker("fox")), "It crashed.", failed=True)
+    assert view_job(world.farm, job.id).job.state is JobState.FAILED
+    made(world)
+    world.clock.advance((EVENT_DAYS + 1) * DAY_S)
+    forget_old_rows(world.farm)
+    assert story(world.farm, first_task(world, job)).leases == ()
+    assert view_job(world.farm, job.id).tasks[0].state is TaskState.FAILED
+    assert world.findings() == []
+
+
+def test_machines_that_were_never_more_than_a_name_go(world: World):
+    made(world)
+    for name in ("gone", "gone-too"):
+        maker_named(world.farm, world.farm.anonymous.id, name, "electricsheep")
+    add_key(world.farm, world.account("eve").name, "keyed")
+    maker_named(world.farm, world.farm.anonymous.id, "newest", "electricsheep")
+    world.clock.advance((SESSION_DAYS + 1) * DAY_S)
+    forget_old_rows(world.farm)
+    assert {machine.name for machine in list_machines(world.farm)} == {"box", "keyed", "newest"}
+    assert world.findings() == []
+
+
+@pytest.mark.parametrize(("pile", "named_in"), [
+    (MACHINES, {"leases", "results", "sessions", "machine_keys", "factories", "browsers", "screens", "refusals"}),
+    (LEASES, {"results"}), (SESSIONS, {"leases"}), (CHORES, set()), (EVENTS, set()), (TICKETS, set()),
+    (WEB_SESSIONS, set()),
+])
+def test_no_row_is_forgotten_that_another_names(pile: Pile, named_in: set[str]):
+    names = {table.name for table in metadata.tables.values() for key in table.foreign_keys
+             if key.column.table.name == pile.table}
+    assert names == named_in
+    assert all(f"FROM {name} " in pile.over for name in names)
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)

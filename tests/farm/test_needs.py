@@ -21,10 +21,20 @@ def test_abilities_find_the_needs_they_satisfy(world: World):
     assert world.farm.needs.satisfied_by(replace(ABLE, kinds=frozenset())) == ()
 
 
-def test_new_needs_of_another_server_are_seen(world: World):
+def test_new_needs_of_another_server_are_seen_when_they_are_looked_for(world: World):
     other = NeedsIndex(world.farm.db)
     assert other.satisfied_by(ABLE) == ()
     world.order()
+    assert other.refresh()
+    assert len(other.satisfied_by(ABLE)) == 1
+    assert not other.refresh()
+
+
+def test_new_needs_of_another_server_are_seen_within_a_while(world: World, monkeypatch):
+    other = NeedsIndex(world.farm.db)
+    assert other.satisfied_by(ABLE) == ()
+    world.order()
+    monkeypatch.setattr(needs, "NEWS_PERIOD_S", 0.0)
     assert len(other.satisfied_by(ABLE)) == 1
 
 

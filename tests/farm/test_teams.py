@@ -65,7 +65,7 @@ def test_a_team_has_earned_what_its_members_have(world, people):
     earned = view_person(world.farm, people["bob"].id).purse.earned
     teams.make_team(world.farm, people["eve"], "idlers")
     assert earned > 0
-    assert [(one.name, one.earned, one.members) for one in teams.list_teams(world.farm)] == [
+    assert [(one.name, one.earned, one.members) for one in teams.list_teams(world.farm, 100)] == [
         ("woolpack", earned, 2), ("idlers", 0, 1)]
     teams.remove(world.farm, people["bob"], "woolpack", "bob")
     assert teams.view_team(world.farm, "woolpack").team.earned == 0
@@ -107,7 +107,7 @@ def test_the_last_member_takes_the_team_along(world, people):
     sight.show_to_team(world.farm, people["ann"], job.id, is_shown=True)
     for name in ("bob", "ann"):
         teams.remove(world.farm, people[name], "woolpack", name)
-    assert teams.list_teams(world.farm) == []
+    assert teams.list_teams(world.farm, 100) == []
     assert not sees(world, people["bob"], job)
 
 

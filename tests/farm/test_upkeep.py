@@ -13,6 +13,7 @@ from sheepfold.farm.browse import newest_event_id, story, view_job
 from sheepfold.farm.keeping import name_blob
 from sheepfold.farm.retention import GUARD_S
 from sheepfold.farm.upkeep import AT_A_TIME, FULL_SWEEP_PERIOD_S, House, expire_leases, sweep_blobs, tidy_lanes
+from sheepfold.kinds.orphans import HumblePool
 from sheepfold.model.events import What
 from sheepfold.model.tasks import LeaseState
 from sheepfold.store import blobs as blob_rows
@@ -184,6 +185,29 @@ def test_the_house_hires_anew_when_a_chore_took_its_process_down(world: World):
         house.stop()
     assert len(hired) > 1
     assert world.findings() == []
+
+
+def test_a_house_of_a_server_that_ends_leaves_its_chore_to_the_next(world: World):
+    job = world.order()
+    world.make_all(world.maker("box"))
+    pool = HumblePool(1)
+    pool.submit(time.sleep, 3600)  # the chore's own work waits behind this
+    house = House(world.farm, lambda: pool)
+    house.start()
+    until(lambda: taken(world) == [1])
+    world.farm.closing.set()
+    house.stop()
+    assert taken(world) == []
+    world.farm.closing.clear()
+    assert world.do_chores() == 2
+    assert view_job(world.farm, job.id).products
+    assert world.findings() == []
+
+
+def taken(world: World) -> list[int]:
+    """Return how often each of the chores that somebody does just now was begun."""
+    query = text("SELECT attempts FROM chores WHERE state = 'queued' AND taken_by <> ''")
+    return [row.attempts for row in world.farm.db.read(lambda tx: tx.execute(query))]
 
 
 def test_an_idle_house_writes_nothing(world: World):

@@ -32,6 +32,14 @@ def test_the_wall_shows_the_newest_pictures_first(world):
     assert views.view_card(world.farm, job.id).newest == tuple(one.task_id for one in wall)
 
 
+def test_the_wall_has_some_pictures_of_each_job_before_all_of_one(world):
+    old, new = world.order(frames=1), world.order(frames=views.MOST_OF_A_JOB + 1)
+    world.make_all(world.maker("argo"))
+    world.do_chores()
+    wall = [one.job_id for one in views.view_home(world.farm, VISITOR, 1).wall]
+    assert wall == [new.id] * views.MOST_OF_A_JOB + [old.id, new.id]
+
+
 def test_a_job_s_frames_come_in_pieces_that_join(world):
     job = world.order(frames=130)
     page = views.view_job_page(world.farm, job.id)

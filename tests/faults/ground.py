@@ -45,6 +45,8 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 SIZE = (64, 48)
 ENOUGH = 5
 """So many pictures bring a server to each of its borders; chores may take their time."""
+PATIENCE_S = 180
+"""How long one waits for what comes within a second: these tests tell a hang from a busy machine."""
 TERM_S = 3
 """How long leases last here: what was granted in an answer that got lost must come back soon."""
 FLAMES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("flam3", "3.1.1")}))
@@ -103,7 +105,7 @@ class House:
         argv = [sys.executable, LAUNCHER, *borders, "--", "serve", "--data", self.data, "--port", str(self.port)]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen([*map(str, argv), *self.words], env=CLEAN | self.environment, stderr=log)
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE_S
         while b"listening=" not in self.log.read_bytes():
             if self.process.poll() is not None and -self.process.returncode == signal.SIGKILL:
                 self.deaths += 1
@@ -125,7 +127,7 @@ class House:
         """End the server as a person does."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            assert self.process.wait(60) == 0, self.log.read_text()
+            assert self.process.wait(PATIENCE_S) == 0, self.log.read_text()
         self.process = None
 
     def kill(self):
@@ -156,7 +158,7 @@ class People:
     job: int
 
 
-def furnish(house, frames, kind="flame"):
+def furnish(house, frames, kind="flame", size=SIZE):
     """Make accounts, keys and a job."""
     with house.farm() as farm:
         ann = add_account(farm, "ann", Role.ARTIST, "")
@@ -164,7 +166,7 @@ def furnish(house, frames, kind="flame"):
         keys = [add_key(farm, "vera", f"box{number}").key for number in range(3)]
         artist = add_key(farm, "ann", "desk").key
         if kind == "flame":
-            spec = {"frames": frames, "width": SIZE[0], "height": SIZE[1], "quality": 1, "temporal_samples": 1}
+            spec = {"frames": frames, "width": size[0], "height": size[1], "quality": 1, "temporal_samples": 1}
             order = Order("flame", spec, {"genome": GENOMES / "r2.flam3"})
         elif kind == "screenshot":
             widths = [NARROWEST + number for number in range(frames)]
@@ -176,7 +178,7 @@ def furnish(house, frames, kind="flame"):
             add_local(farm, Target("4.5"))
             scene = house.folder / "scene.blend"
             scene.write_bytes(b"BLENDER-v402")
-            order = Order("blender", {"frames": f"1-{frames}", "width": SIZE[0], "height": SIZE[1]}, {"project": scene})
+            order = Order("blender", {"frames": f"1-{frames}", "width": size[0], "height": size[1]}, {"project": scene})
         return People(keys, artist, order_job(farm, ann, order).id)
 
 
@@ -187,7 +189,22 @@ def checked(answer, *statuses):
     return answer
 
 
-class Rest:
+class OverHttp:
+    """A machine whose requests all go over one HTTP client."""
+
+    http: httpx.Client
+
+    def lead(self, order):
+        """Do what must be done between the order and its picture; False where the order is lost."""
+        return True
+
+    def reroute(self, url):
+        """Send what comes next to another address, each request on a connection of its own."""
+        self.http.base_url = url + self.http.base_url.path
+        self.http.headers["Connection"] = "close"
+
+
+class Rest(OverHttp):
     """A machine with a session over REST."""
 
     def __init__(self, url, key):
@@ -205,7 +222,7 @@ class Rest:
         checked(self.http.put(f"/leases/{order}/result", content=body), 200)
 
 
-class ElectricSheep:
+class ElectricSheep(OverHttp):
     """A screensaver: all that it holds is its UID."""
 
     def __init__(self, url, key):
@@ -223,7 +240,7 @@ class ElectricSheep:
         checked(self.http.put("/cgi/put", params=told, content=body), 200)
 
 
-class SheepIt:
+class SheepIt(OverHttp):
     """A SheepIt client of 2020, with a session."""
 
     def __init__(self, url, key):
@@ -247,11 +264,18 @@ class Browsershots:
     def claim(self):
         return answered(self.link.claim, FLAMES)
 
-    def send(self, order, body):
-        """Let the browser load the page through the redirect, then upload."""
+    def lead(self, order):
+        """Let the browser load the page through the redirect; False where the order has ended meanwhile."""
         redirect = browsershots.Redirect("box0", answered(self.link._encrypted), int(order.handle))
-        answer = httpx.get(self.url + redirect.encode(), headers={"User-Agent": FIREFOX.user_agent}, trust_env=False)
-        checked(answer, 302)
+        asked = {"User-Agent": FIREFOX.user_agent, "Connection": "close"}
+        answer = httpx.get(self.url + redirect.encode(), headers=asked, trust_env=False, timeout=30)
+        return checked(answer, 302, 404, 409, 423).status_code == 302
+
+    def reroute(self, url):
+        self.url = self.link._url = url
+        self.link._http.headers["Connection"] = "close"
+
+    def send(self, order, body):
         with tempfile.NamedTemporaryFile() as file:
             file.write(body)
             file.flush()
@@ -296,15 +320,22 @@ class Crew:
 
     def make_one(self):
         """Claim a task and send its picture; False where there was none."""
-        order = self.insist(self.machine.claim)
-        if order is None:
+        return self.make_one_by(self.insist)
+
+    def make_one_by(self, insist):
+        """Do it by a way to insist."""
+        order = insist(self.machine.claim)
+        if order is None or not insist(self.machine.lead, order):
             time.sleep(0.2)
             return False
-        size = (order.spec["widths"][0], NARROWEST) if self.protocol == "browsershots" else SIZE
-        body = picture(1000 * self.number + len(self.sent), size)
-        self.sent.append(body)
-        self.insist(self.machine.send, order, body)
+        insist(self.machine.send, order, self.painted(order))
         return True
+
+    def painted(self, order):
+        """Return a picture as an order wants it, and remember that it was sent."""
+        size = (order.spec["widths"][0], NARROWEST) if self.protocol == "browsershots" else SIZE
+        self.sent.append(picture(1000 * self.number + len(self.sent), size))
+        return self.sent[-1]
 
     def work_until_it_dies(self):
         """Make pictures, and wait for all that is made of them; chores give way to others, however long that takes."""
@@ -317,7 +348,7 @@ class Crew:
             assert waiting or self.house.deaths > deaths, f"It did not die. {self.house.log.read_text()[-3000:]}"
             time.sleep(0.05)
 
-    def finish(self, limit_s=120):
+    def finish(self, limit_s=2 * PATIENCE_S):
         """Work until the job is done and all that is made of it is made."""
         until = time.monotonic() + limit_s
         while not self.is_done():

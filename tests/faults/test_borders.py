@@ -3,6 +3,7 @@
 import pytest
 from tests.faults.ground import KIND_OF, Crew, assert_check_is_content, furnish, reckon
 
+pytestmark = pytest.mark.timeout(900)
 ENDPOINTS = {
     "rest": "sheepfold.protocols.rest.express",
     "electricsheep": "sheepfold.protocols.electricsheep.endpoints",
@@ -59,7 +60,8 @@ def live_through(house, protocol, borders, frames):
     for number, border in enumerate(borders, 1):
         house.stop()
         house.start(border.format(endpoint=ENDPOINTS[protocol]))
-        crew.work_until_it_dies()
+        if house.deaths < number:  # a chore that it takes over may kill it before it listens
+            crew.work_until_it_dies()
         assert house.deaths == number, border
     crew.finish()
     house.stop()

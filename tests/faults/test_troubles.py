@@ -15,10 +15,11 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from tests.conftest import PostgresServer, picture
+from tests.conftest import PostgresServer, picture, swept_folder
 from tests.faults.ground import (
     KIND_OF,
     LAUNCHER,
+    PATIENCE_S,
     SIZE,
     TERM_S,
     Crew,
@@ -31,10 +32,11 @@ from tests.faults.proxy import TRICKS, Proxy
 from tests.serving import CLEAN, free_port
 
 FRAMES = 4
+pytestmark = pytest.mark.timeout(900)
 
 
-def settled(house, crew, frames=FRAMES):
-    crew.finish()
+def settled(house, crew, frames=FRAMES, limit_s=2 * PATIENCE_S):
+    crew.finish(limit_s)
     house.stop()
     reckon(house, crew.sent, frames)
     assert_check_is_content(house)
@@ -80,13 +82,13 @@ def test_a_worker_may_be_killed_at_any_step(build, tmp_path):
 class Cluster:
     """A PostgreSQL of a test's own that keeps what it said it keeps, to be stopped and started."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *words):
         self._programs = max(Path("/usr/lib/postgresql").glob("*/bin/initdb")).parent
         self._user = "postgres" if os.getuid() == 0 else None
-        self._data, self.port, self._process = folder / "cluster", free_port(), None
+        self._data, self.port, self._process = folder / "data", free_port(), None
         if self._user:
             shutil.chown(folder, self._user)
-        self._run("initdb", "-D", self._data, "-U", "sheepfold", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self._run("initdb", "-D", self._data, "-U", "sheepfold", "-A", "trust", "-E", "UTF8", "--no-sync", *words)
 
     def _run(self, program, *words):
         subprocess.run([self._programs / program, *words], user=self._user, cwd="/", check=True, capture_output=True)
@@ -96,13 +98,19 @@ class Cluster:
                 "--listen_addresses=127.0.0.1", "--unix_socket_directories="]
         self._process = subprocess.Popen(argv, user=self._user, cwd="/", start_new_session=True,
                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE_S
         while True:
             try:
                 return psycopg.connect(PostgresServer(self.port).url("postgres"), connect_timeout=5).close()
             except psycopg.OperationalError:
                 assert time.monotonic() < until
                 time.sleep(0.05)
+
+    def start_again(self):
+        """Start it if it has ended, as its supervisor does."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+            self.start()
 
     def stop(self, sign=signal.SIGQUIT):
         """Stop at once, as a crash does: with SIGQUIT nothing is written any more."""
@@ -116,8 +124,8 @@ class Cluster:
 def cluster():
     if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         pytest.skip("There is no PostgreSQL here; Debian has it in the package postgresql.")
-    with tempfile.TemporaryDirectory(prefix="sheepfold-cluster-") as folder:  # where PostgreSQL's own user can go
-        made = Cluster(Path(folder))
+    with swept_folder("sheepfold-cluster-") as folder:  # where PostgreSQL's own user can go
+        made = Cluster(folder)
         made.start()
         PostgresServer(made.port).execute("CREATE DATABASE farm")
         yield made
@@ -229,6 +237,92 @@ def test_a_full_disk_is_an_answer_to_try_again_and_loses_nothing(build):
     assert [path for path in (house.data / "spool").iterdir() if path.is_file()] == []
 
 
+@pytest.fixture
+def small_disk():
+    """A disk of PostgreSQL's own, so small that a test can fill it."""
+    with tempfile.TemporaryDirectory(prefix="sheepfold-disk-") as folder:
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", folder], capture_output=True,
+                                 check=False)
+        if mounted.returncode:
+            pytest.skip("Only root may mount a small disk.")
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_full_disk_of_postgresql_is_an_answer_to_try_again_and_loses_nothing(build, small_disk):
+    frames, house, cluster = 60, build(), Cluster(small_disk, "--wal-segsize=1")
+    cluster.start()
+    try:
+        PostgresServer(cluster.port).execute("CREATE DATABASE farm")
+        house.database_url = house.environment["DATABASE_URL"] = PostgresServer(cluster.port).url("farm")
+        people = furnish(house, frames)
+        house.start()
+        crew = Crew(house, people, "rest")
+        crew.make_one()
+        crew.wait_for_chores()
+        order, taken = None, []
+        with filled(small_disk), contextlib.suppress(NotNow):
+            while len(taken) < frames:  # what still fits into pages that there are is taken
+                order = crew.machine.claim()
+                crew.machine.send(order, crew.painted(order))
+                taken.append(order)
+        assert len(taken) < frames
+        cluster.start_again()
+        if len(crew.sent) > 1 + len(taken):
+            crew.insist(crew.machine.send, order, crew.sent[-1])
+        settled(house, crew, frames)
+    finally:
+        cluster.stop()
+
+
+@contextlib.contextmanager
+def filled(folder):
+    """Leave no room on a disk."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(65536))
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+# --- the end
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_server_that_is_to_end_leaves_a_long_chore_to_the_next(build):
+    frames, size = 6, (1920, 1080)
+    house = build()
+    people = furnish(house, frames, size=size)
+    house.start()
+    crew = Crew(house, people, "rest")
+    for _ in range(frames):
+        order = crew.machine.claim()
+        crew.sent.append(picture(len(crew.sent), size))
+        crew.machine.send(order, crew.sent[-1])
+    while chores_waiting(house) != ["assemble 1"]:  # noise of this size is a film of half a minute's work
+        time.sleep(0.3)
+    house.stop()
+    assert chores_waiting(house) == ["assemble 0"]
+    assert "Traceback" not in house.logs()
+    house.start()
+    settled(house, crew, frames, 800)
+
+
+def chores_waiting(house):
+    """Return the chores that are not done, with how often each was begun."""
+    query = "SELECT what || ' ' || attempts FROM chores WHERE state = 'queued'"
+    with house.farm() as farm:
+        return [row[0] for row in farm.db.look(lambda tx: tx.driver.execute(query).fetchall())]
+
+
 # --- the clock
 
 
@@ -270,19 +364,9 @@ def through_tricks(build, protocol, tricks, frames=FRAMES, dialect="sqlite"):
     house.start()
     with Proxy(house.port, ["pass", *tricks]).running() as proxy:
         crew = Crew(house, people, protocol)
-        machine = crew.machine
-        machine.http.base_url = proxy.url + machine.http.base_url.path
-        machine.http.headers["Connection"] = "close"
-        until = time.monotonic() + 60
+        crew.machine.reroute(proxy.url)
         while not crew.is_done():
-            assert time.monotonic() < until
-            order = insisted(machine.claim)
-            if order is None:
-                time.sleep(0.2)
-                continue
-            body = picture(len(crew.sent), SIZE)
-            crew.sent.append(body)
-            insisted(machine.send, order, body)
+            crew.make_one_by(insisted)
         assert set(proxy.done) >= set(tricks)
     time.sleep(0.6)  # what was held back arrives
     house.stop()
@@ -297,7 +381,7 @@ def test_requests_that_are_doubled_cut_lost_or_late_change_nothing(build):
 @pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("protocol", ["rest", "electricsheep", "sheepit"])
+@pytest.mark.parametrize("protocol", KIND_OF)
 def test_a_network_that_does_its_worst_changes_nothing(build, protocol, seed, dialect):
     chance = random.Random(seed)
     through_tricks(build, protocol, [*TRICKS, *chance.choices(TRICKS, k=60)], 20, dialect)

@@ -1,13 +1,13 @@
 """The promise to artists: a project goes in as it is, and its film and its frames come out, over REST with real bpy."""
 
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import av
 import pytest
-from tests.serving import CLEAN, Server
+from tests.commands import run_apart, run_here
+from tests.serving import Server
 
 ROOT = Path(__file__).parents[2]
 SCENE = """
@@ -49,9 +49,8 @@ class Farm:
         self.url = self.server.url
 
     def run(self, *words, said="", status=0):
-        command = [sys.executable, "-m", "sheepfold", *map(str, words)]
-        ended = subprocess.run(command, input=said, env=CLEAN, capture_output=True, text=True, timeout=300, check=False)
-        assert ended.returncode == status, ended
+        ended = (run_apart if words[0] == "work" else run_here)(*words, said=said)
+        assert ended.status == status, ended
         return ended
 
 
@@ -65,16 +64,16 @@ def farm(tmp_path):
 def test_a_project_becomes_a_film_and_a_zip_of_its_frames(farm, project, tmp_path):
     here = ("--data", farm.data)
     farm.run("account", "add", "ann", "--role", "owner", "--password-stdin", *here, said="correct horse\n")
-    key = farm.run("key", "add", "ann", "desk", "--bare", *here).stdout.strip()
+    key = farm.run("key", "add", "ann", "desk", "--bare", *here).out.strip()
     net = ("--server", farm.url, "--key", key)
     which = farm.run("order", "blender", project, *net, status=1)
-    assert "holds 2 scenes; choose one" in which.stderr
+    assert "holds 2 scenes; choose one" in which.err
     film = farm.run("order", "blender", project, "--main", "shots/film.blend", *net)
-    assert "Scripts of a project do not run on this farm" in film.stderr
+    assert "Scripts of a project do not run on this farm" in film.err
     light = farm.run("order", "blender", project, "--main", "shots/film.blend", "--format", "exr", "--frames", 5, *net)
-    numbers = [int(ordered.stdout) for ordered in (film, light)]
+    numbers = [int(ordered.out) for ordered in (film, light)]
     worked = farm.run("work", "--once", "--kind", "blender", "--folder", tmp_path / "work", *net)
-    assert worked.stderr.count("chain=opened") == 2  # for five frames
+    assert worked.err.count("chain=opened") == 2  # for five frames
     for number in numbers:
         farm.run("job", "wait", number, "--timeout", 200, *net)
         farm.run("job", "frames", number, tmp_path / f"{number}.zip", *net)
@@ -90,23 +89,24 @@ def test_a_project_becomes_a_film_and_a_zip_of_its_frames(farm, project, tmp_pat
     assert (tmp_path / str(numbers[1]) / "still.png").is_file()
 
 
+@pytest.mark.slow
 def test_the_same_frames_come_over_sheepits_own_flow(farm, project, tmp_path):
     here = ("--data", farm.data)
     farm.run("account", "add", "ann", "--role", "owner", "--password-stdin", *here, said="correct horse\n")
-    key, other = (farm.run("key", "add", "ann", name, "--bare", *here).stdout.strip() for name in ("desk", "box"))
+    key, other = (farm.run("key", "add", "ann", name, "--bare", *here).out.strip() for name in ("desk", "box"))
     farm.run("renderer", "add", "local", *here)
     net = ("--server", farm.url, "--key", key)
     words = ("order", "blender", project, "--main", "shots/film.blend", "--frames", "4-6")
-    over_sheepit, over_rest = (farm.run(*words, *net).stdout.strip() for _ in range(2))
+    over_sheepit, over_rest = (farm.run(*words, *net).out.strip() for _ in range(2))
     machine = ("work", "--once", "--kind", "blender", "--folder", tmp_path / "sheepit", "--server", farm.url)
     refused = farm.run(*machine, "--protocol", "sheepit", "--account", "ann", "--key", "wrong", status=1)
-    assert "bad credentials" in refused.stderr
+    assert "bad credentials" in refused.err
     worked = farm.run(*machine, "--protocol", "sheepit", "--account", "ann", "--key", other)
-    assert worked.stderr.count("receipt=accepted") == 6
+    assert worked.err.count("receipt=accepted") == 6
     for job in (over_sheepit, over_rest):
         farm.run("job", "wait", job, "--timeout", 200, *net)
         farm.run("job", "frames", job, tmp_path / f"{job}.zip", *net)
-    story = farm.run("story", "task", 1, *here).stdout
+    story = farm.run("story", "task", 1, *here).out
     assert "sheepit" in story
     with zipfile.ZipFile(tmp_path / f"{over_sheepit}.zip") as archive:
         assert archive.namelist() == ["0004.png", "0005.png", "0006.png"]

@@ -6,13 +6,13 @@ The server is a real process, killed without warning in the middle of the work, 
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import av
 import pytest
-from tests.serving import CLEAN, Server, free_port
+from tests.commands import run_here
+from tests.serving import Server, free_port
 
 from sheepfold.kinds.flame.flam3 import find
 from sheepfold.model.matching import Abilities, Program
@@ -38,11 +38,9 @@ class Fold:
 
     def run(self, *words, said=""):
         """Run a command on the folder; returns what it printed."""
-        command = [sys.executable, "-m", "sheepfold", *map(str, words), "--data", str(self.data)]
-        ended = subprocess.run(command, input=said, env=CLEAN, capture_output=True, text=True, timeout=PATIENCE_S,
-                               check=False)
-        assert ended.returncode == 0, ended
-        return ended.stdout
+        ended = run_here(*words, "--data", self.data, said=said)
+        assert ended.status == 0, ended
+        return ended.out
 
     def start(self, *words):
         """Start the server, and wait until it listens."""

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 from tests.cli.conftest import ENVIRONMENT, Fold
+from tests.commands import run_here
 
 BEFORE = "<h1>Our shop</h1><p>Wool, felt and yarn.</p><button style='background:#264;color:#fff'>Buy</button>"
 AFTER = BEFORE.replace("#264", "#a22")
@@ -54,11 +55,9 @@ def fold(tmp_path: Path) -> Iterator[Fold]:
 
 def review(url: str, key: str, page: str) -> tuple[int, str]:
     """Run the line that stands in a CI's configuration."""
-    words = [sys.executable, "-m", "sheepfold", "review", page, "--browser", "chromium", "--width", "400",
-             "--timeout", "120"]  # fmt: skip
-    said = ENVIRONMENT | {"SHEEPFOLD_SERVER": url, "SHEEPFOLD_KEY": key}
-    ended = subprocess.run(words, env=said, capture_output=True, text=True, timeout=150, check=False)
-    return ended.returncode, ended.stdout  # the other stream tells how far it is
+    words = ("review", page, "--browser", "chromium", "--width", "400", "--timeout", "120")
+    ended = run_here(*words, environment=ENVIRONMENT | {"SHEEPFOLD_SERVER": url, "SHEEPFOLD_KEY": key})
+    return ended.status, ended.out  # the other stream tells how far it is
 
 
 def test_a_visual_change_is_found_looked_at_and_accepted(fold, shop, tmp_path):
@@ -90,9 +89,7 @@ def test_a_visual_change_is_found_looked_at_and_accepted(fold, shop, tmp_path):
 
 def test_a_farm_that_makes_nothing_in_time_is_said_so(fold, shop):
     key = fold.key("ann", "ci")
-    url = fold.serve().url
-    words = ["review", shop.url, "--timeout", "1", "--server", url, "--key", key]
-    ended = subprocess.run([sys.executable, "-m", "sheepfold", *words], env=ENVIRONMENT, capture_output=True, text=True,
-                           timeout=60, check=False)  # fmt: skip
-    assert ended.returncode == 3
-    assert "is not done after 1 seconds" in ended.stderr
+    words = ("review", shop.url, "--timeout", "1", "--server", fold.serve_here(), "--key", key)
+    ended = run_here(*words, environment=ENVIRONMENT)
+    assert ended.status == 3
+    assert "is not done after 1 seconds" in ended.err

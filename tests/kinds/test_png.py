@@ -57,7 +57,7 @@ def filtered(draw: st.DrawFn) -> bytes:
     return png(b"".join(rows), width, height, colour)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=filtered())
 def test_what_passes_undecoded_passes_decoded(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     if is_plainly_sound(data):
@@ -90,13 +90,13 @@ def written(pixels: np.ndarray, kind: int) -> bytes:
     return png(rows.tobytes(), width, height, {3: 2, 4: 6}[channels])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(case=near_one_colour())
 def test_a_picture_of_nearly_one_colour_is_always_looked_at(case: tuple[np.ndarray, int]) -> None:
     assert not is_plainly_sound(written(*case))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(kind=st.integers(1, 4), alpha=st.booleans(), seed=st.integers(0, 2**16))
 def test_a_picture_of_many_colours_passes_by_every_filter(kind: int, alpha: bool, seed: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3 + alpha), np.uint8)
@@ -117,7 +117,7 @@ def test_see_through_colours_are_looked_at() -> None:
         assert not is_plainly_sound(written(pixels, kind))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(at=st.integers(0, 10**6), flip=st.integers(1, 255), cut=st.integers(0, 20))
 def test_a_damaged_picture_never_passes_undecoded(at: int, flip: int, cut: int) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8)

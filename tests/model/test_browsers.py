@@ -6,6 +6,7 @@ import pytest
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.browsers import (
+    Alive,
     BrowserId,
     BrowserProgram,
     Factory,
@@ -16,6 +17,7 @@ from sheepfold.model.browsers import (
     UnknownUserAgent,
     abilities_of,
     active_names,
+    browsers_alive,
     check_version,
     choose_browser,
     choose_screen,
@@ -23,7 +25,7 @@ from sheepfold.model.browsers import (
     wire_name,
 )
 from sheepfold.model.machines import Machine, MachineId
-from sheepfold.model.matching import Needs
+from sheepfold.model.matching import Abilities, Needs, Program
 
 NOW = 1_800_000_000
 OLD = "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0"
@@ -138,3 +140,19 @@ def test_browsers_are_named_as_orders_name_them() -> None:
     assert wire_name("linux", "Firefox", "") == "linux_firefox_None_None"
     assert active_names([FACTORY], NOW) == ["linux_chromium_119_0", "linux_firefox_115_3"]
     assert active_names([FACTORY], NOW + 600) == []
+
+
+def test_browsers_alive_are_told_by_platform_with_all_that_their_machines_make():
+    def able(platform, version, sizes=(), protocol="browsershots", name="Firefox"):
+        return Abilities(frozenset({"screenshot"}), browsers=frozenset({Program(name, version)}), platform=platform,
+                         protocol=protocol, sizes=frozenset(sizes))
+
+    told = [(able("windows", "2.0", {(800, 600)}), 1), (able("windows", "128.0", {(640, 480)}), 2),
+            (able("linux", "128.0", protocol="rest"), 3), (able("linux", "9.10", name="Opera", sizes={(800, 600)}), 1),
+            (Abilities(frozenset({"flame"}), browsers=frozenset({Program("firefox", "1")})), 9)]
+    assert browsers_alive(told, "rest") == [
+        Alive("linux", "Firefox", "Gecko", ("128.0",), (), 3, is_driven=True),
+        Alive("linux", "Opera", "Presto", ("9.10",), ((800, 600),), 1, is_driven=False),
+        Alive("windows", "Firefox", "Gecko", ("2.0", "128.0"), ((640, 480), (800, 600)), 3, is_driven=False),
+    ]
+    assert browsers_alive([], "rest") == []

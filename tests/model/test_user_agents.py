@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheepfold.model.user_agents import identify, platform_of, version_of
+from sheepfold.model.user_agents import engine_of, identify, platform_of, version_of
 
 CHROMIUM = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/115.0.0.0 Safari/537.36"
 WEBKIT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15"
@@ -50,3 +50,12 @@ def test_a_browser_that_nobody_knew_is_found_by_its_own_name() -> None:
 def test_any_text_is_read(user_agent: str, name: str) -> None:
     version = version_of(user_agent, name)
     assert version == "" or version in user_agent
+
+
+@pytest.mark.parametrize(("name", "version", "engine"), [
+    ("Firefox", "128.0", "Gecko"), ("Chromium", "115.0", "Blink"), ("WebKitGTK", "2.44", "WebKit"),
+    ("Opera", "9.10", "Presto"), ("Opera", "100.0", "Blink"), ("Edge", "18.1", "EdgeHTML"), ("Edge", "", "Blink"),
+    ("Internet Explorer", "6.0", "Trident"), ("Konqueror", "3.5", "KHTML"), ("Netscape", "4", ""),
+])
+def test_what_a_browser_draws_with_is_known_by_its_name_and_version(name, version, engine):
+    assert engine_of(name, version) == engine

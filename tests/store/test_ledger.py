@@ -18,8 +18,7 @@ def test_a_result_is_paid_once_however_many_try(rows: Rows):
     box = rows.machine("box")
     result = submitted(rows, rows.claim(box), rows.blob()).results[0]
     pay = partial(ledger.pay, result=result, job_id=job_id, effort=EFFORT, millipoints=Millipoints(1000), now=NOW)
-    paid = in_threads(5, lambda _: rows.db.write(pay))
-    assert sorted(paid) == [False] * 4 + [True]
+    in_threads(5, lambda _: rows.db.write(pay))
     assert rows.db.read(lambda tx: ledger.purse_of(tx, box.account_id).earned) == 1000
 
 

@@ -177,3 +177,9 @@ def test_two_servers_that_start_at_once_migrate_once(postgres_server: PostgresSe
             opened.close()
     finally:
         postgres_server.drop(name)
+
+
+def test_a_server_that_freezes_does_not_keep_rows_from_others_for_ever(db: PostgresDatabase):
+    query = text("SELECT current_setting('idle_in_transaction_session_timeout') AS limit_s")
+    for run in (db.write, db.read, db.look):
+        assert run(lambda tx: tx.execute(query).scalar_one()) == "1min"

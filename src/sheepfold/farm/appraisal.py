@@ -75,6 +75,10 @@ class _Bench:
 
     folder: Path
 
+    @property
+    def kept(self) -> Path:
+        return self.folder / "kept"
+
     def run(self, argv: Sequence[str], env: Mapping[str, str], *, readable: Sequence[Path] = ()) -> None:
         limits = confine.Limits(time_s=SKETCH_LIMIT_S)
         outcome = confine.run(argv, env, self.folder, list(readable), limits)

@@ -8,7 +8,7 @@ without it is no backup.
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,10 +18,12 @@ from sheepfold.config import Settings
 from sheepfold.farm.farm import Farm
 from sheepfold.model.accounts import Account
 from sheepfold.model.errors import BadInput, UnknownBlob
+from sheepfold.store import backups as backup_rows
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import people as people_rows
 from sheepfold.store import retention as retention_rows
 from sheepfold.store.blobs import BlobRow
+from sheepfold.store.opening import open_database
 from sheepfold.store.people import AuditLine
 from sheepfold.store.snapshot import load_database, revision_of, save_database
 
@@ -31,6 +33,7 @@ BACKED_UP = "made a backup"
 HOLD_S = 600
 """For how long nothing is cleared after the last sign of life of a backup under way."""
 BLOBS_AT_A_TIME = 50
+Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,10 @@ class Backup:
     """How many of them were not there yet from a backup before."""
 
 
-def back_up(farm: Farm, folder: Path, by: Account | None = None) -> Backup:
+def back_up(farm: Farm, folder: Path, by: Account | None = None, told: Told = lambda done, total: None) -> Backup:
     """Write a backup of a farm at work into a folder, anew or over an earlier one, whose blobs are not copied again.
 
+    `told` hears how many blobs are saved, and of how many; what it raises ends the backup, which is none then.
     Raises BadInput where the folder is the farm's own, and UnknownBlob where a blob that a row names is missing.
     """
     if folder.resolve().is_relative_to(farm.settings.data.resolve()):
@@ -59,7 +63,10 @@ def back_up(farm: Farm, folder: Path, by: Account | None = None) -> Backup:
     _hold_retention(farm)
     database = save_database(farm.db, folder / "database")
     rows = farm.db.read(lambda tx: list(blob_rows.all_blobs(tx)))
-    new = sum(_save_blobs(farm, rows[at:at + BLOBS_AT_A_TIME], folder) for at in range(0, len(rows), BLOBS_AT_A_TIME))
+    new = 0
+    for at in range(0, len(rows), BLOBS_AT_A_TIME):
+        told(at, len(rows))
+        new += _save_blobs(farm, rows[at:at + BLOBS_AT_A_TIME], folder)
     farm.db.write(lambda tx: retention_rows.pause(tx, 0))
     _drop_others(folder, {row.digest for row in rows})
     if (farm.settings.data / "tls").is_dir():
@@ -87,6 +94,7 @@ def restore(settings: Settings, folder: Path) -> Backup:
     """
     made = read_backup(folder)
     load_database(settings.database_url, settings.data, folder / "database", made.database, made.revision)
+    _forget_its_making(settings)
     spool_folder = settings.data / "spool"
     blobs = open_blobs(settings.blobs_url or settings.data / "blobs", spool_folder)
     for path in _blob_files(folder):
@@ -100,6 +108,15 @@ def restore(settings: Settings, folder: Path) -> Backup:
     if (folder / "tls").is_dir():
         shutil.copytree(folder / "tls", settings.data / "tls", dirs_exist_ok=True)
     return made
+
+
+def _forget_its_making(settings: Settings) -> None:
+    """Forget what the backup knows of its own making, which would go on into the folder of the farm that it is of."""
+    db = open_database(settings.database_url, settings.data)
+    try:
+        db.write(backup_rows.forget_unfinished)
+    finally:
+        db.close()
 
 
 def read_backup(folder: Path) -> Backup:

@@ -6,12 +6,22 @@ from dataclasses import replace
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.rights import own_machine
 from sheepfold.model.accounts import Account
-from sheepfold.model.browsers import BrowserId, BrowserProgram, Factory, Registered, Screen, active_names, major_minor
+from sheepfold.model.browsers import (
+    ACTIVE_S,
+    BrowserId,
+    BrowserProgram,
+    Factory,
+    Registered,
+    Screen,
+    active_names,
+    major_minor,
+)
 from sheepfold.model.errors import BadInput, NotFound
 from sheepfold.model.machines import Machine
 from sheepfold.model.user_agents import PLATFORMS, version_of
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import browsers as browser_rows
+from sheepfold.store import sessions as session_rows
 from sheepfold.store.database import Tx
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9 +.-]{0,39}", re.ASCII)
@@ -101,6 +111,18 @@ def view_factory(farm: Farm, machine_name: str) -> Factory:
 def list_factories(farm: Farm) -> list[Factory]:
     """Return all machines that have browsers, by name."""
     return farm.db.read(browser_rows.list_factories)
+
+
+def page_of_factories(farm: Farm, limit: int, after: str = "") -> list[Factory]:
+    """Return machines that have browsers by name, those after a name."""
+    return farm.db.read(lambda tx: browser_rows.page_of_factories(tx, limit, after))
+
+
+def abilities_alive(farm: Farm, protocol: str) -> list[tuple[str, int]]:
+    """Return what machines with a session said of themselves in a protocol's words, and how many said it: those that
+    were heard of lately and may work.
+    """
+    return farm.db.read(lambda tx: session_rows.abilities_alive(tx, protocol, farm.now() - ACTIVE_S))
 
 
 def active_browsers(farm: Farm) -> list[str]:

@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager, suppress
@@ -31,8 +32,16 @@ from sheepfold.store.database import Tx
 PREVIEW_WIDTH = 320
 """Pixels; what pages show of a picture before one asks for more."""
 
+PATIENCE_S = 2.0
+"""How long a chore may go on when the server is to end; then it is left to the next house, from its beginning."""
+LOOK_PERIOD_S = 0.2
+
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+
+
+class Left(Exception):
+    """The server is to end, and a chore is not done yet."""
 
 
 def are_chores_due(farm: Farm) -> bool:
@@ -76,7 +85,8 @@ def take_up_again(farm: Farm) -> int:
 def do_next_chore(farm: Farm, executor: Executor) -> bool:
     """Take the next chore and do it; False where none is due.
 
-    One that fails is tried again later, a few times. Raises BrokenExecutor where the executor is of no use any more,
+    One that fails is tried again later, a few times; one that takes too long while the server is to end is put back as
+    it was, and the executor is still busy with it. Raises BrokenExecutor where the executor is of no use any more,
     and Unavailable where database or blobs do not answer, which is no fault of the chore's: it stays taken.
     """
     chore = farm.db.write(lambda tx: chore_rows.take(tx, farm.now(), farm.settings.chore_term_s, farm.house))
@@ -86,6 +96,9 @@ def do_next_chore(farm: Farm, executor: Executor) -> bool:
         _DEEDS[chore.what](farm, executor, chore)
     except Unavailable:
         raise
+    except Left:
+        farm.db.write(lambda tx: chore_rows.put_back(tx, chore.id, farm.now()))
+        _log.info("chore=%s what=%s job=%s left", chore.id, chore.what, chore.job_id)
     except Exception as error:
         _log.exception("chore=%s what=%s job=%s task=%s failed", chore.id, chore.what, chore.job_id, chore.task_id)
         _postpone(farm, chore, f"{type(error).__name__}: {error}"[:500])
@@ -158,13 +171,18 @@ def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
 
 
 def _awaited(farm: Farm, chore: Chore, future: "Future[T]") -> T:
-    """Wait for an executor's answer, keeping the chore ours meanwhile."""
+    """Wait for an executor's answer, keeping the chore ours meanwhile; raises Left where the server is to end first."""
     term_s = farm.settings.chore_term_s
-    while True:
-        wait([future], timeout=term_s / 3)
-        if future.done():
-            return future.result()
-        farm.db.write(lambda tx: chore_rows.renew(tx, chore.id, farm.now() + term_s))
+    renew_at = time.monotonic() + term_s / 3
+    while not wait([future], timeout=LOOK_PERIOD_S).done:
+        if farm.closing.is_set():
+            if wait([future], timeout=PATIENCE_S).done:
+                break
+            raise Left
+        if time.monotonic() > renew_at:
+            renew_at = time.monotonic() + term_s / 3
+            farm.db.write(lambda tx: chore_rows.renew(tx, chore.id, farm.now() + term_s))
+    return future.result()
 
 
 def _clear(farm: Farm, _: Executor, chore: Chore) -> None:
@@ -177,6 +195,8 @@ _DEEDS = {ChoreWhat.PREVIEW: _make_preview, ChoreWhat.ASSEMBLE: _assemble, Chore
 
 def _local_pictures(farm: Farm, rows: Iterable[PictureRow], folder: Path) -> Iterable[Picture]:
     for row in rows:
+        if farm.closing.is_set():  # from a far store, a thousand frames take minutes
+            raise Left
         yield Picture(row.frame, row.part, farm.blobs.local_path(Digest(row.digest), folder), row.media_type)
 
 

@@ -112,8 +112,14 @@ def claim_task(farm: Farm, maker: Maker, abilities: Abilities, term_s: int,
     `term_s` is how long the lease lasts on this wire without a sign of life, `figures` what the client told with its
     request. Raises MachineSuspended.
     """
-    needs_ids = farm.needs.satisfied_by(abilities)
+    granted = _claimed(farm, maker, farm.needs.satisfied_by(abilities), term_s, figures)
+    if granted is None and farm.needs.refresh():
+        return _claimed(farm, maker, farm.needs.satisfied_by(abilities), term_s, figures)
+    return granted
 
+
+def _claimed(farm: Farm, maker: Maker, needs_ids: tuple[int, ...], term_s: int,
+             figures: Mapping[str, Any] | None) -> Assignment | None:
     def grant(tx: Tx) -> Assignment | None:
         now = farm.now()
         since = 0 if maker.is_proven else now - UNPROVEN_SUSPENSION_S
@@ -126,7 +132,7 @@ def claim_task(farm: Farm, maker: Maker, abilities: Abilities, term_s: int,
         lease_rows.add_figures(tx, granted.lease_id, figures or {})
         return _assignment(tx, granted, term_s)
 
-    return farm.db.write(grant) if needs_ids else None
+    return farm.db.write_singly(grant) if needs_ids else None
 
 
 def _assignment(tx: Tx, granted: Granted, term_s: int) -> Assignment:

@@ -15,6 +15,7 @@ from sheepfold.kinds.inspector import Inspector
 from sheepfold.model.accounts import ANONYMOUS, Account, Role
 from sheepfold.store import accounts as account_rows
 from sheepfold.store.database import Database, Tx
+from sheepfold.store.horizon import Horizon
 from sheepfold.store.opening import open_database
 
 Verifiers = Callable[[str, str], Sequence[tuple[str, str]]]
@@ -35,6 +36,7 @@ class Farm:
     now: Callable[[], int]
     token: Callable[[], str]
     spool_folder: Path
+    horizon: Horizon
     house: str = ""
     """The name of whoever keeps house in this data folder, by which its chores are known."""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -66,6 +68,7 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
             now=clock,
             token=lambda: secrets.token_hex(16),
             spool_folder=spool_folder,
+            horizon=Horizon(db),
             house=_house_name(settings.data / "house"),
         )
 

@@ -6,16 +6,14 @@ from sheepfold.model.events import Event
 from sheepfold.model.jobs import JobId
 from sheepfold.store import events as event_rows
 
-OVERLAP = 100
-"""How many ids are looked at again each time: on PostgreSQL a transaction may commit later than one of a higher id."""
-
 AT_A_TIME = 200
 
 
 class Feed:
-    """The events after an id, of one job or of all, each once, in about the order in which they happened.
+    """The events after an id, of one job or of all, each once and in the order of their ids.
 
-    Where a viewer is named, what they may not see is left out; the farm itself, which names none, sees all.
+    Where a viewer is named, what they may not see is left out; the farm itself, which names none, sees all. Whoever
+    comes back with the last id that they were told misses nothing.
     """
 
     def __init__(self, farm: Farm, after: int, job_id: JobId | None = None, viewer: Viewer | None = None) -> None:
@@ -23,7 +21,6 @@ class Feed:
         self._job_id = job_id
         self._viewer = viewer
         self._last = after
-        self._seen = {event.id for event in self._read() if event.id <= after}
 
     def next(self) -> list[Event]:
         """Return what has happened since the last call; empty when nothing has, or nothing that the viewer may see."""
@@ -33,10 +30,11 @@ class Feed:
         return []
 
     def _fresh(self) -> list[Event]:
-        events = [event for event in self._read() if event.id not in self._seen]
-        self._last = max((event.id for event in events), default=self._last)
-        self._seen = {event_id for event_id in self._seen if event_id > self._last - OVERLAP}
-        self._seen |= {event.id for event in events}
+        until = self._farm.horizon.reach()
+        if until <= self._last:
+            return []
+        events = self._farm.db.read(lambda tx: event_rows.since(tx, self._last, AT_A_TIME, self._job_id, until))
+        self._last = events[-1].id if len(events) == AT_A_TIME else until
         return events
 
     def _seen_of(self, events: list[Event]) -> list[Event]:
@@ -47,8 +45,3 @@ class Feed:
             job_id for job_id in hidden(tx, viewer, {event.job_id for event in events})
             if not may_see(tx, viewer, job_id)})
         return [event for event in events if event.job_id not in secret]
-
-    def _read(self) -> list[Event]:
-        start = max(0, self._last - OVERLAP)
-        limit = OVERLAP + AT_A_TIME
-        return self._farm.db.read(lambda tx: event_rows.since(tx, start, limit, self._job_id))

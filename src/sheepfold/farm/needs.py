@@ -1,12 +1,15 @@
 """Which sets of needs a machine's abilities satisfy, remembered between claims."""
 
 import threading
+import time
 from collections import OrderedDict
 
 from sheepfold.model.matching import Abilities, satisfies
 from sheepfold.store import lanes as lane_rows
 from sheepfold.store.database import Database
 
+NEWS_PERIOD_S = 1.0
+"""How long claims that find work do without the needs of newer orders; one that finds none looks for them at once."""
 REMEMBERED = 4096
 """How many different abilities are remembered; a farm's machines have some dozens, a cheater can make up any number."""
 
@@ -18,24 +21,34 @@ class NeedsIndex:
         self._db = db
         self._lock = threading.Lock()
         self._newest = -1
+        self._looked_at = -NEWS_PERIOD_S
         self._satisfied: OrderedDict[Abilities, tuple[int, ...]] = OrderedDict()
 
     def satisfied_by(self, abilities: Abilities) -> tuple[int, ...]:
-        """Return the ids of all needs that these abilities satisfy.
-
-        New needs come with an order, of this server or another one: that nothing was added is one look at an index.
-        """
-        newest = self._db.look(lane_rows.newest_needs_id)
+        """Return the ids of all needs that these abilities satisfy, as they were within the last second."""
+        if time.monotonic() - self._looked_at >= NEWS_PERIOD_S:
+            self.refresh()
         with self._lock:
-            if newest != self._newest:
-                self._satisfied.clear()
-                self._newest = newest
             if (known := self._satisfied.get(abilities)) is not None:
                 self._satisfied.move_to_end(abilities)
                 return known
+        newest = self._newest
         found = tuple(row.id for row in self._db.look(lane_rows.all_needs) if satisfies(abilities, row.needs))
         with self._lock:
-            self._satisfied[abilities] = found
+            if newest == self._newest:
+                self._satisfied[abilities] = found
             if len(self._satisfied) > REMEMBERED:
                 self._satisfied.popitem(last=False)
         return found
+
+    def refresh(self) -> bool:
+        """Look whether an order, of this server or another one, has brought new needs; True where it has."""
+        looked_at = time.monotonic()
+        newest = self._db.look(lane_rows.newest_needs_id)
+        with self._lock:
+            is_new = newest != self._newest
+            if is_new:
+                self._satisfied.clear()
+                self._newest = newest
+            self._looked_at = looked_at
+            return is_new

@@ -113,8 +113,7 @@ def _must_own(by: Account | None) -> None:
 def _keep_an_owner(tx: Tx, account: Account, role: Role) -> None:
     if account.name == ANONYMOUS:
         raise Forbidden("The anonymous account is the farm's own.")
-    owners = [one for one in people_rows.list_people(tx) if one.account.role is Role.OWNER and one.closed_at is None]
-    if role is not Role.OWNER and [one.account.id for one in owners] == [account.id]:
+    if role is not Role.OWNER and people_rows.owners(tx) == [account.id]:
         raise Forbidden("A farm keeps one owner at least: name another one first.")
 
 

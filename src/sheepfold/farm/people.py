@@ -7,12 +7,13 @@ from functools import partial
 from sheepfold.farm import accounts
 from sheepfold.farm.accounts import hash_password, key_verifier
 from sheepfold.farm.farm import Farm
-from sheepfold.model.accounts import ANONYMOUS, Account, AccountId, Role, checked_name
+from sheepfold.model.accounts import Account, AccountId, Role, checked_name
 from sheepfold.model.errors import BadCredentials, BadInput, Forbidden
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import people as people_rows
 from sheepfold.store.database import Tx
-from sheepfold.store.people import Person, WebSession
+from sheepfold.store.paging import MOST, Place
+from sheepfold.store.people import Earner, Person, WebSession
 
 PASSWORD_LENGTH = 8
 LONGEST_PASSWORD = 200
@@ -80,9 +81,10 @@ def sign_out(farm: Farm, token: str) -> None:
     farm.db.write(lambda tx: people_rows.end_session_of(tx, key_verifier(token), farm.now()))
 
 
-def list_web_sessions(farm: Farm, account_id: AccountId) -> list[WebSession]:
-    """Return the browsers in which an account is signed in."""
-    return farm.db.read(lambda tx: people_rows.sessions_of(tx, account_id))
+def list_web_sessions(farm: Farm, account_id: AccountId, limit: int = MOST, before: int | None = None
+                      ) -> list[WebSession]:
+    """Return the browsers in which an account is signed in, the newest first."""
+    return farm.db.read(lambda tx: people_rows.sessions_of(tx, account_id, limit, before))
 
 
 def end_web_session(farm: Farm, account_id: AccountId, session_id: int | None = None) -> int:
@@ -198,11 +200,17 @@ def person_named(farm: Farm, name: str) -> Person:
     return farm.db.read(lambda tx: people_rows.person_of(tx, account_rows.account_named(tx, name).id))
 
 
-def list_people(farm: Farm) -> list[Person]:
-    """Return all people whose accounts are not closed, the one who earned most first; the anonymous one is none."""
-    people = farm.db.read(people_rows.list_people)
-    named = [one for one in people if one.account.name != ANONYMOUS]
-    return sorted(named, key=lambda one: -one.purse.earned)
+def list_people(farm: Farm, limit: int, after: str = "", search: str = "") -> list[Person]:
+    """Return people by their names, those after a name; of whom the name or the address has the searched words in it.
+
+    The anonymous account is nobody.
+    """
+    return farm.db.read(lambda tx: people_rows.list_people(tx, limit, after, search.strip()))
+
+
+def list_earners(farm: Farm, limit: int, after: Place | None = None) -> list[Earner]:
+    """Return who earned something, who earned most first, from a place on."""
+    return farm.db.read(lambda tx: people_rows.list_earners(tx, limit, after))
 
 
 def _ticket(farm: Farm, purpose: str, account_id: AccountId, life_s: int, role: str = "") -> str:

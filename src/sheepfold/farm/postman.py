@@ -125,7 +125,8 @@ def deliver_due(farm: Farm, each: Callable[[Callable[[int], None], list[int]], o
     due = farm.db.read(lambda tx: hook_rows.due(tx, now, AT_A_TIME))
 
     def one(delivery_id: int) -> None:
-        deliver(farm, delivery_id, resolve)
+        if not farm.closing.is_set():
+            deliver(farm, delivery_id, resolve)
 
     list(map(one, due)) if each is None else each(one, due)
     return len(due)

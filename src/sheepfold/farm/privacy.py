@@ -15,14 +15,15 @@ from sheepfold.store import teams as team_rows
 from sheepfold.store import views as view_rows
 from sheepfold.store import webhooks as hook_rows
 from sheepfold.store.database import Tx
+from sheepfold.store.paging import MOST
 from sheepfold.store.people import KeyRow
 
 MOST_JOBS = 100_000
 
 
-def list_keys(farm: Farm, account: Account) -> list[KeyRow]:
-    """Return the living keys of an account's machines: what opens the farm to its programs."""
-    return farm.db.read(lambda tx: people_rows.keys_of(tx, account.id))
+def list_keys(farm: Farm, account: Account, limit: int = MOST, before: int | None = None) -> list[KeyRow]:
+    """Return the living keys of an account's machines, the newest first: what opens the farm to its programs."""
+    return farm.db.read(lambda tx: people_rows.keys_of(tx, account.id, limit, before))
 
 
 def revoke_key(farm: Farm, account: Account, key_id: int) -> None:

@@ -36,6 +36,7 @@ _TASK_EVENTS = {
     TaskState.DONE: What.TASK_DONE,
     TaskState.FAILED: What.TASK_FAILED,
     TaskState.CANCELED: What.TASK_CANCELED,
+    TaskState.OPEN: What.TASK_REOPENED,
 }
 _JOB_EVENTS = {JobState.DONE: What.JOB_DONE, JobState.FAILED: What.JOB_FAILED, JobState.CANCELED: What.JOB_CANCELED}
 
@@ -49,17 +50,12 @@ def settle(tx: Tx, before: Task, after: Task, now: int, detail: dict[str, object
         return before
     saved = task_rows.save(tx, before, after, now)
     judged = _newly_judged(before, saved)
-    events = list(_lease_events(before, saved, detail or {}))
-    events += _result_events(before, saved, judged)
+    events = [*_lease_events(before, saved, detail or {}), *_result_events(before, saved, judged)]
     events += _paid(tx, saved, judged, now)
+    event_rows.add(tx, [*events, *_task_events(before, saved)], now)
+    event_rows.add(tx, _job_events(tx, before, saved, now), now)
     if openings(saved) > openings(before):
         lane_rows.wake_lane_of(tx, saved.id)
-    if saved.state is TaskState.OPEN and before.state is not TaskState.OPEN:
-        events += _reopened(tx, before)
-    elif saved.state is not before.state:
-        events.append(Event(_TASK_EVENTS[saved.state], saved.job_id, saved.id))
-        events += _ended(tx, saved, now)
-    event_rows.add(tx, events, now)
     _suspended(tx, judged, now)
     return saved
 
@@ -106,9 +102,21 @@ def _paid(tx: Tx, task: Task, judged: list[Result], now: int) -> Iterator[Event]
             begun_at = max(past.last_at, lease_of(task, result.lease_id).granted_at)
             effort = Effort(max(1, task.cost_ms), max(0, result.submitted_at - begun_at))
             amount = earned(effort, power(past.efforts))
-            if ledger_rows.pay(tx, result, task.job_id, effort, amount, now):
-                told = {"account": result.account_id, "millipoints": amount}
-                yield Event(What.CREDIT_EARNED, task.job_id, task.id, told)
+            ledger_rows.pay(tx, result, task.job_id, effort, amount, now)
+            told = {"account": result.account_id, "millipoints": amount}
+            yield Event(What.CREDIT_EARNED, task.job_id, task.id, told)
+
+
+def _task_events(before: Task, after: Task) -> Iterator[Event]:
+    if after.state is not before.state:
+        yield Event(_TASK_EVENTS[after.state], after.job_id, after.id)
+
+
+def _job_events(tx: Tx, before: Task, after: Task, now: int) -> list[Event]:
+    """Count a task that has ended or was opened anew in its job, which may end or go on with it."""
+    if after.state is before.state:
+        return []
+    return list(_reopened(tx, before) if after.state is TaskState.OPEN else _ended(tx, after, now))
 
 
 def _ended(tx: Tx, task: Task, now: int) -> Iterator[Event]:
@@ -127,7 +135,6 @@ def _reopened(tx: Tx, before: Task) -> Iterator[Event]:
     job_rows.count_ended(tx, before.job_id, done=-int(is_done), failed=-int(not is_done))
     if job_rows.reopen_job(tx, before.job_id):
         yield Event(What.JOB_REOPENED, before.job_id)
-    yield Event(What.TASK_REOPENED, before.job_id, before.id)
 
 
 def _suspended(tx: Tx, judged: list[Result], now: int) -> None:

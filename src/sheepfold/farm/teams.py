@@ -11,9 +11,8 @@ from sheepfold.store import accounts as account_rows
 from sheepfold.store import people as people_rows
 from sheepfold.store import teams as team_rows
 from sheepfold.store.database import Tx
+from sheepfold.store.paging import Place
 from sheepfold.store.teams import Member, Team
-
-MOST_TEAMS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +23,9 @@ class TeamPage:
     members: tuple[Member, ...]
 
 
-def list_teams(farm: Farm) -> list[Team]:
-    """Return the teams, those whose members earned most first."""
-    return farm.db.read(lambda tx: team_rows.list_teams(tx, MOST_TEAMS))
+def list_teams(farm: Farm, limit: int, after: Place | None = None) -> list[Team]:
+    """Return the teams, those whose members earned most first, from a place on."""
+    return farm.db.read(lambda tx: team_rows.list_teams(tx, limit, after))
 
 
 def view_team(farm: Farm, name: str) -> TeamPage:

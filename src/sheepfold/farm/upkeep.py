@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 
 from sheepfold.blobs.spool import Digest, sweep_spools
+from sheepfold.farm.backups import Backups
 from sheepfold.farm.chores import are_chores_due, do_next_chore, household, take_up_again
 from sheepfold.farm.evolution import Evolution
 from sheepfold.farm.expiry import expire_orders
@@ -140,6 +141,7 @@ class House:
         self._next_step = 0
         self._next_favour = 0
         self._evolution = Evolution(farm)
+        self._backups = Backups(farm)
         self._thread = threading.Thread(target=self._keep, name="house", daemon=True)
 
     def start(self) -> None:
@@ -148,10 +150,11 @@ class House:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the chore at hand, and end."""
+        """End, with the chore at hand; where the farm is closing it is not waited for, and put back."""
         self._ended.set()
         self._woken.set()
         self._thread.join()
+        self._backups.stop()
         self._executor.shutdown(cancel_futures=True)
 
     def _keep(self) -> None:
@@ -193,6 +196,7 @@ class House:
         self._sweep_on()
         self._forget_on()
         self._retention.step()
+        self._backups.step()
         if self._farm.now() >= self._next_step:
             self._next_step = self._farm.now() + EVOLUTION_PERIOD_S
             self._evolution.step(self._executor)
@@ -236,6 +240,9 @@ class House:
             _log.info("rows_forgotten=%d", forgotten)
 
     def do_chores(self) -> None:
-        """Do all chores that are due."""
-        while not self._ended.is_set() and are_chores_due(self._farm) and do_next_chore(self._farm, self._executor):
+        """Do all chores that are due, as long as nothing is to end."""
+        while self._goes_on() and are_chores_due(self._farm) and do_next_chore(self._farm, self._executor):
             pass
+
+    def _goes_on(self) -> bool:
+        return not (self._ended.is_set() or self._farm.closing.is_set())

@@ -14,13 +14,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sheepfold.blobs.spool import parse_digest, spooled_already, translated_os_errors
+from sheepfold.blobs.spool import Spooled, parse_digest, spooled_already, translated_os_errors
 from sheepfold.farm.farm import Farm
 from sheepfold.model.accounts import Account, AccountId
 from sheepfold.model.errors import Conflict, IncompleteUpload, TooLarge, UnknownBlob
 
 MOST_UPLOADS = 16
 """How many an account may have under way: each may be as large as an input."""
+CHUNK_BYTES = 2**20
 _NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -82,6 +83,18 @@ def create_upload(farm: Farm, account: Account, size_bytes: int, sha256: str) ->
         told.write_text(json.dumps(asdict(made)), "utf-8")
         told.replace(folder / "told.json")
     return made
+
+
+def keep_upload(farm: Farm, account: Account, spooled: Spooled) -> Upload:
+    """Make a whole upload of a file that is here, so that orders and looks at them may name it; raises as
+    `create_upload` does, and Conflict while the same file is on its way otherwise.
+    """
+    made = create_upload(farm, account, spooled.size_bytes, spooled.sha256)
+    with appending(farm, account, made.id, made.offset_bytes) as appender, spooled.path.open("rb") as file:
+        file.seek(made.offset_bytes)
+        while chunk := file.read(CHUNK_BYTES):
+            appender.write(chunk)
+    return find_upload(farm, account, made.id)
 
 
 def find_upload(farm: Farm, account: Account, upload_id: str) -> Upload:

@@ -1,5 +1,6 @@
 """Views: what the pages for people show, read in one transaction each; and the priority of a job, which they change."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,7 +19,6 @@ from sheepfold.model.tasks import TaskId
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import chores as chore_rows
-from sheepfold.store import events as event_rows
 from sheepfold.store import flock as flock_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import lanes as lane_rows
@@ -26,14 +26,17 @@ from sheepfold.store import views as view_rows
 from sheepfold.store.blobs import ProductRow
 from sheepfold.store.database import Tx
 from sheepfold.store.flock import Votes
+from sheepfold.store.paging import Place
 from sheepfold.store.tasks import TaskRow
-from sheepfold.store.views import AtWork, MachineRow, Place, Queue, QueueLine, WallPicture
+from sheepfold.store.views import AtWork, MachineRow, Queue, QueueLine, WallPicture
 
 PIECE = 100
 """How many frames of a job are loaded at once, when they come into sight."""
 STRIP = 12
-WALL = 48
+WALL, LOOKED_AT, MOST_OF_A_JOB = 48, 160, 12
+"""How many pictures the wall has, out of how many of the newest, and how many of one job while others have some too."""
 MOST_MACHINES = 60
+MOST_MACHINES_LISTED = 500
 MOST_KIN = 48
 QUEUE_SHOWN = 200
 
@@ -77,14 +80,25 @@ class JobPage:
 
 def view_home(farm: Farm, viewer: Viewer, jobs: int) -> Home:
     """Return what the home page shows."""
+    newest = farm.horizon.from_now()  # before the page is read: what is not on it is told of after this
 
     def read(tx: Tx) -> Home:
-        newest = event_rows.newest_id(tx)
         cards = tuple(_card(tx, job) for job in job_rows.list_jobs(tx, jobs, seen_by=eyes_of(viewer)))
-        return Home(tuple(view_rows.newest_pictures(tx, WALL)), _at_work(tx, viewer, MOST_MACHINES),
+        return Home(_varied(view_rows.newest_pictures(tx, LOOKED_AT)), _at_work(tx, viewer, MOST_MACHINES),
                     view_rows.queue(tx, farm.now()), cards, newest)
 
     return farm.db.read(read)
+
+
+def _varied(pictures: Iterable[WallPicture]) -> tuple[WallPicture, ...]:
+    """Return the newest pictures for the wall: of each job some, and more where that leaves room."""
+    of_job: Counter[JobId] = Counter()
+    first: list[WallPicture] = []
+    rest: list[WallPicture] = []
+    for one in pictures:
+        of_job[one.job_id] += 1
+        (first if of_job[one.job_id] <= MOST_OF_A_JOB else rest).append(one)
+    return tuple((first + rest)[:WALL])
 
 
 def list_cards(farm: Farm, viewer: Viewer, limit: int, before: JobId | None = None, of: AccountId | None = None
@@ -101,9 +115,9 @@ def view_card(farm: Farm, job_id: JobId) -> Card:
 
 def view_job_page(farm: Farm, job_id: JobId) -> JobPage:
     """Return a job's page without its frames; raises UnknownJob."""
+    newest = farm.horizon.from_now()
 
     def read(tx: Tx) -> JobPage:
-        newest = event_rows.newest_id(tx)
         card = _card(tx, job_rows.job_of(tx, job_id))
         places = view_rows.places_of_pieces(tx, job_id, PIECE)
         total = card.job.progress.total
@@ -113,9 +127,9 @@ def view_job_page(farm: Farm, job_id: JobId) -> JobPage:
     return farm.db.read(read)
 
 
-def view_piece(farm: Farm, job_id: JobId, place: Place) -> list[TaskRow]:
-    """Return a piece of a job's frames from a place on."""
-    return farm.db.read(lambda tx: view_rows.tasks_from(tx, job_id, place, PIECE))
+def view_piece(farm: Farm, job_id: JobId, place: Place, limit: int = PIECE) -> list[TaskRow]:
+    """Return a piece of a job's frames from a place on: a frame and a part."""
+    return farm.db.read(lambda tx: view_rows.tasks_from(tx, job_id, place, limit))
 
 
 def view_tasks(farm: Farm, job_id: JobId, task_ids: list[TaskId]) -> list[TaskRow]:
@@ -210,9 +224,15 @@ def view_farm(farm: Farm) -> FarmView:
     return farm.db.read(read)
 
 
-def machines_of(farm: Farm, account: Account | None) -> list[MachineRow]:
-    """Return the machines of an account, or all of the farm."""
-    return farm.db.read(lambda tx: view_rows.machines_of(tx, account.id if account else None))
+def view_queue(farm: Farm, limit: int, after: Place | None = None) -> tuple[Queue, list[QueueLine]]:
+    """Return the farm's queue, and its running jobs from a place on."""
+    return farm.db.read(lambda tx: (view_rows.queue(tx, farm.now()), view_rows.queue_lines(tx, limit, after)))
+
+
+def machines_of(farm: Farm, account: Account | None, limit: int = MOST_MACHINES_LISTED, after: Place | None = None
+                ) -> list[MachineRow]:
+    """Return the machines of an account, or all of the farm; those heard of last first, from a place on."""
+    return farm.db.read(lambda tx: view_rows.machines_of(tx, account.id if account else None, limit, after))
 
 
 def at_work(farm: Farm, viewer: Viewer) -> list[AtWork]:

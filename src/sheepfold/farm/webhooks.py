@@ -79,9 +79,9 @@ def add_webhook(farm: Farm, account: Account, wanted: Wanted) -> Hook:
     return farm.db.write(add)
 
 
-def list_webhooks(farm: Farm, account: Account) -> list[Hook]:
-    """Return an account's hooks, the oldest first."""
-    return farm.db.read(lambda tx: hook_rows.hooks_of(tx, account.id))
+def list_webhooks(farm: Farm, account: Account, limit: int = MOST_HOOKS, after: int = 0) -> list[Hook]:
+    """Return an account's hooks, the oldest first, those after an id."""
+    return farm.db.read(lambda tx: hook_rows.hooks_of(tx, account.id, limit, after))
 
 
 def remove_webhook(farm: Farm, account: Account, hook_id: int) -> None:
@@ -129,12 +129,13 @@ def newest_deliveries(farm: Farm, account: Account, limit: int = DELIVERIES_SHOW
     return by_hook
 
 
-def list_deliveries(farm: Farm, account: Account, hook_id: int) -> list[Delivery]:
-    """Return what was sent to a hook lately, the newest first; raises NotFound."""
+def list_deliveries(farm: Farm, account: Account, hook_id: int, limit: int = DELIVERIES_SHOWN,
+                    before: int | None = None) -> list[Delivery]:
+    """Return what was sent to a hook lately, the newest first, those before an id; raises NotFound."""
 
     def read(tx: Tx) -> list[Delivery]:
         hook_rows.hook_of(tx, hook_id, account.id)
-        return hook_rows.deliveries_of(tx, hook_id, DELIVERIES_SHOWN)
+        return hook_rows.deliveries_of(tx, hook_id, limit, before)
 
     return farm.db.read(read)
 

@@ -2,11 +2,25 @@
 
 import os
 import threading
-from multiprocessing import parent_process
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 
 HUMBLE_NICE = 10
 """How much children that nobody waits for give way, in the system's own measure of 0 to 19."""
+
+
+class HumblePool(ProcessPoolExecutor):
+    """Processes that give way to all others, and end with their parent, or as soon as it wants no more of them."""
+
+    def __init__(self, processes: int) -> None:
+        super().__init__(processes, mp_context=get_context("spawn"), initializer=begin_humbly)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes in the middle of what they do."""
+        for process in list((self._processes or {}).values()):
+            process.terminate()
+        super().shutdown(wait, cancel_futures=cancel_futures)
 
 
 def begin_humbly() -> None:

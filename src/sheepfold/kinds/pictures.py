@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from sheepfold.kinds.crumbs import is_crumbled
 from sheepfold.kinds.png import MOST_BYTES, PlainPng
 from sheepfold.kinds.seam import Inspection, Soundness
 from sheepfold.model.errors import UndecodablePicture
@@ -146,6 +147,8 @@ def _header(file: BinaryIO) -> Image.Image:
     file.seek(0)
     if file.read(len(_EXR_MAGIC)) == _EXR_MAGIC:
         raise UndecodablePicture("The file is an OpenEXR picture, which was not ordered.")
+    if is_crumbled(file):
+        raise UndecodablePicture("The file is in far more pieces than its size explains.")
     image = _opened(file)
     if image.width * image.height > MAX_PIXELS:
         raise UndecodablePicture(f"The picture has {image.width}x{image.height} pixels, over {MAX_PIXELS} in all.")

@@ -5,15 +5,18 @@ their size, and each has a filter that there is. What is unusual in any way is l
 """
 
 import struct
-import zlib
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from zlib_ng import zlib_ng
+
+from sheepfold.kinds.crumbs import most_pieces
 
 MOST_BYTES = 32 * 1024 * 1024
 """Of a file, and of its rows when they are inflated; larger ones would need much memory at once."""
+_Broken = cast("type[Exception]", zlib_ng.error)  # its stub says that it is one
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {2: 3, 6: 4}  # bytes of a pixel by colour type: RGB, and RGB with alpha
 _LENGTHS = {b"IHDR": 13, b"IEND": 0, b"pHYs": 9, b"gAMA": 4, b"sRGB": 1, b"cHRM": 32, b"tIME": 7}
@@ -59,10 +62,10 @@ class PlainPng:
     def rows(self) -> Rows | None:
         """Inflate the rows, each with its filter before it; None where it is not exactly all of them, and sound."""
         row_bytes = 1 + self.width * self._channels
-        inflating = zlib.decompressobj()
+        inflating = zlib_ng.decompressobj()
         try:
             rows = inflating.decompress(self._packed, row_bytes * self.height + 1)
-        except zlib.error:
+        except _Broken:
             return None
         is_whole = len(rows) == row_bytes * self.height and inflating.eof and not inflating.unused_data
         found = np.frombuffer(rows, np.uint8).reshape(self.height, row_bytes) if is_whole else None
@@ -99,13 +102,15 @@ def _is_opaque(filters: Rows, alpha: Rows) -> bool:
 
 def _chunks(data: memoryview) -> list[tuple[bytes, bytes]]:
     """Return a file's chunks, none of them where a checksum is wrong."""
-    chunks = []
+    chunks: list[tuple[bytes, bytes]] = []
     at = len(_SIGNATURE)
     while at < len(data):
+        if len(chunks) > most_pieces(len(data)):
+            return []
         length, name = struct.unpack_from(">I4s", data, at)
         end = at + 8 + length
         body = bytes(data[at + 8:end])
-        if struct.unpack_from(">I", data, end)[0] != zlib.crc32(data[at + 4:end]):
+        if struct.unpack_from(">I", data, end)[0] != zlib_ng.crc32(data[at + 4:end]):
             return []
         chunks.append((name, body))
         at = end + 4
@@ -135,9 +140,9 @@ def _is_usual(name: bytes, body: bytes) -> bool:
 
 def _is_packed_text(body: bytes) -> bool:
     _key, _, packed = body.partition(b"\0")
-    inflating = zlib.decompressobj()
+    inflating = zlib_ng.decompressobj()
     try:
         inflating.decompress(packed[1:], _MOST_TEXT_BYTES)
-    except zlib.error:
+    except _Broken:
         return False
     return packed.startswith(b"\0") and inflating.eof

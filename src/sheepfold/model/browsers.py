@@ -6,8 +6,8 @@ from typing import NewType
 
 from sheepfold.model.errors import Conflict, NotFound
 from sheepfold.model.machines import Machine, MachineId
-from sheepfold.model.matching import Abilities, Browser, Needs
-from sheepfold.model.user_agents import LINUX, family_of, identify, platform_of, tells_version, version_of
+from sheepfold.model.matching import Abilities, Browser, Needs, Program
+from sheepfold.model.user_agents import LINUX, engine_of, family_of, identify, platform_of, tells_version, version_of
 
 BrowserId = NewType("BrowserId", int)
 
@@ -200,6 +200,43 @@ def wire_name(platform: str, name: str, version: str) -> str:
     """Return a browser as orders name it, such as linux_firefox_2_0; an empty version is any."""
     parts = [str(part) for part in major_minor(version)] if version else ["None", "None"]
     return "_".join([*(f"{text}".casefold().replace(" ", "-") for text in (platform or "any", name)), *parts])
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A browser that machines which are here have, on a platform; without sizes it is shot in every size.
+
+    `is_driven` says that one of them drives it by remote control, for which sizes do not matter.
+    """
+
+    platform: str
+    name: str
+    engine: str
+    versions: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...]
+    machines: int
+    is_driven: bool
+
+
+def browsers_alive(told: Iterable[tuple[Abilities, int]], driven_by: str) -> list[Alive]:
+    """Return the browsers that machines have, by platform and name; `told` is what so many machines can do.
+
+    Who speaks the protocol `driven_by` drives its browsers by remote control.
+    """
+    having: dict[tuple[str, str], list[tuple[Abilities, Program, int]]] = {}
+    for abilities, machines in told:
+        for one in abilities.browsers if "screenshot" in abilities.kinds else ():
+            having.setdefault((abilities.platform, one.name.casefold()), []).append((abilities, one, machines))
+    return [_alive(platform, having[platform, name], driven_by) for platform, name in sorted(having)]
+
+
+def _alive(platform: str, having: list[tuple[Abilities, Program, int]], driven_by: str) -> Alive:
+    versions = sorted({one.version for _, one, _ in having if one.version}, key=numbers_of)
+    name = having[0][1].name
+    makes_all = any(not abilities.sizes for abilities, _, _ in having)
+    sizes = () if makes_all else tuple(sorted({size for abilities, _, _ in having for size in abilities.sizes}))
+    return Alive(platform, name, engine_of(name, versions[-1] if versions else ""), tuple(versions), sizes,
+                 sum(machines for _, _, machines in having), any(one.protocol == driven_by for one, _, _ in having))
 
 
 def active_names(factories: Iterable[Factory], now: int) -> list[str]:

@@ -68,3 +68,22 @@ def platform_of(user_agent: str) -> str:
     """Return the platform that a User-Agent tells, empty where it tells none."""
     small = user_agent.casefold()
     return next((platform for pattern, platform in _PLATFORM_WORDS if re.search(pattern, small)), "")
+
+
+_ENGINES = {
+    "chrome": "Blink", "edge": "Blink", "opera": "Blink", "vivaldi": "Blink", "safari": "WebKit", "konqueror": "KHTML",
+    "msie": "Trident", "avant": "Trident", "maxthon": "Trident", "lunascape": "Trident",
+    **dict.fromkeys(("firefox", "seamonkey", "k-meleon", "iceweasel", "iceape", "icecat", "camino", "flock",
+                     "shiretoko", "minefield", "granparadiso", "bonecho", "galeon", "navigator", "kazehakase",
+                     "phoenix", "firebird"), "Gecko"),
+}  # fmt: skip
+_EARLIER_ENGINES = {"opera": (15, "Presto"), "edge": (79, "EdgeHTML")}
+"""What a browser drew with before it took over another's engine, and from which version on it did."""
+
+
+def engine_of(name: str, version: str = "") -> str:
+    """Return what a browser draws pages with, such as Gecko; empty where that is not known."""
+    family = family_of(name)
+    first, engine = _EARLIER_ENGINES.get(family, (0, ""))
+    major = version.partition(".")[0]
+    return engine if major.isdecimal() and int(major) < first else _ENGINES.get(family, "")

@@ -15,7 +15,8 @@ class Work:
     """A lease as the volunteer's side sees it.
 
     `handle` is the wire's own name of the lease, opaque to the worker; `term_s` says how long the lease lasts from
-    now, in seconds. `inputs` maps names to digests (SHA-256, hex) of files that may be cached across tasks.
+    now, in seconds. `inputs` maps names to digests (SHA-256, hex) of files that may be cached across tasks. `order` is
+    what tasks of one order have in common where their specs differ; where it is empty, spec and inputs are.
     """
 
     handle: str
@@ -25,6 +26,7 @@ class Work:
     part: int
     term_s: int
     inputs: Mapping[str, str]
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ _BLOB = text("SELECT digest, md5, size_bytes, cleared_at FROM blobs WHERE digest
 
 def add(tx: Tx, blob: BlobRow, now: int) -> None:
     """Name a blob that was kept; the same one again is no longer cleared, since its bytes were kept anew."""
-    tx.execute(_ADD, {"digest": blob.digest, "md5": blob.md5, "size_bytes": blob.size_bytes, "now": now})
+    tx.later(_ADD, {"digest": blob.digest, "md5": blob.md5, "size_bytes": blob.size_bytes, "now": now})
 
 
 def find(tx: Tx, digest: str) -> BlobRow | None:

@@ -39,6 +39,10 @@ _ALL = text("""
     SELECT m.id, m.account_id, m.name, m.last_seen_at FROM factories f JOIN machines m ON m.id = f.machine_id
     ORDER BY m.name
 """)
+_PAGE = text("""
+    SELECT m.id, m.account_id, m.name, m.last_seen_at FROM factories f JOIN machines m ON m.id = f.machine_id
+    WHERE m.name > :after ORDER BY m.name LIMIT :limit
+""")
 
 
 def ensure_factory(tx: Tx, machine_id: MachineId, platform: str) -> None:
@@ -70,8 +74,16 @@ def machine_name(tx: Tx, machine_id: MachineId) -> str:
 def list_factories(tx: Tx, polled_since: int | None = None) -> list[Factory]:
     """Return all factories by name, or those that have asked for work since then."""
     rows = tx.execute(_ALL) if polled_since is None else tx.execute(_ACTIVE, {"since": polled_since})
-    machines = [Machine(MachineId(row.id), AccountId(row.account_id), row.name, row.last_seen_at) for row in rows]
-    return [factory_of(tx, machine) for machine in machines]
+    return [_factory(tx, row) for row in rows]
+
+
+def page_of_factories(tx: Tx, limit: int, after: str) -> list[Factory]:
+    """Return factories by name, those after a name."""
+    return [_factory(tx, row) for row in tx.execute(_PAGE, {"limit": limit, "after": after})]
+
+
+def _factory(tx: Tx, row: Row[Any]) -> Factory:
+    return factory_of(tx, Machine(MachineId(row.id), AccountId(row.account_id), row.name, row.last_seen_at))
 
 
 _ADD_BROWSER = text("""

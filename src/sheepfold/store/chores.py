@@ -47,6 +47,7 @@ _TAKE_OF = {"sqlite": text(_TAKE.format(lock="")), "postgresql": text(_TAKE.form
 _END = text("UPDATE chores SET state = :state, reason = :reason WHERE id = :id")
 _RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason, taken_by = '' WHERE id = :id")
 _FREE = text("UPDATE chores SET due_at = :now, taken_by = '' WHERE state = 'queued' AND taken_by = :house")
+_PUT_BACK = text("UPDATE chores SET due_at = :now, taken_by = '', attempts = attempts - 1 WHERE id = :id")
 _DUE = text("SELECT 1 FROM chores WHERE state = 'queued' AND due_at <= :now LIMIT 1")
 _RENEW = text("UPDATE chores SET due_at = :due_at WHERE id = :id AND state = 'queued'")
 _WAITING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND (job_id = :job_id OR :job_id = 0)"
@@ -58,7 +59,7 @@ _FAILED = text("SELECT id, what, job_id, task_id, attempts FROM chores WHERE sta
 
 def add(tx: Tx, what: ChoreWhat, job_id: JobId, task_id: TaskId | None, now: int) -> None:
     """Queue a chore."""
-    tx.execute(_ADD, {"what": what, "job_id": job_id, "task_id": task_id, "now": now})
+    tx.later(_ADD, {"what": what, "job_id": job_id, "task_id": task_id, "now": now})
 
 
 def is_due(tx: Tx, now: int) -> bool:
@@ -90,6 +91,11 @@ def renew(tx: Tx, chore_id: ChoreId, due_at: int) -> None:
 def retry(tx: Tx, chore_id: ChoreId, due_at: int, reason: str) -> None:
     """Let a chore be taken again from a time on."""
     tx.execute(_RETRY, {"id": chore_id, "due_at": due_at, "reason": reason})
+
+
+def put_back(tx: Tx, chore_id: ChoreId, now: int) -> None:
+    """Let a chore be taken again at once, as if it had not been taken."""
+    tx.execute(_PUT_BACK, {"id": chore_id, "now": now})
 
 
 def count_waiting(tx: Tx, job_id: JobId | None = None) -> int:

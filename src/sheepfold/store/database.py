@@ -34,6 +34,13 @@ class Database(Protocol):
         """
         ...
 
+    def write_singly(self, operation: Callable[[Tx], T]) -> T:
+        """Run an operation that stays whole where only its first statements become durable: a transaction is no need.
+
+        On SQLite it is one all the same, since a commit costs more there than what it holds.
+        """
+        ...
+
     def read(self, operation: Callable[[Tx], T]) -> T:
         """Run an operation that only reads, on a snapshot of its own."""
         ...

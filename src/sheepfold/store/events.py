@@ -23,7 +23,7 @@ def add(tx: Tx, events: Iterable[Event], now: int) -> None:
     rows = [(event.job_id, event.task_id, event.what, json.dumps(event.detail, sort_keys=True)) for event in events]
     if rows:
         values = {f"{name}_{n}": value for n, row in enumerate(rows) for name, value in zip(_COLUMNS, row, strict=True)}
-        tx.execute(_add_query(len(rows)), values | {"at": now})
+        tx.later(_add_query(len(rows)), values | {"at": now})
     told = [event for event in events if event.what in TOPIC_OF]
     webhooks.note(tx, (Notice(TOPIC_OF[one.what], one.job_id, one.task_id, None, one.detail) for one in told), now)
 
@@ -48,11 +48,14 @@ def of_job(tx: Tx, job_id: JobId, what: What) -> list[Event]:
     return [_event(row) for row in tx.execute(query)]
 
 
-def since(tx: Tx, after_id: int, limit: int, job_id: JobId | None = None) -> list[Event]:
-    """Return the next events after an id, of one job or of all."""
-    query = select(schema.events).where(schema.events.c.id > after_id).order_by(schema.events.c.id).limit(limit)
+def since(tx: Tx, after_id: int, limit: int, job_id: JobId | None = None, until_id: int | None = None) -> list[Event]:
+    """Return the next events after an id, of one job or of all, up to another id where one is given."""
+    events = schema.events
+    query = select(events).where(events.c.id > after_id).order_by(events.c.id).limit(limit)
     if job_id is not None:
-        query = query.where(schema.events.c.job_id == job_id)
+        query = query.where(events.c.job_id == job_id)
+    if until_id is not None:
+        query = query.where(events.c.id <= until_id)
     return [_event(row) for row in tx.execute(query)]
 
 

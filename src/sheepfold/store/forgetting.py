@@ -22,10 +22,24 @@ EVENTS = Pile("events", "at", """
     task_id IS NOT NULL AND at < :until AND what <> 'problem reported' AND id < (SELECT max(id) FROM events)
     AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = events.job_id AND (j.ended_at IS NULL OR j.ended_at >= :until))
 """)
+# tries that came to nothing, of jobs that ended long ago; the newest stays, so that its id is not given out again
+LEASES = Pile("leases", "granted_at", """
+    state <> 'active' AND granted_at < :until AND id < (SELECT max(id) FROM leases)
+    AND NOT EXISTS (SELECT 1 FROM results r WHERE r.lease_id = leases.id)
+    AND EXISTS (SELECT 1 FROM tasks t JOIN jobs j ON j.id = t.job_id
+                WHERE t.id = leases.task_id AND j.ended_at < :until)
+""")
 CHORES = Pile("chores", "queued_at", "state = 'done' AND queued_at < :until")
 SESSIONS = Pile("sessions", "opened_at", """
     last_seen_at < :until AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.session_id = sessions.id)
 """)
+_OF_MACHINES = ("leases", "results", "sessions", "machine_keys", "factories", "browsers", "screens", "refusals")
+# whoever speaks Electric Sheep's wire is a machine; what came once, made nothing and was not seen again, is none
+MACHINES = Pile("machines", "created_at", f"""
+    last_seen_at < :until AND suspended_at IS NULL AND id < (SELECT max(id) FROM machines)
+    AND {" AND ".join(f"NOT EXISTS (SELECT 1 FROM {table} n WHERE n.machine_id = machines.id)"
+                      for table in _OF_MACHINES)}
+""")  # noqa: S608 -- made of constants
 WEB_SESSIONS = Pile("web_sessions", "opened_at", "last_seen_at < :until")
 TICKETS = Pile("tickets", "made_at", "expires_at < :until")
 

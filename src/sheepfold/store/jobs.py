@@ -136,7 +136,7 @@ _END = text("UPDATE jobs SET state = :state, ended_at = :now WHERE id = :job_id 
 
 def count_ended(tx: Tx, job_id: JobId, *, done: int, failed: int) -> Progress:
     """Count tasks that ended; returns how far the job has come with them."""
-    row = tx.execute(_COUNT, {"job_id": job_id, "done": done, "failed": failed}).one()
+    row = tx.together(_COUNT, {"job_id": job_id, "done": done, "failed": failed}).one()
     return Progress(row.tasks_total, row.tasks_done, row.tasks_failed)
 
 

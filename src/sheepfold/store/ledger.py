@@ -58,12 +58,11 @@ class Past:
     efforts: tuple[Effort, ...]
 
 
-def pay(tx: Tx, result: Result, job_id: JobId, effort: Effort, millipoints: Millipoints,
-        now: int) -> bool:
-    """Move points from the account whose job it is to a result's; False where this result was paid before."""
+def pay(tx: Tx, result: Result, job_id: JobId, effort: Effort, millipoints: Millipoints, now: int) -> None:
+    """Move points from the account whose job it is to a result's; nothing where this result was paid before."""
     row = {"result_id": result.id, "account_id": result.account_id, "job_id": job_id, "millipoints": millipoints,
            "cost_ms": effort.cost_ms, "taken_s": effort.taken_s, "now": now}
-    return tx.execute(_PAY, row).rowcount > 0
+    tx.later(_PAY, row)
 
 
 def past_of(tx: Tx, machine_id: MachineId, before: ResultId | None = None) -> Past:

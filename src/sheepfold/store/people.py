@@ -1,14 +1,16 @@
 """Rows of people: where letters go, web sessions, tickets that work once, and the owner's audit log."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, insert, select, text, update
 
-from sheepfold.model.accounts import Account, AccountId, Role
+from sheepfold.model.accounts import ANONYMOUS, Account, AccountId, Role
 from sheepfold.model.credit import Millipoints, Purse
 from sheepfold.store import schema
 from sheepfold.store.database import Tx
+from sheepfold.store.paging import FIRST, MOST, Place, newest_below
 
 SEEN_GRAIN_S = 60
 
@@ -24,6 +26,16 @@ class Person:
     closed_why: str
     created_at: int
     purse: Purse
+    machines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Earner:
+    """Somebody who earned points, and with how many machines."""
+
+    account_id: AccountId
+    name: str
+    earned: Millipoints
     machines: int
 
 
@@ -88,11 +100,12 @@ def touch(tx: Tx, session_id: int, now: int) -> None:
     tx.execute(update(sessions).where(sessions.c.id == session_id).values(last_seen_at=now))
 
 
-def sessions_of(tx: Tx, account_id: AccountId) -> list[WebSession]:
+def sessions_of(tx: Tx, account_id: AccountId, limit: int = MOST, before: int | None = None) -> list[WebSession]:
     """Return an account's living web sessions, the newest first."""
     sessions = schema.web_sessions
-    query = select(sessions).where(sessions.c.account_id == account_id, sessions.c.ended_at.is_(None))
-    return [_session(row) for row in tx.execute(query.order_by(sessions.c.id.desc()))]
+    mine = sessions.c.account_id == account_id, sessions.c.ended_at.is_(None), sessions.c.id < newest_below(before)
+    query = select(sessions).where(*mine).order_by(sessions.c.id.desc()).limit(limit)
+    return [_session(row) for row in tx.execute(query)]
 
 
 def end_sessions(tx: Tx, account_id: AccountId, now: int, session_id: int | None = None) -> int:
@@ -118,15 +131,46 @@ _PERSON = """
            (SELECT count(*) FROM machines m WHERE m.account_id = a.id) AS machines
     FROM accounts a LEFT JOIN people p ON p.account_id = a.id
 """
-_PEOPLE = text(_PERSON + " ORDER BY a.id")
+# by uq_accounts_name, from a name on
+_PEOPLE = text(_PERSON + """
+    WHERE a.name > :after AND a.name <> :anonymous
+      AND (lower(a.name) LIKE :pattern ESCAPE '!' OR lower(p.email) LIKE :pattern ESCAPE '!')
+    ORDER BY a.name LIMIT :limit
+""")
+# the sums by the covering index ix_ledger_account_id_millipoints
+_EARNERS = text("""
+    SELECT a.id, a.name, e.earned, (SELECT count(*) FROM machines m WHERE m.account_id = a.id) AS machines
+    FROM (SELECT account_id, sum(millipoints) AS earned FROM ledger GROUP BY account_id) e
+    JOIN accounts a ON a.id = e.account_id LEFT JOIN people p ON p.account_id = a.id
+    WHERE e.earned > 0 AND p.closed_at IS NULL AND a.name <> :anonymous
+      AND (e.earned < :earned OR (e.earned = :earned AND a.id > :id))
+    ORDER BY e.earned DESC, a.id LIMIT :limit
+""")
+_OWNERS = text("SELECT a.id FROM accounts a LEFT JOIN people p ON p.account_id = a.id"
+               " WHERE a.role = 'owner' AND p.closed_at IS NULL")
 _ONE = text(_PERSON + " WHERE a.id = :account_id")
 _BY_EMAIL = text(_PERSON + " WHERE p.email = :email AND p.email <> '' AND p.closed_at IS NULL")
 _ENSURE = text("INSERT INTO people (account_id) VALUES (:account_id) ON CONFLICT (account_id) DO NOTHING")
 
 
-def list_people(tx: Tx) -> list[Person]:
-    """Return all people with what they have earned, oldest first."""
-    return [_person(row) for row in tx.execute(_PEOPLE)]
+def list_people(tx: Tx, limit: int, after: str, search: str) -> list[Person]:
+    """Return people by their names: those after a name, whose name or address has the searched words in it."""
+    literal = re.sub(r"([!%_])", r"!\1", search.lower())
+    values = {"limit": limit, "after": after, "pattern": f"%{literal}%", "anonymous": ANONYMOUS}
+    return [_person(row) for row in tx.execute(_PEOPLE, values)]
+
+
+def list_earners(tx: Tx, limit: int, after: Place | None) -> list[Earner]:
+    """Return who earned something and has an open account, who earned most first; those after a place."""
+    earned, account_id = after or FIRST
+    values = {"limit": limit, "earned": earned, "id": account_id, "anonymous": ANONYMOUS}
+    return [Earner(AccountId(row.id), row.name, Millipoints(int(row.earned)), row.machines)
+            for row in tx.execute(_EARNERS, values)]
+
+
+def owners(tx: Tx) -> list[AccountId]:
+    """Return the owners whose accounts are open."""
+    return [AccountId(row.id) for row in tx.execute(_OWNERS)]
 
 
 def person_of(tx: Tx, account_id: AccountId) -> Person:
@@ -190,7 +234,8 @@ class KeyRow:
 
 _KEYS = text("""
     SELECT k.id, m.name AS machine, k.scope, k.created_at FROM machine_keys k JOIN machines m ON m.id = k.machine_id
-    WHERE m.account_id = :account_id AND k.revoked_at IS NULL ORDER BY k.id DESC
+    WHERE m.account_id = :account_id AND k.revoked_at IS NULL AND k.id < :before
+    ORDER BY k.id DESC LIMIT :limit
 """)
 _REVOKE = text("""
     UPDATE machine_keys SET revoked_at = :now WHERE id = :key_id AND revoked_at IS NULL
@@ -199,10 +244,10 @@ _REVOKE = text("""
 _GONE_MACHINES = text("UPDATE machines SET name = 'gone-machine-' || id WHERE account_id = :account_id")
 
 
-def keys_of(tx: Tx, account_id: AccountId) -> list[KeyRow]:
+def keys_of(tx: Tx, account_id: AccountId, limit: int = MOST, before: int | None = None) -> list[KeyRow]:
     """Return the living keys of an account's machines, the newest first."""
-    return [KeyRow(row.id, row.machine, row.scope, row.created_at)
-            for row in tx.execute(_KEYS, {"account_id": account_id})]
+    rows = tx.execute(_KEYS, {"account_id": account_id, "limit": limit, "before": newest_below(before)})
+    return [KeyRow(row.id, row.machine, row.scope, row.created_at) for row in rows]
 
 
 def revoke_key(tx: Tx, account_id: AccountId, key_id: int, now: int) -> bool:

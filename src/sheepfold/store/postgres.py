@@ -3,11 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 
 import psycopg
 import psycopg.rows
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.pool import NullPool
 
 from sheepfold.store.database import T, Tx, translated
@@ -20,6 +20,9 @@ _TRY_AGAIN = frozenset({"40001", "40P01", "23505", "23503"})
 """Serialization failure, deadlock; and a unique or foreign key broken, by a row that another transaction has added or
 removed since we looked: the next try sees it. A try also helps where a connection had died while it lay idle."""
 CHANNEL = "sheepfold"
+LONGEST_SILENCE = "60s"
+"""After this long the database ends a transaction whose server says nothing more: it froze, or its line was cut. Until
+then nobody gets the rows that it holds, and readers of events wait for what it may yet commit."""
 NEWS_PERIOD_S = 0.05
 """How long other servers may wait to hear of a commit of this one."""
 
@@ -34,6 +37,7 @@ class PostgresDatabase:
         engine = create_engine(address, poolclass=NullPool, connect_args={"connect_timeout": 10})
         with translated():
             upgrade(engine)
+        event.listen(engine, "connect", _limit_silence)
         self._pool = Pool(engine.execution_options(isolation_level="AUTOCOMMIT"), POOL_SIZE)
         self._listeners: list[Callable[[], None]] = []
         self._has_news = threading.Event()
@@ -43,11 +47,11 @@ class PostgresDatabase:
 
     def write(self, operation: Callable[[Tx], T]) -> T:
         """Run an operation in a transaction of its own; again, a few times, after a deadlock."""
-        answer = self._tried(operation, Tx.began)
-        self._has_news.set()
-        for listener in self._listeners:
-            listener()
-        return answer
+        return self._told(self._tried(operation, Tx.began))
+
+    def write_singly(self, operation: Callable[[Tx], T]) -> T:
+        """Run an operation each of whose statements is a transaction of its own."""
+        return self._told(self._tried(operation, Tx.singly))
 
     def read(self, operation: Callable[[Tx], T]) -> T:
         """Run an operation that only reads, on a snapshot of its own."""
@@ -55,7 +59,7 @@ class PostgresDatabase:
 
     def look(self, operation: Callable[[Tx], T]) -> T:
         """Run an operation of a single statement."""
-        return self._tried(operation, nullcontext)
+        return self._tried(operation, Tx.singly)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have a function called after each commit of this server, and soon after those of others."""
@@ -66,6 +70,13 @@ class PostgresDatabase:
         self._ended.set()
         self._thread.join()
         self._pool.close()
+
+    def _told(self, answer: T) -> T:
+        """Tell of what was written, and pass its answer on."""
+        self._has_news.set()
+        for listener in self._listeners:
+            listener()
+        return answer
 
     def _tried(self, operation: Callable[[Tx], T], bracket: Callable[[Tx], AbstractContextManager[object]]) -> T:
         with translated():
@@ -111,3 +122,8 @@ class PostgresDatabase:
 
 def _snapshot(tx: Tx) -> AbstractContextManager[object]:
     return tx.began("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+def _limit_silence(connection: "psycopg.Connection[psycopg.rows.TupleRow]", _: object) -> None:
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{LONGEST_SILENCE}'")
+    connection.commit()

@@ -501,6 +501,23 @@ audit = Table(
     Column("about", Text, nullable=False, server_default=""),
 )
 
+# copies of the whole farm that were asked for, how far the house is with one, and how it ended
+backups = Table(
+    "backups",
+    metadata,
+    row_id(),
+    Column("who", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    at("asked_at"),
+    at("heard_at", nullable=True),
+    Column("files_done", BigInteger, nullable=False, server_default="0"),
+    Column("files", BigInteger, nullable=False, server_default="0"),
+    Column("new_files", BigInteger, nullable=False, server_default="0"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    at("ended_at", nullable=True),
+    Column("trouble", Text, nullable=False, server_default=""),
+)
+
 # what lies on the farm's disk, by what it is there for, as the house counted it last
 storage = Table(
     "storage",

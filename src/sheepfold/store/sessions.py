@@ -63,6 +63,20 @@ def find_session(tx: Tx, token_hash: str) -> OpenSession | None:
     return OpenSession(session, row.abilities, row.opened_by, None if row.scope is None else holder_in(row))
 
 
+_ALIVE = text("""
+    SELECT s.abilities, count(DISTINCT s.machine_id) AS machines
+    FROM sessions s JOIN machines m ON m.id = s.machine_id
+    WHERE s.ended_at IS NULL AND s.protocol = :protocol AND s.last_seen_at > :since AND m.suspended_at IS NULL
+    GROUP BY s.abilities
+""")
+
+
+def abilities_alive(tx: Tx, protocol: str, since: int) -> list[tuple[str, int]]:
+    """Return what machines of a protocol said of themselves that were heard of since, and how many said it."""
+    rows = tx.execute(_ALIVE, {"protocol": protocol, "since": since})
+    return [(row.abilities, int(row.machines)) for row in rows]
+
+
 _TOUCH_SESSION = text("UPDATE sessions SET last_seen_at = :now WHERE id = :session_id")
 _TOUCH_MACHINE = text("UPDATE machines SET last_seen_at = :now WHERE id = :machine_id")
 

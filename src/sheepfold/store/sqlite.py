@@ -55,6 +55,10 @@ class SqliteDatabase:
             self._waiting.put((operation, answer))
         return answer.result()
 
+    def write_singly(self, operation: Callable[[Tx], T]) -> T:
+        """Hand an operation to the writer like any other."""
+        return self.write(operation)
+
     def read(self, operation: Callable[[Tx], T]) -> T:
         """Run an operation on a snapshot of its own."""
         with translated(), self._readers.lent() as tx, tx.began():

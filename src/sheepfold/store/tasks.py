@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownTask
@@ -51,6 +51,8 @@ def load(tx: Tx, task_id: TaskId, *, lock: bool) -> Task:
     row = tx.execute(query, {"task_id": task_id}).one_or_none()
     if row is None:
         raise UnknownTask(f"There is no task {task_id}.")
+    asked = {"task_id": task_id}
+    leases, results = tx.read_together((_LEASES, asked), (_RESULTS, asked))
     return Task(
         id=task_id,
         job_id=JobId(row.job_id),
@@ -60,8 +62,8 @@ def load(tx: Tx, task_id: TaskId, *, lock: bool) -> Task:
         quorum=row.quorum,
         max_attempts=row.max_attempts,
         cost_ms=row.cost_ms,
-        leases=tuple(_lease(lease) for lease in tx.execute(_LEASES, {"task_id": task_id})),
-        results=tuple(_result(result) for result in tx.execute(_RESULTS, {"task_id": task_id})),
+        leases=tuple(_lease(lease) for lease in leases),
+        results=tuple(_result(result) for result in results),
         past_lease=LeaseId(row.past_lease),
     )
 
@@ -88,13 +90,12 @@ def save(tx: Tx, before: Task, after: Task, now: int) -> Task:
     Returns the task as it now stands, new results with the ids that they were given.
     """
     _save_leases(tx, before, after)
-    saved = replace(after, results=_saved_results(tx, before, after))
-    if saved.state is not before.state or openings(saved) != openings(before):
-        ended_at = None if saved.state is TaskState.OPEN else now
-        values = {"state": saved.state, "openings": openings(saved), "ended_at": ended_at,
-                  "past_lease": saved.past_lease}
-        tx.execute(_SAVE_TASK, values | {"id": saved.id})
-    return saved
+    if after.state is not before.state or openings(after) != openings(before):
+        ended_at = None if after.state is TaskState.OPEN else now
+        values = {"state": after.state, "openings": openings(after), "ended_at": ended_at,
+                  "past_lease": after.past_lease}
+        tx.later(_SAVE_TASK, values | {"id": after.id})
+    return replace(after, results=_saved_results(tx, before, after))
 
 
 def _save_leases(tx: Tx, before: Task, after: Task) -> None:
@@ -102,7 +103,7 @@ def _save_leases(tx: Tx, before: Task, after: Task) -> None:
     for lease in after.leases:
         if lease != known[lease.id]:
             values = {"state": lease.state, "deadline_at": lease.deadline_at, "ended_at": lease.ended_at}
-            tx.execute(_SAVE_LEASE, values | {"id": lease.id})
+            tx.later(_SAVE_LEASE, values | {"id": lease.id})
 
 
 def _saved_results(tx: Tx, before: Task, after: Task) -> tuple[Result, ...]:
@@ -113,7 +114,7 @@ def _saved_results(tx: Tx, before: Task, after: Task) -> tuple[Result, ...]:
             saved.append(_added(tx, after.id, result))
             continue
         if result != known[result.id]:
-            tx.execute(_SAVE_VERDICT, {"id": result.id, "verdict": result.verdict, "reason": result.reason})
+            tx.later(_SAVE_VERDICT, {"id": result.id, "verdict": result.verdict, "reason": result.reason})
         saved.append(result)
     return tuple(saved)
 
@@ -121,15 +122,15 @@ def _saved_results(tx: Tx, before: Task, after: Task) -> tuple[Result, ...]:
 def _added(tx: Tx, task_id: TaskId, result: Result) -> Result:
     values = {name: getattr(result, name) for name in Result.__slots__ if name not in {"id", "like"}}
     values |= {"task_id": task_id, "like_id": result.like}
-    return replace(result, id=ResultId(tx.execute(_ADD_RESULT, values).scalar_one()))
+    return replace(result, id=ResultId(tx.together(_ADD_RESULT, values).scalar_one()))
 
 
-def _lease(row: Row[Any]) -> Lease:
+def _lease(row: Any) -> Lease:  # noqa: ANN401 -- a row
     return Lease(LeaseId(row.id), MachineId(row.machine_id), AccountId(row.account_id), LeaseState(row.state),
                  row.granted_at, row.deadline_at, row.ended_at)
 
 
-def _result(row: Row[Any]) -> Result:
+def _result(row: Any) -> Result:  # noqa: ANN401
     return Result(
         id=ResultId(row.id),
         lease_id=LeaseId(row.lease_id),

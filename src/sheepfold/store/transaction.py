@@ -12,6 +12,7 @@ from collections import deque, namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, TextClause
@@ -69,17 +70,21 @@ class Answer:
 class Tx:
     """An open transaction. Only the store calls its methods; to all others it is a thing to hand on.
 
-    The connection under it commits each statement by itself unless `began` brackets them.
+    The connection under it commits each statement by itself unless `began` brackets them. On PostgreSQL statements can
+    wait, by `later`, and make one trip to the database together: there a trip costs more than a statement.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.dialect = connection.dialect
         self.driver: Any = connection.connection.driver_connection
         self._composed = connection
-        self._written: Callable[[str], str] = str if self.dialect.name == "sqlite" else _with_percents
+        self._makes_trips = self.dialect.name != "sqlite"
+        self._written: Callable[[str], str] = _with_percents if self._makes_trips else str
+        self._waiting: list[tuple[str, Values]] = []
 
     def execute(self, query: Executable, values: Values | Sequence[Values] = ()) -> Answer:
         """Run a statement, once for each of several sets of values; raises the driver's own errors."""
+        self.flush()
         if not isinstance(query, TextClause):
             return self._execute_composed(query, values)
         statement = self._written(query.text)
@@ -90,8 +95,46 @@ class Tx:
             cursor = self.driver.execute(statement, values)
         return _answer(statement, cursor)
 
+    def later(self, query: TextClause, values: Values) -> None:
+        """Run a statement that changes rows no later than the next one that is executed, or the end.
+
+        Those that wait become one statement: none may change a row that another one of them changes, or read it.
+        """
+        if not self._makes_trips:
+            self.execute(query, values)
+            return
+        if any(statement == query.text for statement, _ in self._waiting):
+            self.flush()  # the same one twice may change the same row
+        self._waiting.append((query.text, values))
+
+    def together(self, query: TextClause, values: Values) -> Answer:
+        """Run a statement that changes rows as one with those that wait, as `later` says; returns its own answer."""
+        if not self._waiting:
+            return self.execute(query, values)
+        self._waiting.append((query.text, values))
+        return self.flush()
+
+    def read_together(self, *asked: tuple[TextClause, Values]) -> list[Sequence[Any]]:
+        """Run several questions; returns the rows of each. On PostgreSQL they are one statement, answered in JSON."""
+        if not self._makes_trips:
+            return [self.execute(query, values).all() for query, values in asked]
+        self.flush()
+        named = {f"{name}_{n}": value for n, (_, values) in enumerate(asked) for name, value in values.items()}
+        row = self.driver.execute(_gathered(tuple(query.text for query, _ in asked)), named).fetchone()
+        return [[SimpleNamespace(**found) for found in rows or ()] for rows in row]
+
+    def flush(self) -> Answer:
+        """Run what waits; returns the last one's answer."""
+        if not self._waiting:
+            return Answer((), 0)
+        waiting, self._waiting = self._waiting, []
+        statement = _joined(tuple(statement for statement, _ in waiting))
+        named = {f"{name}_{n}": value for n, (_, values) in enumerate(waiting) for name, value in values.items()}
+        return _answer(statement, self.driver.execute(statement, named))
+
     def control(self, command: str) -> None:
         """Run a command that begins or ends something: BEGIN, SAVEPOINT, COMMIT."""
+        self.flush()
         self.driver.execute(command)
 
     @contextmanager
@@ -104,6 +147,15 @@ class Tx:
         except BaseException:
             self._roll_back()
             raise
+
+    @contextmanager
+    def singly(self) -> Iterator[None]:
+        """Have each statement of the block be durable by itself."""
+        try:
+            yield
+            self.flush()
+        finally:
+            self._waiting.clear()
 
     @property
     def is_lost(self) -> bool:
@@ -120,6 +172,7 @@ class Tx:
         self._composed.close()
 
     def _roll_back(self) -> None:
+        self._waiting.clear()
         is_open = self.driver.in_transaction if self.dialect.name == "sqlite" else not self.driver.closed
         if is_open:
             self.control("ROLLBACK")
@@ -203,6 +256,23 @@ def _answer(statement: str, cursor: Any) -> Answer:  # noqa: ANN401 -- of whiche
 
 _ROW_TYPES: dict[str, Callable[[Sequence[Any]], Any]] = {}
 """How a statement's rows are made; there are as many as there are different texts."""
+
+
+@lru_cache(maxsize=256)
+def _joined(statements: tuple[str, ...]) -> str:
+    """Write statements as one, of the last one's answer, with the place of each at the end of its parameters."""
+    *before, last = (_PARAMETER.sub(rf":\1_{n}", statement) for n, statement in enumerate(statements))
+    withs = ", ".join(f"waiting_{n} AS ({statement})" for n, statement in enumerate(before))
+    return _with_percents(f"WITH {withs} {last}" if withs else last)
+
+
+@lru_cache(maxsize=64)
+def _gathered(questions: tuple[str, ...]) -> str:
+    """Write questions as one whose only row has the rows of each, or NULL, as JSON."""
+    each = (_PARAMETER.sub(rf":\1_{n}", question) for n, question in enumerate(questions))
+    asked = (f"(SELECT json_agg(asked_{n}) FROM ({question}) AS asked_{n})"  # noqa: S608 -- the store's own words
+             for n, question in enumerate(each))
+    return _with_percents(f"SELECT {', '.join(asked)}")
 
 
 @lru_cache(maxsize=4096)

@@ -12,8 +12,11 @@ from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId, TaskState
 from sheepfold.store import ledger
 from sheepfold.store.database import Tx
+from sheepfold.store.paging import FIRST, MOST, Place
 from sheepfold.store.tasks import TaskRow
 
+HIGHEST = 101
+"""Above every priority."""
 RECENT_EVENTS = 20_000
 """How far back the wall looks for pictures, so that a farm that makes none costs no walk through all that ever was."""
 
@@ -115,14 +118,17 @@ _PACE = text("SELECT count(*) AS count, min(earned_at) AS first FROM ("
 _QUEUE = text("""
     SELECT j.id, j.title, j.kind, a.name AS account, j.priority, j.created_at,
            j.tasks_total - j.tasks_done - j.tasks_failed AS waiting
-    FROM jobs j JOIN accounts a ON a.id = j.account_id WHERE j.state = 'running'
+    FROM jobs j JOIN accounts a ON a.id = j.account_id
+    WHERE j.state = 'running' AND (j.priority < :priority OR (j.priority = :priority AND j.id > :id))
     ORDER BY j.priority DESC, j.id LIMIT :limit
 """)
 _MACHINES = text("""
     SELECT m.id, m.name, m.account_id, a.name AS account, m.last_seen_at, m.suspended_at, m.rules,
            (SELECT count(*) FROM machine_keys k WHERE k.machine_id = m.id AND k.revoked_at IS NULL) AS keys
     FROM machines m JOIN accounts a ON a.id = m.account_id
-    WHERE (:account_id = 0 OR m.account_id = :account_id) ORDER BY m.last_seen_at DESC, m.id LIMIT :limit
+    WHERE (:account_id = 0 OR m.account_id = :account_id)
+      AND (m.last_seen_at < :seen_at OR (m.last_seen_at = :seen_at AND m.id > :id))
+    ORDER BY m.last_seen_at DESC, m.id LIMIT :limit
 """)
 
 
@@ -156,21 +162,22 @@ def queue(tx: Tx, now: int, window_s: int = 900) -> Queue:
     return Queue(int(waiting.jobs), int(waiting.tasks), eta)
 
 
-def queue_lines(tx: Tx, limit: int) -> list[QueueLine]:
-    """Return the running jobs in the order of their priority."""
+def queue_lines(tx: Tx, limit: int, after: Place | None = None) -> list[QueueLine]:
+    """Return the running jobs in the order of their priority, from a place on."""
+    priority, job_id = after or (HIGHEST, 0)
     return [QueueLine(JobId(row.id), row.title, row.kind, row.account, row.priority, row.waiting, row.created_at)
-            for row in tx.execute(_QUEUE, {"limit": limit})]
+            for row in tx.execute(_QUEUE, {"limit": limit, "priority": priority, "id": job_id})]
 
 
-def machines_of(tx: Tx, account_id: AccountId | None, limit: int = 500) -> list[MachineRow]:
-    """Return the machines of an account, or all; those heard of last first."""
-    rows = tx.execute(_MACHINES, {"account_id": account_id or 0, "limit": limit})
+def machines_of(tx: Tx, account_id: AccountId | None, limit: int = MOST, after: Place | None = None
+                ) -> list[MachineRow]:
+    """Return the machines of an account, or all; those heard of last first, from a place on."""
+    seen_at, machine_id = after or FIRST
+    values = {"account_id": account_id or 0, "limit": limit, "seen_at": seen_at, "id": machine_id}
+    rows = tx.execute(_MACHINES, values)
     return [MachineRow(row.id, row.name, AccountId(row.account_id), row.account, row.last_seen_at, row.suspended_at,
                        row.keys, row.rules, ledger.power_of(tx, row.id)) for row in rows]
 
-
-Place = tuple[int, int]
-"""Where a task stands in its job: frame and part; a cursor of its list."""
 
 # by uq_tasks_job_id_frame_part alone
 _PLACES = text("""
@@ -195,7 +202,7 @@ _ONE = text(_ROW + " WHERE t.id = :task_id AND t.job_id = :job_id")
 
 
 def places_of_pieces(tx: Tx, job_id: JobId, size: int) -> list[Place]:
-    """Return where each piece of so many tasks of a job begins."""
+    """Return where each piece of so many tasks of a job begins: at which frame and part."""
     return [(row.frame, row.part) for row in tx.execute(_PLACES, {"job_id": job_id, "size": size})]
 
 

@@ -14,6 +14,7 @@ from sheepfold.model.notices import Form, Notice, Reach, Topic
 from sheepfold.model.tasks import TaskId
 from sheepfold.store import hook_tables as tables
 from sheepfold.store.database import Tx
+from sheepfold.store.paging import MOST, newest_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ _FORGET = text("DELETE FROM hook_deliveries WHERE next_at IS NULL AND created_at
 def note(tx: Tx, notices: Iterable[Notice], now: int) -> None:
     """Write down what hooks are to be told of, in the transaction of what happened."""
     for one in notices:
-        tx.execute(_NOTE, {"topic": one.topic, "job_id": one.job_id, "task_id": one.task_id,
-                           "account_id": one.account_id, "detail": json.dumps(one.detail, sort_keys=True), "at": now})
+        tx.later(_NOTE, {"topic": one.topic, "job_id": one.job_id, "task_id": one.task_id,
+                         "account_id": one.account_id, "detail": json.dumps(one.detail, sort_keys=True), "at": now})
 
 
 def waiting(tx: Tx, limit: int) -> list[Notice]:
@@ -112,10 +113,11 @@ def add_hook(tx: Tx, hook: Hook) -> int:
     return int(tx.execute(insert(tables.webhooks).values(row).returning(tables.webhooks.c.id)).scalar_one())
 
 
-def hooks_of(tx: Tx, account_id: AccountId) -> list[Hook]:
-    """Return an account's hooks, the oldest first."""
+def hooks_of(tx: Tx, account_id: AccountId, limit: int = MOST, after: int = 0) -> list[Hook]:
+    """Return an account's hooks, the oldest first, those after an id."""
     hooks = tables.webhooks
-    query = select(hooks).where(hooks.c.account_id == account_id).order_by(hooks.c.id)
+    mine = hooks.c.account_id == account_id, hooks.c.id > after
+    query = select(hooks).where(*mine).order_by(hooks.c.id).limit(limit)
     return [_hook(row) for row in tx.execute(query)]
 
 
@@ -175,10 +177,11 @@ def settle(tx: Tx, delivery_id: int, answer: str, *, next_at: int | None, delive
     tx.execute(update(table).where(mine).values(answer=answer, next_at=next_at, delivered_at=delivered_at))
 
 
-def deliveries_of(tx: Tx, hook_id: int, limit: int) -> list[Delivery]:
-    """Return a hook's deliveries, the newest first."""
+def deliveries_of(tx: Tx, hook_id: int, limit: int, before: int | None = None) -> list[Delivery]:
+    """Return a hook's deliveries, the newest first, those before an id."""
     table = tables.hook_deliveries
-    query = select(table).where(table.c.hook_id == hook_id).order_by(table.c.id.desc()).limit(limit)
+    its = table.c.hook_id == hook_id, table.c.id < newest_below(before)
+    query = select(table).where(*its).order_by(table.c.id.desc()).limit(limit)
     return [_delivery(row) for row in tx.execute(query)]
 
 

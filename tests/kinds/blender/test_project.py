@@ -191,7 +191,7 @@ def test_a_locked_archive_is_refused(packed: Packer) -> None:
         project.look_into(path)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=6), st.booleans())
 def test_a_damaged_zip_is_unpacked_or_refused(
     packed: Packer, tmp_path_factory: pytest.TempPathFactory, place: int, noise: bytes, cut: bool

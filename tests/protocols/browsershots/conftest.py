@@ -190,8 +190,9 @@ def changed() -> dict[str, Any]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, inspector: Inspector, changed: dict[str, Any]) -> Iterator[Site]:
-    with open_site(tmp_path / "data", inspector, **changed) as made:
+def site(tmp_path: Path, new_folder: Callable[[Path], Path], inspector: Inspector,
+         changed: dict[str, Any]) -> Iterator[Site]:  # fmt: skip
+    with open_site(new_folder(tmp_path / "data"), inspector, **changed) as made:
         yield made
 
 

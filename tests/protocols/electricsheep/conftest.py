@@ -3,7 +3,7 @@
 import io
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -147,9 +147,10 @@ def changed() -> dict[str, Any]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, inspector: Inspector, changed: dict[str, Any]) -> Iterator[Site]:
+def site(tmp_path: Path, new_folder: Callable[[Path], Path], inspector: Inspector,
+         changed: dict[str, Any]) -> Iterator[Site]:  # fmt: skip
     clock = Clock()
-    settings = Settings(**({"data": tmp_path / "data", "result_limit_bytes": 200_000} | changed))
+    settings = Settings(**({"data": new_folder(tmp_path / "data"), "result_limit_bytes": 200_000} | changed))
     with open_farm(settings, key_verifiers, clock) as opened:
         farm = replace(opened, inspector=inspector)
         application = Starlette(routes=routes(farm))

@@ -271,7 +271,7 @@ def test_hosts_of_a_redirection_have_their_own_duties(farm, line, picture):
 def test_claim_reads_an_order(work, farm):
     link, claimed = work
     assert claimed == Work("244-5-3", "flame", {"format": "jpg", "jpeg_quality": 85, "bits": 33, "seed": "244.5.3"},
-                           3, 0, 3600, {})
+                           3, 0, 3600, {}, order="244-5")
     request = wire.decode_get_request(farm.queries("/cgi/get")[0])
     assert (request.nick, request.uid) == ("spot user", link.uid)
 

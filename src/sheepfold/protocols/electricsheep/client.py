@@ -119,7 +119,8 @@ class ElectricSheepLink:
             return None
         handle = f"{answer.generation}-{answer.sheep}-{answer.put_job}"
         self._genomes[handle] = answer.genome
-        return Work(handle, "flame", _spec(answer.args), answer.moment, 0, TERM_S, {})
+        sheep = f"{answer.generation}-{answer.sheep}"
+        return Work(handle, "flame", _spec(answer.args), answer.moment, 0, TERM_S, {}, sheep)
 
     def fetch_task_input(self, work: Work, target: Path) -> bool:
         """Write the frame's genome, which came with the order, as an XML document."""

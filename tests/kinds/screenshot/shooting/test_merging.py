@@ -57,7 +57,7 @@ def cut_pages(draw: st.DrawFn) -> tuple[Pixels, Pixels, Pixels, int, list[int]]:
     return page, noise(header, 1000), noise(footer, 1001), view, tops_of(height, view, step)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cut_pages())
 def test_a_page_comes_back_whole_with_its_bars_once_where_the_steps_are_known(case):
     page, header, footer, view, tops = case
@@ -66,7 +66,7 @@ def test_a_page_comes_back_whole_with_its_bars_once_where_the_steps_are_known(ca
     assert np.array_equal(merged, expected(page, header, footer))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cut_pages())
 def test_a_page_comes_back_whole_where_only_the_pixels_tell(case):
     page, header, footer, view, tops = case

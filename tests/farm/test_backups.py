@@ -1,0 +1,112 @@
+"""Backups are asked for and made by the house; everybody sees how far one is, and why one failed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.conftest import World
+
+from sheepfold.farm import backups
+from sheepfold.farm.backup import HOLD_S, MANIFEST, last_backup
+from sheepfold.farm.backups import Backups, ask_backup, list_backups, make_next_backup, view_backup
+from sheepfold.model.errors import BadInput, NotFound
+
+
+@pytest.fixture
+def safe(world: World, tmp_path: Path) -> Path:
+    """Where the world's farm puts its backups."""
+    folder = tmp_path / "safe"
+    world.farm = replace(world.farm, settings=replace(world.farm.settings, backup_folder=str(folder)))
+    return folder
+
+
+def test_whoever_asks_is_answered_at_once_and_sees_how_it_ended(world: World, safe):
+    world.order(frames=2)
+    world.make_all(world.maker("box"))
+    asked = ask_backup(world.farm, world.account("ann"))
+    assert (asked.ended_at, asked.heard_at, safe.exists()) == (None, None, False)
+    assert make_next_backup(world.farm)
+    made = view_backup(world.farm, asked.id)
+    assert (made.files_done, made.files, made.trouble) == (made.files, made.new_files, "")
+    assert made.files >= 2
+    assert (safe / MANIFEST).is_file()
+    assert last_backup(world.farm).who == "ann"
+    assert not make_next_backup(world.farm)
+
+
+def test_whoever_asks_twice_gets_one(world: World, safe):
+    first = ask_backup(world.farm, None)
+    assert ask_backup(world.farm, None) == first
+    assert make_next_backup(world.farm)
+    assert ask_backup(world.farm, None).id > first.id
+    assert len(list_backups(world.farm, 10)) == 2
+
+
+def test_one_that_fails_says_why_and_is_not_tried_again(world: World, safe):
+    asked = ask_backup(world.farm, None)
+    safe.write_text("a file, where a folder should be")
+    assert make_next_backup(world.farm)
+    found = view_backup(world.farm, asked.id)
+    assert found.ended_at == world.clock.now
+    assert "FileExistsError" in found.trouble
+    assert not make_next_backup(world.farm)
+
+
+def test_one_that_the_house_leaves_is_begun_again_by_the_next(world: World, safe):
+    world.order(frames=2)
+    world.make_all(world.maker("box"))
+    asked = ask_backup(world.farm, None)
+    assert make_next_backup(world.farm, is_over=lambda: True)
+    assert view_backup(world.farm, asked.id) == asked
+    assert make_next_backup(world.farm)
+    assert view_backup(world.farm, asked.id).ended_at is not None
+
+
+def test_how_far_it_is_is_told_and_nobody_else_begins_with_it(world: World, safe, monkeypatch):
+    monkeypatch.setattr("sheepfold.farm.backup.BLOBS_AT_A_TIME", 1)
+    world.order(frames=3)
+    world.make_all(world.maker("box"))
+    asked, seen = ask_backup(world.farm, None), []
+
+    def look() -> bool:
+        seen.append(view_backup(world.farm, asked.id).files_done)
+        assert not make_next_backup(world.farm)
+        return False
+
+    assert make_next_backup(world.farm, look)
+    assert seen[:3] == [0, 0, 1]  # the look comes before what is told
+    assert seen == sorted(seen)
+
+
+def test_one_whose_maker_died_is_taken_over(world: World, safe, monkeypatch):
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    asked = ask_backup(world.farm, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(backups, "back_up", die)
+        with pytest.raises(SystemExit):
+            make_next_backup(world.farm)
+    assert not make_next_backup(world.farm)
+    world.clock.now += HOLD_S + 1
+    assert make_next_backup(world.farm)
+    assert view_backup(world.farm, asked.id).ended_at == world.clock.now
+
+
+def test_the_house_makes_it_in_a_thread_of_its_own(world: World, safe):
+    hand = Backups(world.farm)
+    hand.step()
+    assert hand._thread is None
+    asked = ask_backup(world.farm, None)
+    hand.step()
+    hand._thread.join()
+    assert view_backup(world.farm, asked.id).trouble == ""
+    assert (safe / MANIFEST).is_file()
+    hand.stop()
+
+
+def test_a_farm_without_a_folder_makes_none_and_an_unknown_one_is_not_found(world: World):
+    with pytest.raises(BadInput, match="no folder"):
+        ask_backup(world.farm, None)
+    with pytest.raises(NotFound, match="no backup 7"):
+        view_backup(world.farm, 7)
