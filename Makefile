@@ -8,8 +8,8 @@ BENCHES := blender claim dispatch flame pages screenshot
 
 # The tests start hundreds of processes, each of which would else compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
-# A third process works while others wait. In the order of the folders, what takes longest does not come last.
-TESTS := $(PYTHON) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+# In the order of the folders, what takes longest does not come last.
+TESTS := $(PYTHON) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test test-all check bench docs setup pins clean

@@ -96,6 +96,7 @@ def test_a_sweep_between_the_naming_of_a_blob_and_its_use_waits_and_lets_it_lie(
 
         def settle(tx: Tx) -> "Future[list[str]]":
             blob_rows.add(tx, blob, NOW)
+            tx.flush()
             swept = sweeper.submit(rows.db.write, lambda tx: clearing.let_go(tx, [digest], NOW))
             blob_rows.set_product(tx, job_id, "film.mp4", digest, "video/mp4", NOW)
             return swept

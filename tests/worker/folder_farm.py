@@ -42,11 +42,17 @@ class FolderFarm:
 
     def put(self, work: Work) -> None:
         """Put a task into the farm."""
-        (self.path / "open" / f"{work.handle}.json").write_text(json.dumps(asdict(work)))
+        self.write("open", work.handle, asdict(work))
 
     def names(self, folder: str) -> list[str]:
         """Return the tasks in a folder."""
         return sorted(path.stem for path in (self.path / folder).glob("*.json"))
+
+    def write(self, folder: str, name: str, told: dict[str, Any]) -> None:
+        """Write of a task in a folder, where it appears whole."""
+        path = self.path / folder / f"{name}.json"
+        path.with_suffix(".new").write_text(json.dumps(told))
+        path.with_suffix(".new").rename(path)
 
     def read(self, folder: str, name: str) -> dict[str, Any]:
         """Return what is written of a task in a folder."""
@@ -118,14 +124,14 @@ class FolderLink:
         if not leased.exists():
             return Receipt.UNWANTED
         (self.farm.path / "taken" / f"{work.handle}.png").write_bytes(picture.read_bytes())
-        (self.farm.path / "taken" / f"{work.handle}.json").write_text(json.dumps(asdict(figures)))
+        self.farm.write("taken", work.handle, asdict(figures))
         leased.unlink()
         return Receipt.ACCEPTED
 
     def give_up(self, work: Work, reason: str, log: Path | None, *, failed: bool) -> None:
         self._reach()
         told = {"reason": reason, "failed": failed, "log": log.read_text() if log else ""}
-        (self.farm.path / "given" / f"{work.handle}.json").write_text(json.dumps(told))
+        self.farm.write("given", work.handle, told)
         (self.farm.path / "leased" / f"{work.handle}.json").unlink(missing_ok=True)
 
     def close(self) -> None:
