@@ -250,7 +250,10 @@ def test_a_url_that_makes_no_sense_is_refused(spool_folder: Path, url: str):
 
 
 def test_plain_http_to_another_machine_must_be_asked_for(spool_folder: Path):
-    open_blobs("s3://bucket?endpoint=http://store.example:9000&region=us-east-1&allow_http=1", spool_folder)
+    plain = "s3://bucket?endpoint=http://store.example:9000&region=us-east-1"
+    with pytest.raises(BadInput):
+        open_blobs(plain, spool_folder)
+    assert open_blobs(plain + "&allow_http=1", spool_folder).fresh_s > 0
 
 
 def test_unknown_sort_of_store_is_refused_and_makes_no_folder(tmp_path, monkeypatch):

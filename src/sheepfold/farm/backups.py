@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from sheepfold.farm.backup import HOLD_S, back_up
+from sheepfold.farm.chores import Left
 from sheepfold.farm.farm import Farm
 from sheepfold.model.accounts import Account
 from sheepfold.model.errors import BadInput
@@ -17,10 +18,6 @@ from sheepfold.store.database import Tx
 
 CONSOLE = "console"
 _log = logging.getLogger(__name__)
-
-
-class Left(Exception):
-    """The house ends before the backup does."""
 
 
 def ask_backup(farm: Farm, by: Account | None) -> Asked:

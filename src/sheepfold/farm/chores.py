@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 class Left(Exception):
-    """The server is to end, and a chore is not done yet."""
+    """The server is to end, and what the house is doing is not done yet."""
 
 
 def are_chores_due(farm: Farm) -> bool:

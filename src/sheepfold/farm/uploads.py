@@ -14,14 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sheepfold.blobs.spool import Spooled, parse_digest, spooled_already, translated_os_errors
+from sheepfold.blobs.spool import CHUNK_BYTES, Spooled, parse_digest, spooled_already, translated_os_errors
 from sheepfold.farm.farm import Farm
 from sheepfold.model.accounts import Account, AccountId
 from sheepfold.model.errors import Conflict, IncompleteUpload, TooLarge, UnknownBlob
 
 MOST_UPLOADS = 16
 """How many an account may have under way: each may be as large as an input."""
-CHUNK_BYTES = 2**20
 _NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 

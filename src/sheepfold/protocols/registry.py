@@ -1,7 +1,7 @@
 """The protocols that this house speaks: one line each.
 
-A row holds dotted names only, imported on use: `routes` makes a server's routes, `link` a worker's line to a farm,
-and `verifiers` what the wire checks a machine key by.
+A row holds names alone. What its dotted ones name is imported on use: `routes` makes a server's routes, `link` a
+worker's line to a farm, and `verifiers` what the wire checks a machine key by.
 """
 
 import importlib
@@ -14,28 +14,34 @@ from sheepfold.model.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A protocol's dotted names, `module:function`, empty for what it does not have (yet)."""
+    """A protocol's dotted names, `module:function`, empty for what it does not have (yet), and its program's name."""
 
     routes: str = ""
     link: str = ""
     verifiers: str = ""
+    program: str = ""
+    """The program whose wire it is, as people call it."""
 
 
 PROTOCOLS: dict[str, Row] = {
     "rest": Row(
+        program="Sheepfold",
         routes="sheepfold.protocols.rest.endpoints:routes",
         link="sheepfold.protocols.rest.client:open_link",
     ),
     "electricsheep": Row(
+        program="Electric Sheep",
         routes="sheepfold.protocols.electricsheep.endpoints:routes",
         link="sheepfold.protocols.electricsheep.client:open_link",
         verifiers="sheepfold.protocols.electricsheep.credentials:key_verifiers",
     ),
     "sheepit": Row(
+        program="SheepIt",
         routes="sheepfold.protocols.sheepit.endpoints:routes",
         link="sheepfold.protocols.sheepit.client:open_link",
     ),
     "browsershots": Row(
+        program="ShotFactory",
         routes="sheepfold.protocols.browsershots.endpoints:routes",
         link="sheepfold.protocols.browsershots.client:open_link",
         verifiers="sheepfold.protocols.browsershots.credentials:key_verifiers",

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from sheepfold.model.accounts import Scope
+from sheepfold.protocols.registry import PROTOCOLS
 
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
@@ -42,7 +43,6 @@ def points(millipoints: int) -> str:
     return f"{millipoints / 1000:,.1f}" if millipoints >= 10_000 else f"{millipoints / 1000:.3f}"
 
 
-_CLIENTS = {"rest": "Sheepfold", "sheepit": "SheepIt", "electricsheep": "Electric Sheep", "browsershots": "ShotFactory"}
 _PROGRAMS = {"webkitgtk": "WebKitGTK", "mac os": "Mac OS", "bsd": "BSD", "msie": "Internet Explorer"}
 DONE = {
     "saved": "Saved.",
@@ -88,7 +88,8 @@ def opens(scope: str) -> str:
 
 def client(protocol: str) -> str:
     """Return the program that speaks a protocol."""
-    return _CLIENTS.get(protocol, protocol)
+    row = PROTOCOLS.get(protocol)
+    return (row and row.program) or protocol  # what was rendered may name one that the house speaks no more
 
 
 def fact(name: str, value: object) -> str:
