@@ -1,6 +1,7 @@
 """What webhooks are told of, from what happens on the farm to what arrives at a receiver."""
 
 import json
+import socket
 
 import pytest
 from tests.farm.receiver import go_round, receiving, topics
@@ -116,6 +117,23 @@ def test_the_postman_goes_by_himself_and_ends_when_he_is_told(near, inbox):
     assert told(inbox)["id"] == uid
     (delivery,) = webhooks.list_deliveries(near.farm, ann, hook.id)
     assert delivery.delivered_at is not None
+
+
+@ON_SQLITE
+def test_a_postman_who_must_end_leaves_who_says_nothing_and_counts_no_failure(near):
+    ann = near.account("ann")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hook = webhooks.add_webhook(near.farm, ann, Wanted(f"http://127.0.0.1:{silent.getsockname()[1]}/"))
+        going = Postman(near.farm)
+        going.start()
+        webhooks.try_webhook(near.farm, ann, hook.id)
+        with silent.accept()[0] as caller:
+            assert caller.recv(4) == b"POST"
+            near.farm.closing.set()
+            going.stop()
+    (delivery,) = webhooks.list_deliveries(near.farm, ann, hook.id)
+    assert (delivery.delivered_at, delivery.answer) == (None, "")
+    assert delivery.next_at > near.farm.now()
 
 
 @ON_SQLITE

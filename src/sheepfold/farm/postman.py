@@ -5,7 +5,6 @@ import http.client
 import logging
 import random
 import re
-import socket
 import ssl
 import threading
 import time
@@ -15,10 +14,10 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from sheepfold.config import Settings
+from sheepfold.farm.calls import called
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.letters import Letter, letter_of
-from sheepfold.farm.sites import Resolve, Rules, checked_addresses, hang_up, port_of, system_addresses
+from sheepfold.farm.sites import Resolve, Rules, checked_addresses, port_of, system_addresses
 from sheepfold.farm.webhooks import fan_out
 from sheepfold.model.errors import Forbidden, InvalidSpec, Unavailable
 from sheepfold.store import webhooks as hook_rows
@@ -62,41 +61,32 @@ class Answered:
         return 200 <= self.status < 300
 
 
-def send(settings: Settings, letter: Letter, resolve: Resolve = system_addresses) -> Answered:
+def send(farm: Farm, letter: Letter, resolve: Resolve = system_addresses) -> Answered:
     """Send a letter to an address that is public or allowed; no redirect is followed. Raises Undelivered."""
     try:
-        return _sent(settings, letter, resolve)
+        return _sent(farm, letter, resolve)
     except (InvalidSpec, Forbidden) as error:
         raise Undelivered(str(error)) from error
     except (OSError, TimeoutError, http.client.HTTPException, ValueError) as error:
         raise Undelivered(f"It cannot be reached: {type(error).__name__}: {error}"[:300]) from error
 
 
-def _sent(settings: Settings, letter: Letter, resolve: Resolve) -> Answered:
+def _sent(farm: Farm, letter: Letter, resolve: Resolve) -> Answered:
     parts = urlsplit(letter.url)
     host, port = parts.hostname or "", port_of(parts)
-    address = checked_addresses(Rules(settings.webhook_allowed_ranges), parts, resolve)[0]
-    deadline = time.monotonic() + WHOLE_S
-    # the address that was checked is the one that is called: a name may lead elsewhere a moment later
-    called = socket.create_connection((address, port), timeout=CALL_S)
-    alarm = threading.Timer(max(0.0, deadline - time.monotonic()), hang_up, [called])
-    alarm.daemon = True
-    alarm.start()
+    address = checked_addresses(Rules(farm.settings.webhook_allowed_ranges), parts, resolve)[0]
     connection = http.client.HTTPConnection(host, port, timeout=CALL_S)
-    connection.sock = called
-    try:
-        if parts.scheme == "https":
-            connection.sock = ssl.create_default_context().wrap_socket(called, server_hostname=host)
+    # the address that was checked is the one that is called: a name may lead elsewhere a moment later
+    with (called(address, port, step_s=CALL_S, whole_s=WHOLE_S, closing=farm.closing) as line,
+          contextlib.closing(connection)):
+        is_veiled = parts.scheme == "https"
+        connection.sock = ssl.create_default_context().wrap_socket(line, server_hostname=host) if is_veiled else line
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {"User-Agent": "Sheepfold", "Connection": "close", "Host": parts.netloc, **letter.headers}
         connection.request(letter.method, target, letter.body, headers)
         answer = connection.getresponse()
         words = answer.read(ANSWER_BYTES).decode("utf-8", "replace")
         return Answered(answer.status, _retry_s(answer.getheader("Retry-After")), _plain(words))
-    finally:
-        alarm.cancel()
-        connection.close()
-        called.close()
 
 
 def _plain(words: str) -> str:
@@ -145,9 +135,11 @@ def deliver(farm: Farm, delivery_id: int, resolve: Resolve = system_addresses) -
         return
     hook, delivery = found
     try:
-        answered = send(farm.settings, letter_of(hook, delivery, farm.now()), resolve)
+        answered = send(farm, letter_of(hook, delivery, farm.now()), resolve)
         said = f"{answered.status} {answered.words}".strip()
     except Undelivered as error:
+        if farm.closing.is_set():  # it was cut off; the next house sends it again
+            return
         answered, said = Answered(0, 0, ""), str(error)
     _log.info("webhook=%d topic=%s delivery=%s attempt=%d answer=%d", hook.id, delivery.topic, delivery.notice,
               delivery.attempts, answered.status)

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 
 from sheepfold.config import Settings
+from sheepfold.farm.calls import called
 from sheepfold.kinds.screenshot.shooting.gate import is_open, networks
 from sheepfold.kinds.screenshot.spec import checked_url
 from sheepfold.model.errors import Forbidden, InvalidSpec
@@ -177,13 +178,9 @@ def _fetched(rules: Rules, url: str, resolve: Resolve) -> tuple[int, str]:
 def _asked(parts: SplitResult, address: str, deadline: float) -> tuple[int, Mapping[str, str], bytes]:
     """Ask the very address that was checked, so that nothing can change between check and call."""
     connection = http.client.HTTPConnection(parts.hostname or "", port_of(parts), timeout=CALL_S)
-    called = socket.create_connection((address, port_of(parts)), timeout=CALL_S)
-    connection.sock = called if parts.scheme == "http" else _veiled(called, parts.hostname)
-    alarm = threading.Timer(max(0.0, deadline - time.monotonic()), hang_up, [connection.sock])
-    alarm.start()
-    try:
-        if isinstance(connection.sock, ssl.SSLSocket):
-            connection.sock.do_handshake()
+    whole_s = max(0.0, deadline - time.monotonic())
+    with called(address, port_of(parts), step_s=CALL_S, whole_s=whole_s) as line, contextlib.closing(connection):
+        connection.sock = line if parts.scheme == "http" else _veiled(line, parts.hostname)
         connection.request("GET", parts.path or "/", headers={"User-Agent": AGENTS[0], "Accept": "text/plain,*/*",
                                                               "Host": parts.netloc, "Connection": "close"})
         answer = connection.getresponse()
@@ -191,23 +188,10 @@ def _asked(parts: SplitResult, address: str, deadline: float) -> tuple[int, Mapp
         if time.monotonic() > deadline:
             raise TimeoutError(f"It takes longer than {ROBOTS_S:g} s.")
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
-    finally:
-        alarm.cancel()
-        connection.close()
 
 
-def _veiled(called: socket.socket, host: str | None) -> ssl.SSLSocket:
+def _veiled(line: socket.socket, host: str | None) -> ssl.SSLSocket:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # pages with certificates of their own are photographed too
-    try:
-        return context.wrap_socket(called, server_hostname=host, do_handshake_on_connect=False)
-    except BaseException:
-        called.close()
-        raise
-
-
-def hang_up(called: socket.socket) -> None:
-    """End a call whose other side sends a byte now and then, whoever waits for it."""
-    with contextlib.suppress(OSError):
-        socket.socket.shutdown(called, socket.SHUT_RDWR)
+    return context.wrap_socket(line, server_hostname=host)
