@@ -6,6 +6,7 @@ the figures stands the bare work of the same cycles, measured in the same run.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,8 @@ def main() -> None:
     """Measure each wire on each database."""
     asked = _asked()
     house = "with its house, which makes previews meanwhile" if asked.house else "without its house"
-    print(f"full cycles over {asked.connections} connections for {asked.seconds:g} s; server {house}; {machine()}")
+    print(f"full cycles over {asked.connections} connections for {asked.seconds:g} s; server {house}, "
+          f"processes: {asked.processes}; {machine()}")
     for kind in KINDS if asked.database == "both" else (asked.database,):
         for protocol in WIRES if asked.protocol == "both" else (asked.protocol,):
             try:
@@ -51,6 +53,7 @@ def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", choices=(*KINDS, "both"), default="both")
     parser.add_argument("--protocol", choices=(*WIRES, "both"), default="both")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="of the server; one for each core")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--warm-up", type=float, default=3.0, help="seconds at the beginning that do not count")
@@ -66,13 +69,13 @@ def _measure(kind: str, protocol: str, asked: argparse.Namespace) -> None:
         keys = _furnish(folder, url, asked)
         (folder / "picture.png").write_bytes(picture)
         least = bare(url, folder, picture, min(BARE_CYCLES, asked.tasks // 4))
-        with served(folder, url, with_house=asked.house) as (server, port):
+        with served(folder, url, with_house=asked.house, processes=asked.processes) as (server, port):
             secrets = [_session(port, key) for key in keys] if protocol == "rest" else [uuid.uuid4().hex for _ in keys]
             orders = Orders(port, protocol, secrets, asked.seconds, str(folder / "picture.png"))
             _driven(replace(orders, seconds=asked.warm_up))
-            before = spent_by(server)
+            before = spent_by(server, asked.processes)
             measured = _driven(orders)
-            after = spent_by(server) | {"load": measured["processor_s"]}
+            after = spent_by(server, asked.processes) | {"load": measured["processor_s"]}
     spent = {who: (time_s - before.get(who, 0.0)) * 1000 / len(measured["uploads_s"]) for who, time_s in after.items()}
     rate = measured["cycles"] / asked.seconds
     print(f"{kind} over {protocol}: {rate:.0f} cycles/s\n"

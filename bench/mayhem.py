@@ -2,7 +2,7 @@
 
 Machines of all four wires claim and send small pictures through our own links, artists order over REST, readers follow
 the events and load the pages; each keeps a ledger of what the farm told it. Servers are killed at random moments, also
-while they start. In the end all is finished and compared: every picture that a machine was thanked for is there byte
+while they start, and some of their children: inspections, chores, the processes of a server that has several. In the end all is finished and compared: every picture that a machine was thanked for is there byte
 for byte and was paid once, every order was taken once, every open task has ended, every event was heard, and
 `sheepfold check` finds nothing. It ends with 1 where something is amiss, and names the seed.
 """
@@ -60,6 +60,8 @@ FINISH_S = 600
 TELL_S = 30
 DEATHS_IN_BIRTH = 0.2
 """So many of the kills do not wait until the server listens."""
+DEATHS_OF_CHILDREN = 0.4
+"""So many of the kills hit one of the server's children alone."""
 SETTINGS = ENVIRONMENT | {
     "SHEEPFOLD_LEASE_TERM_S": str(TERM_S), "SHEEPFOLD_SILENT_LEASE_TERM_S": str(TERM_S),
     "SHEEPFOLD_SHEEPIT_LEASE_TERM_S": str(TERM_S), "SHEEPFOLD_SHEEPIT_MAX_PERIOD_S": str(TERM_S),
@@ -115,6 +117,7 @@ def main() -> None:
     parser.add_argument("--mean-s", type=float, default=6.0, help="how long a server lives, in the mean")
     parser.add_argument("--machines", type=int, default=16, help="shared by the four wires")
     parser.add_argument("--servers", type=int, default=1, help="on one database, which then must be postgresql")
+    parser.add_argument("--processes", type=int, default=1, help="of each server")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     print(f"{asked.machines} machines, {asked.seconds:g} s, seed {asked.seed}; {machine()}", flush=True)
@@ -123,7 +126,8 @@ def main() -> None:
 
 
 def _wreak(kind: str, folder: Path, url: str, asked: argparse.Namespace) -> None:
-    servers = [Server(folder, url, number) for number in range(asked.servers if kind == "postgresql" else 1)]
+    count = asked.servers if kind == "postgresql" else 1
+    servers = [Server(folder, url, number, asked.processes) for number in range(count)]
     life = Life([one.url for one in servers], folder, url, asked.seed, Ledger())
     with opened(life.folder, life.database_url) as farm:
         deeds = list(_clients(farm, life, asked.machines))
@@ -153,8 +157,9 @@ def _wreak(kind: str, folder: Path, url: str, asked: argparse.Namespace) -> None
 class Server:
     """A server that is killed and started again, always at the same port."""
 
-    def __init__(self, folder: Path, database_url: str, number: int) -> None:
+    def __init__(self, folder: Path, database_url: str, number: int, processes: int) -> None:
         self._folder = folder
+        self._processes = processes
         self._environment = os.environ | {"DATABASE_URL": database_url}
         self._name = f"serve-{number}"
         self._starts = 0
@@ -164,14 +169,19 @@ class Server:
     def start(self) -> None:
         """Start it, and wait for nothing."""
         self._starts += 1
-        argv = [sys.executable, "-m", "sheepfold", "serve", "--data", str(self._folder), "--port", str(self._port)]
+        argv = [sys.executable, "-m", "sheepfold", "serve", "--data", str(self._folder), "--port", str(self._port),
+                "--processes", str(self._processes)]
         with (self._folder / f"{self._name}-{self._starts}.log").open("wb") as log:
             self._process = psutil.Popen(argv, env=self._environment, stderr=log, stdout=subprocess.DEVNULL)
 
-    def kill(self, life: Life) -> None:
-        """Kill it, see that none of its children outlives it for long, and start it again."""
+    def kill(self, life: Life, chance: random.Random) -> None:
+        """Kill it, see that none of its children outlives it for long, and start it again; or kill one of these."""
         with contextlib.suppress(psutil.NoSuchProcess):
             children = self._process.children(recursive=True)
+            if children and chance.random() < DEATHS_OF_CHILDREN:
+                chance.choice(children).kill()
+                life.ledger.kills += 1
+                return
             if self._process.poll() is not None:
                 life.ledger.wrong.append(f"{self._name} ended by itself: {self.log()[-1500:]}")
             self._process.kill()
@@ -216,7 +226,7 @@ def _kill_for(life: Life, servers: list[Server], asked: argparse.Namespace) -> N
         if chance.random() > DEATHS_IN_BIRTH:
             doomed.wait()
         time.sleep(min(left, chance.expovariate(len(servers) / asked.mean_s)))
-        doomed.kill(life)
+        doomed.kill(life, chance)
         if left < told_at - TELL_S:
             told_at = left
             print(f"    {left:.0f} s left, {life.ledger.kills} kills, {len(life.ledger.accepted)} pictures", flush=True)

@@ -24,10 +24,11 @@ def opened(folder: Path, url: str) -> Iterator[Farm]:
 
 
 @contextmanager
-def served(folder: Path, url: str, *, with_house: bool,
+def served(folder: Path, url: str, *, with_house: bool, processes: int = 1,
            settings: Mapping[str, str] | None = None) -> Iterator[tuple[psutil.Process, int]]:
     """Run `sheepfold serve` until the block ends; gives its process and the port that it chose."""
-    argv = [sys.executable, "-m", "sheepfold", "serve", "--data", str(folder), "--port", "0"]
+    argv = [sys.executable, "-m", "sheepfold", "serve", "--data", str(folder), "--port", "0",
+            "--processes", str(processes)]
     log = folder / "serve.log"
     with log.open("wb") as errors:
         process = subprocess.Popen(argv + ([] if with_house else ["--no-house"]), stderr=errors,
@@ -49,8 +50,11 @@ def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
     return int(found[1])
 
 
-def spent_by(server: psutil.Process) -> dict[str, float]:
-    """Return the seconds of processor that the server and its children have used so far."""
-    times = [(process.cpu_times().user + process.cpu_times().system) for process in server.children(recursive=True)]
-    own = server.cpu_times()
-    return {"server": own.user + own.system, "its children": sum(times) + own.children_user + own.children_system}
+def spent_by(server: psutil.Process, processes: int = 1) -> dict[str, float]:
+    """Return the seconds of processor that the server, of so many processes, and its children have used so far."""
+    servers = server.children() if processes > 1 else [server]
+    own = [process.cpu_times() for process in servers]
+    others = [process.cpu_times() for process in server.children(recursive=True) if process not in servers]
+    return {"server": sum(time.user + time.system for time in own),
+            "its children": sum(time.user + time.system for time in others)
+            + sum(time.children_user + time.children_system for time in own)}

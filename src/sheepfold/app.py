@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import ssl
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes
@@ -33,27 +34,48 @@ from sheepfold.web import pages, vitals
 _log = logging.getLogger(__name__)
 IDLE_CONNECTION_S = 30
 """How long a quiet connection is kept open; clients that ask each ten minutes open a new one each time."""
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names the folder of what processes that serve together share; Prometheus' library reads it, too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
-    """Where a server listens: plain HTTP always, since ShotFactory speaks nothing else, and TLS where a port is given.
+class Door:
+    """A socket that listens, and the certificate and its key where TLS is spoken there."""
 
-    A port of 0 lets the system choose one.
-    """
+    bound: socket.socket
+    certificate: tuple[Path, Path] | None = None
 
-    host: str = "127.0.0.1"
-    port: int = 8000
-    tls_port: int | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
+    @property
+    def url(self) -> str:
+        """Return the address at which it listens."""
+        host, port = self.bound.getsockname()[:2]
+        named = f"[{host}]" if ":" in host else host
+        return f"{'http' if self.certificate is None else 'https'}://{named}:{port}"
+
+
+def open_door(host: str, port: int, certificate: tuple[Path, Path] | None = None) -> Door:
+    """Listen on an address; port 0 lets the system choose. Raises Unavailable where it is taken or not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends without delay only where the protocol is named; else each answer waits some 40 ms (decision 0002)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise Unavailable(f"Nothing can listen on {host}, port {port}: {error.strerror}.") from error
+    bound.listen(2048)
+    return Door(bound, certificate)
 
 
 def make_app(farm: Farm) -> Starlette:
     """Make the application of a farm: all protocols and the pages at one root, since their paths do not collide."""
     collectors = CollectorRegistry()
-    routes = [*_protocol_routes(farm), *vitals.routes(farm, collectors), *pages.routes(farm)]
-    watched = Middleware(vitals.Measured, vitals.Meter(collectors))
+    shared = Path(os.environ[SHARED]) if SHARED in os.environ else None
+    meter = vitals.Meter(collectors, shared)
+    farm.inspector.listen(meter.inspected)
+    routes = [*_protocol_routes(farm), *vitals.routes(farm, collectors, shared), *pages.routes(farm)]
+    watched = Middleware(vitals.Measured, meter)
     application = Starlette(routes=routes, middleware=[Middleware(AsciiQueries), watched],
                             exception_handlers={404: pages.nowhere(farm)})
     application.router.redirect_slashes = False  # old clients do not follow, or lose their body on the way
@@ -89,12 +111,12 @@ def house_kept(farm: Farm) -> Iterator[None]:
         house.stop()
 
 
-def serve(farm: Farm, listening: Listening, *, with_house: bool = True) -> None:
-    """Serve a farm until SIGINT or SIGTERM, which let answers that are under way finish."""
+def serve(farm: Farm, doors: Sequence[Door], *, with_house: bool = True) -> None:
+    """Serve a farm at some doors until SIGINT or SIGTERM, which let answers that are under way finish."""
     with house_kept(farm) if with_house else contextlib.nullcontext():
         application = make_app(farm)
         gc.freeze()  # what is there now stays: to walk it at each full collection made single answers 100 ms slower
-        uvloop.run(_serve(farm, application, listening))
+        uvloop.run(_serve(farm, application, doors))
 
 
 def _protocol_routes(farm: Farm) -> list[BaseRoute]:
@@ -109,19 +131,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(farm: Farm, application: Starlette, listening: Listening) -> None:
+async def _serve(farm: Farm, application: Starlette, doors: Sequence[Door]) -> None:
     to_thread.current_default_thread_limiter().total_tokens = farm.settings.threads
-    servers = [(_Server(_config(application)), _bound(listening.host, listening.port), "http")]
-    if listening.tls_port is not None:
-        config = _config(application)
-        config.ssl_certfile, config.ssl_keyfile = listening.tls_cert, listening.tls_key
-        servers.append((_Server(config), _bound(listening.host, listening.tls_port), "https"))
+    servers = [_Server(_config(application, door)) for door in doors]
     for sign in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(sign, _end, farm, [server for server, _, _ in servers])
-    for _, bound, scheme in servers:
-        host, port = bound.getsockname()[:2]
-        _log.info("listening=%s://%s:%d", scheme, host, port)
-    await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound, _ in servers))
+        asyncio.get_running_loop().add_signal_handler(sign, _end, farm, servers)
+    for door in doors:
+        _log.info("listening=%s", door.url)
+    await asyncio.gather(*(server.serve(sockets=[door.bound]) for server, door in zip(servers, doors, strict=True)))
 
 
 def _end(farm: Farm, servers: list[_Server]) -> None:
@@ -130,7 +147,8 @@ def _end(farm: Farm, servers: list[_Server]) -> None:
         server.should_exit = True
 
 
-def _config(application: Starlette) -> uvicorn.Config:
+def _config(application: Starlette, door: Door) -> uvicorn.Config:
+    cert, key = door.certificate or (None, None)
     return uvicorn.Config(
         application,
         access_log=False,  # the old wires carry secrets in their queries
@@ -140,19 +158,6 @@ def _config(application: Starlette) -> uvicorn.Config:
         timeout_graceful_shutdown=3,
         server_header=False,
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
+        ssl_certfile=cert,
+        ssl_keyfile=key,
     )
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """Open the socket to listen on; raises Unavailable where the address is taken or not ours."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sends without delay only where the protocol is named; else each answer waits some 40 ms (decision 0002)
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise Unavailable(f"Nothing can listen on {host}, port {port}: {error.strerror}.") from error
-    bound.listen(2048)
-    return bound

@@ -226,3 +226,37 @@ def test_what_was_answered_outlives_a_crash_and_what_was_not_leaves_nothing(data
     db = SqliteDatabase(database_url)
     assert names(db) == set(answered)
     db.close()
+
+
+@pytest.fixture
+def neighbour(db: SqliteDatabase):
+    """The same database as another server has it."""
+    other = SqliteDatabase(db.url)
+    yield other
+    other.close()
+
+
+def test_servers_of_one_database_take_turns(db: SqliteDatabase, neighbour: SqliteDatabase):
+    in_threads(40, lambda n: (db, neighbour)[n % 2].write(lambda tx: add(tx, f"account-{n}")))
+    assert names(db) == names(neighbour) == {f"account-{n}" for n in range(40)}
+
+
+def test_a_server_hears_of_the_commits_of_another(db: SqliteDatabase, neighbour: SqliteDatabase):
+    heard = threading.Event()
+    neighbour.listen(heard.set)
+    heard.clear()
+    db.write(lambda tx: add(tx, "ann"))
+    assert heard.wait(60)
+
+
+def test_what_waits_too_long_for_its_turn_never_happens(db: SqliteDatabase, neighbour: SqliteDatabase, monkeypatch):
+    held = Held(db)
+    monkeypatch.setattr("sheepfold.store.sqlite.PATIENCE_S", 0.2)
+    try:
+        for waiting in (db, neighbour):
+            with pytest.raises(StoreUnavailable, match="does not let go"):
+                waiting.write(lambda tx: add(tx, "impatient"))
+    finally:
+        held.let_go()
+    assert neighbour.write(lambda tx: add(tx, "ann")) == "ann"
+    assert names(db) == {"ann"}

@@ -116,3 +116,14 @@ def test_requests_are_counted_by_protocol_and_status(http, owner):
     assert told["sheepfold_request_seconds_count", "rest", "401"] == 2
     assert told["sheepfold_request_seconds_count", "electricsheep", "200"] == 1
     assert told["sheepfold_request_seconds_count", "pages", "404"] == 1
+
+
+@pytest.mark.usefixtures("always_anew")
+def test_what_processes_that_serve_together_count_never_goes_back(world, tmp_path):
+    ours, theirs = (vitals.Gauge(world.farm, tmp_path / "gauge") for _ in range(2))
+    world.order(frames=2)
+    assert ours.read().claims == {}
+    for maker in (world.maker("barn"), world.maker("loft")):
+        world.held(maker)
+    theirs.read()  # what is counted is what had been begun by the reading before
+    assert [gauge.read().claims for gauge in (ours, theirs, ours)] == [{"rest": 2}] * 3

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
@@ -26,6 +27,15 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             told["traceback"] = self.formatException(record.exc_info)
         return json.dumps(told, ensure_ascii=False)
+
+
+def log_to_stderr(level: int, form: LogForm = LogForm.PLAIN) -> None:
+    """Write the log to standard error, without what libraries chatter."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S",
+                        stream=sys.stderr)
+    for chatty in ("httpx", "httpcore", "alembic", "PIL"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    _use(form)
 
 
 def _use(form: LogForm) -> LogForm:

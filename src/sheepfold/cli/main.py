@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sheepfold.cli.explaining import explained
+from sheepfold.cli.logs import log_to_stderr
 from sheepfold.config import BadSetting
 from sheepfold.model.errors import SheepfoldError
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable
@@ -63,7 +64,7 @@ def main() -> None:
         return
     if not words or words[0] not in COMMANDS:
         sys.exit(_explain(words))
-    _log_to_stderr(level)
+    log_to_stderr(level)
     try:
         # called without typer's own frame, so that a server's log has plain tracebacks
         explained(app_of(words[0]))(words[1:], prog_name=f"sheepfold {words[0]}")
@@ -98,10 +99,3 @@ def _explain(words: list[str]) -> int:
         table.add_row(f"[bold]{name}[/bold]", entry.help)
     console.print(table)
     return 0 if is_asked else 2
-
-
-def _log_to_stderr(level: int) -> None:
-    form = "%(asctime)s %(levelname)s %(message)s"
-    logging.basicConfig(level=level, format=form, datefmt="%H:%M:%S", stream=sys.stderr)
-    for chatty in ("httpx", "httpcore", "alembic", "PIL"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,16 +1,20 @@
-"""`sheepfold serve`: one process that is the farm."""
+"""`sheepfold serve`: one process that is the farm, or several."""
 
+import logging
 import ssl
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sheepfold.app import Listening, serve
+from sheepfold.app import Door, open_door, serve
 from sheepfold.certificate import ensure_certificate
-from sheepfold.cli.logs import LogForm, LogOption
+from sheepfold.cli.logs import LogForm, LogOption, log_to_stderr
 from sheepfold.cli.options import DataOption, farm_in
+from sheepfold.supervisor import supervise
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 _Pem = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE", help="In PEM; both or none.")]
@@ -25,6 +29,7 @@ def serve_farm(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
     tls_cert: _Pem = None,
     tls_key: _Pem = None,
     no_house: Annotated[bool, typer.Option("--no-house", help="Leave upkeep and films to `sheepfold house`.")] = False,
+    processes: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="One for each core of a busy farm.")] = 1,
     log: LogOption = LogForm.PLAIN,
 ) -> None:
     """Serve the farm in DIR: every protocol, the pages, and the house.
@@ -34,16 +39,36 @@ def serve_farm(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
     """
     if (tls_cert is None) is not (tls_key is None):
         raise typer.BadParameter("--tls-cert and --tls-key belong together.")
+    certificate = None
     if tls_cert is not None and tls_key is not None:
-        _check_certificate(tls_cert, tls_key)
-    if tls_port is not None and tls_cert is None:
-        tls_cert, tls_key = ensure_certificate(data / "tls", host, int(time.time()))
+        certificate = _checked(tls_cert, tls_key)
+    elif tls_port is not None:
+        certificate = ensure_certificate(data / "tls", host, int(time.time()))
+    with farm_in(data) as farm:  # also where others serve it: it is brought up to date once, and errors are told here
+        doors = _open_doors(host, port, tls_port, certificate)
+        if processes == 1:
+            serve(farm, doors, with_house=not no_house)
+            return
+    level = logging.getLogger().level
+    supervise([partial(_serve_share, data, doors, level, log, with_house=not no_house and number == 0)
+               for number in range(processes)])
+
+
+def _serve_share(data: Path, doors: Sequence[Door], level: int, log: LogForm, *, with_house: bool) -> None:
+    log_to_stderr(level, log)
     with farm_in(data) as farm:
-        serve(farm, Listening(host, port, tls_port, tls_cert, tls_key), with_house=not no_house)
+        serve(farm, doors, with_house=with_house)
 
 
-def _check_certificate(cert: Path, key: Path) -> None:
+def _open_doors(host: str, port: int, tls_port: int | None, certificate: tuple[Path, Path] | None) -> list[Door]:
+    """Listen for plain HTTP always, since ShotFactory speaks nothing else, and for TLS where a port is given."""
+    doors = [open_door(host, port)]
+    return doors if tls_port is None else [*doors, open_door(host, tls_port, certificate)]
+
+
+def _checked(cert: Path, key: Path) -> tuple[Path, Path]:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
     except (ssl.SSLError, OSError) as error:
         raise typer.BadParameter(f"{cert} and {key} are no certificate and its key: {error}.") from error
+    return cert, key

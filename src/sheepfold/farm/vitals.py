@@ -1,9 +1,13 @@
 """A farm's vital signs: whether it can do its work, and how much of that there is."""
 
+import fcntl
+import pickle
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.chores import is_house_kept
@@ -65,49 +69,71 @@ class Reading:
     millipoints: int
 
 
+_NOTHING = Reading(0, Standing({}, 0, None, {}, {}, 0), 0, Counter(), Counter(), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was counted up to a place, what had been begun by then, and until when it is good enough (monotonic)."""
+
+    counted: Place
+    begun: Place
+    reading: Reading
+    good_until: float
+    blobs_good_until: float
+
+
 class Gauge:
     """Reads a farm for its monitoring, at most once in REMEMBERED_S.
 
     Of the tables that only grow each row is counted once, by its id. What is counted is what had been begun by the
-    reading before: of two transactions the one with the smaller id may end last.
+    reading before: of two transactions the one with the smaller id may end last. Processes that serve a farm together
+    share a file with what was counted, so that no count goes back when another one of them is asked.
     """
 
-    def __init__(self, farm: Farm) -> None:
+    def __init__(self, farm: Farm, shared: Path | None = None) -> None:
         self._farm = farm
+        self._shared = shared
         self._lock = threading.Lock()
-        self._counted: Place | None = None
-        self._begun: Place | None = None
-        self._last: Reading | None = None
-        self._good_until = 0.0
-        self._blobs: tuple[float, int] = (0.0, 0)
+        self._known: _Known | None = None
 
     def read(self) -> Reading:
         """Return how the farm stands; raises StoreUnavailable."""
         with self._lock:
-            if self._last is None or time.monotonic() >= self._good_until:
-                self._last = self._farm.db.read(self._read)
-                self._good_until = time.monotonic() + REMEMBERED_S
-            return self._last
+            if self._shared is None:
+                self._known = known = self._renewed(self._known)
+            else:
+                known = self._renewed_in(self._shared)
+            return known.reading
 
-    def _read(self, tx: Tx) -> Reading:
-        now, place = self._farm.now(), vital_rows.place(tx)
-        counted, begun = self._counted or place, self._begun or place
-        deeds = vital_rows.deeds(tx, counted, begun)
-        last = self._last
+    def _renewed_in(self, file: Path) -> _Known:
+        with file.open("a+b") as shared:
+            fcntl.flock(shared, fcntl.LOCK_EX)
+            shared.seek(0)
+            written = shared.read()
+            known = self._renewed(pickle.loads(written) if written else None)  # noqa: S301 -- nobody else may write it
+            shared.truncate(0)
+            shared.write(pickle.dumps(known))
+            return known
+
+    def _renewed(self, known: _Known | None) -> _Known:
+        if known is not None and time.monotonic() < known.good_until:
+            return known
+        return self._farm.db.read(partial(self._read, known))
+
+    def _read(self, known: _Known | None, tx: Tx) -> _Known:
+        at, place = self._farm.now(), vital_rows.place(tx)
+        known = known or _Known(place, place, _NOTHING, 0.0, 0.0)
+        last, deeds = known.reading, vital_rows.deeds(tx, known.counted, known.begun)
+        blob_bytes, blobs_good_until = last.blob_bytes, known.blobs_good_until
+        if time.monotonic() >= blobs_good_until:
+            blob_bytes, blobs_good_until = vital_rows.blob_bytes(tx), time.monotonic() + BLOBS_REMEMBERED_S
         reading = Reading(
-            at=now,
-            standing=vital_rows.standing(tx, now - ALIVE_S),
-            blob_bytes=self._blob_bytes(tx),
-            claims=Counter(deeds.claims) + (last.claims if last else Counter()),
-            results=Counter(deeds.results) + (last.results if last else Counter()),
-            millipoints=deeds.millipoints + (last.millipoints if last else 0),
+            at=at,
+            standing=vital_rows.standing(tx, at - ALIVE_S),
+            blob_bytes=blob_bytes,
+            claims=Counter(deeds.claims) + last.claims,
+            results=Counter(deeds.results) + last.results,
+            millipoints=deeds.millipoints + last.millipoints,
         )
-        self._counted, self._begun = begun, place
-        return reading
-
-    def _blob_bytes(self, tx: Tx) -> int:
-        good_until, size = self._blobs
-        if time.monotonic() >= good_until:
-            size = vital_rows.blob_bytes(tx)
-            self._blobs = time.monotonic() + BLOBS_REMEMBERED_S, size
-        return size
+        return _Known(known.begun, place, reading, time.monotonic() + REMEMBERED_S, blobs_good_until)

@@ -15,9 +15,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from types import TracebackType
@@ -53,14 +52,6 @@ class _Innocent(_ChildLost):
     """The child was killed from without, or a busy machine gave it no time: that says nothing about the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """How many files were inspected or compared, and the seconds that this took, without the wait for a child."""
-
-    files: int = 0
-    seconds: float = 0.0
-
-
 class Inspector:
     """Inspections and comparisons by `children` processes, each for one caller at a time; safe for many threads.
 
@@ -77,8 +68,7 @@ class Inspector:
         self._seats: queue.LifoQueue[_Seat] = queue.LifoQueue()
         self._all = [_Seat() for _ in range(children)]
         self._closed = threading.Event()
-        self._spent = Spent()
-        self._spending = threading.Lock()
+        self._listeners: list[Callable[[float], None]] = []
         for seat in self._all:
             self._seats.put(seat)
 
@@ -120,6 +110,10 @@ class Inspector:
             log.warning("comparison_failed kind=%s path=%s other=%s reason=%s", kind, one, other, error)
             return False
 
+    def listen(self, listener: Callable[[float], None]) -> None:
+        """Have a function called after each file with the seconds that it took, without the wait for a child."""
+        self._listeners.append(listener)
+
     def close(self) -> None:
         """End all children; calls that still run raise Unavailable. May be called again."""
         self._closed.set()
@@ -154,8 +148,8 @@ class Inspector:
             raise
         finally:
             self._seats.put(seat)
-            with self._spending:
-                self._spent = Spent(self._spent.files + 1, self._spent.seconds + time.monotonic() - start)
+            for listener in self._listeners:
+                listener(time.monotonic() - start)
 
     def _asked_twice(self, seat: "_Seat", question: Mapping[str, Any]) -> dict[str, Any]:
         """Ask a seat's child, and once more a new one where the first was lost by no fault of the file."""
@@ -163,11 +157,6 @@ class Inspector:
             return self._child(seat).ask(question, self._deadline_s)
         except _Innocent:
             return self._child(seat).ask(question, self._deadline_s)
-
-    @property
-    def spent(self) -> Spent:
-        """Return what inspections have cost so far."""
-        return self._spent
 
     def _child(self, seat: "_Seat") -> "_Child":
         """Return the seat's child, a new one where it has none, lost it, or wore it out."""

@@ -2,18 +2,22 @@
 
 Operations that wait together run each under a savepoint inside one physical transaction and are answered after its
 commit, so that one flush to the disk makes all of them durable (synchronous FULL). A group ends after 20 ms, so that
-the command line, which writes with BEGIN IMMEDIATE from a process of its own, gets its turn.
+others get their turn: servers beside this one, the command line. They take turns by a lock on a file beside the
+database, which wakes who waits at once; SQLite's own would have them look again ever more seldom.
 """
 
+import fcntl
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
 
 from sheepfold.model.errors import StoreUnavailable
@@ -25,6 +29,12 @@ GROUP_TIME_S = 0.020
 GROUP_SIZE = 64
 BUSY_TIMEOUT_MS = 15_000
 READERS = 16
+PATIENCE_S = 30.0
+"""How long an operation may wait for its turn."""
+NEWS_PERIOD_S = 0.05
+"""How long listeners may wait to hear of another process's commit."""
+
+_VERSION = text("PRAGMA data_version")
 
 _Waiting = tuple[Callable[[Tx], Any], "Future[Any]"]
 
@@ -40,11 +50,15 @@ class SqliteDatabase:
         self._writer = Pool(engine, 1)
         self._readers = Pool(engine, READERS)
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._turns = Path(f"{make_url(url).database}-turn").open("a")  # noqa: SIM115 -- until `close`
         self._listeners: list[Callable[[], None]] = []
         self._closing = threading.Lock()
         self._is_closed = False
         self._thread = threading.Thread(target=self._write_groups, name="store-writer", daemon=True)
         self._thread.start()
+        self._ended = threading.Event()
+        self._news = Pool(engine, 1)
+        self._hearing: threading.Thread | None = None
 
     def write(self, operation: Callable[[Tx], T]) -> T:
         """Hand an operation to the writer and wait for its answer."""
@@ -53,6 +67,10 @@ class SqliteDatabase:
             if self._is_closed:
                 raise StoreUnavailable("The database is closed.")
             self._waiting.put((operation, answer))
+        with suppress(TimeoutError):
+            return answer.result(PATIENCE_S)
+        if answer.cancel():  # it did not begin, and never will
+            raise StoreUnavailable("The database is busy: something else does not let go of it.")
         return answer.result()
 
     def write_singly(self, operation: Callable[[Tx], T]) -> T:
@@ -70,8 +88,13 @@ class SqliteDatabase:
             return operation(tx)
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Have a function called after each commit."""
+        """Have a function called after each commit, and soon after those of other processes."""
         self._listeners.append(listener)
+        with self._closing:
+            if self._hearing is None and not self._is_closed:
+                self._hearing = threading.Thread(target=self._hear, args=(self._version(),), name="store-listener",
+                                                 daemon=True)
+                self._hearing.start()
 
     def close(self) -> None:
         """Let the writer finish what waits, then end it."""
@@ -81,14 +104,19 @@ class SqliteDatabase:
             self._is_closed = True
             self._waiting.put(None)
         self._thread.join()
+        self._ended.set()
+        if self._hearing is not None:
+            self._hearing.join()
+        self._turns.close()
         self._writer.close()
         self._readers.close()
+        self._news.close()
 
     def _write_groups(self) -> None:
         while (first := self._waiting.get()) is not None:
             answered: list[tuple[Future[Any], Any]] = []
             try:
-                with translated(), self._writer.lent() as tx, tx.began("BEGIN IMMEDIATE"):
+                with translated(), self._writer.lent() as tx, self._turn(), tx.began("BEGIN IMMEDIATE"):
                     is_last = self._run_group(tx, first, answered)
             except BaseException as error:  # noqa: BLE001 -- whoever waits must hear of it, whatever it is
                 _tell_undone([first[1], *(answer for answer, _ in answered)], error)
@@ -101,6 +129,28 @@ class SqliteDatabase:
                 listener()
             if is_last:
                 return
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        fcntl.flock(self._turns, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._turns, fcntl.LOCK_UN)
+
+    def _hear(self, known: int) -> None:
+        """Tell listeners of the commits of other connections; our own writer's is one, too, and it is told twice."""
+        while not self._ended.wait(NEWS_PERIOD_S):
+            version = self._version()
+            if version != known:
+                known = version
+                for listener in self._listeners:
+                    listener()
+
+    def _version(self) -> int:
+        """Return a number that changes with each commit of another connection."""
+        with self._news.lent() as tx:
+            return int(tx.execute(_VERSION).scalar_one())
 
     def _run_group(self, tx: Tx, first: _Waiting, answered: list[tuple[Future[Any], Any]]) -> bool:
         """Run what waits, one savepoint each, and collect the answers; True when the end of all writing was met."""
@@ -119,6 +169,8 @@ class SqliteDatabase:
     @staticmethod
     def _run_one(tx: Tx, operation: Callable[[Tx], Any], answer: "Future[Any]",
                  answered: list[tuple["Future[Any]", Any]]) -> None:
+        if not answer.set_running_or_notify_cancel():
+            return
         tx.control("SAVEPOINT operation")
         try:
             with translated():
@@ -137,7 +189,7 @@ def _tell_undone(answers: list["Future[Any]"], error: BaseException) -> None:
     """Tell whoever was in a group that it was undone, except the one whose own error it was, who knows already."""
     trouble = error if isinstance(error, StoreUnavailable) else StoreUnavailable("Another operation undid this one.")
     for answer in answers:
-        if not answer.done():
+        with suppress(InvalidStateError):  # who knows, or waits no more
             answer.set_exception(trouble)
 
 

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -26,11 +28,19 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Meter:
-    """Measures requests by protocol and status: how many, and the seconds until their answer began."""
+    """Measures requests by protocol and status, the seconds until their answer began; and inspections.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    Of processes that serve together each measures its own, in the files of a folder: `registry` tells their sum.
+    """
+
+    def __init__(self, registry: CollectorRegistry, shared: Path | None = None) -> None:
+        if shared is not None:
+            MultiProcessCollector(registry, str(shared))  # type: ignore[no-untyped-call]
+        own = registry if shared is None else None
         self._seconds = Histogram("sheepfold_request_seconds", "Time until an answer began.", ["protocol", "status"],
-                                  buckets=BUCKETS_S, registry=registry)
+                                  buckets=BUCKETS_S, registry=own)
+        self._files = Counter("sheepfold_inspections", "Files inspected or compared.", registry=own)
+        self._file_seconds = Counter("sheepfold_inspection_seconds", "Time of inspections.", registry=own)
         self._known: dict[tuple[str, int], Callable[[float], None]] = {}
 
     def count(self, protocol: str, status: int, seconds: float) -> None:
@@ -39,6 +49,11 @@ class Meter:
         if observe is None:
             observe = self._known[protocol, status] = self._seconds.labels(protocol, str(status)).observe
         observe(seconds)
+
+    def inspected(self, seconds: float) -> None:
+        """Count a file that was inspected or compared."""
+        self._files.inc()
+        self._file_seconds.inc(seconds)
 
 
 class Measured:
@@ -77,9 +92,8 @@ def protocol_of(scope: Scope) -> str:
 class FarmCollector(Collector):
     """A farm's standing in Prometheus' words."""
 
-    def __init__(self, farm: Farm) -> None:
-        self._farm = farm
-        self._gauge = Gauge(farm)
+    def __init__(self, farm: Farm, shared: Path | None) -> None:
+        self._gauge = Gauge(farm, shared and shared / "gauge")
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, so that registering reads nothing."""
@@ -100,13 +114,10 @@ class FarmCollector(Collector):
         yield _gauges("sheepfold_machines_alive", "Machines that work or wait for it.", "protocol", now.machines)
         yield GaugeMetricFamily("sheepfold_chores_waiting", "Previews and films to be made.", value=now.chores)
         yield GaugeMetricFamily("sheepfold_blob_bytes", "Size of all files kept.", value=read.blob_bytes)
-        spent = self._farm.inspector.spent
-        yield CounterMetricFamily("sheepfold_inspections", "Files inspected or compared.", value=spent.files)
-        yield CounterMetricFamily("sheepfold_inspection_seconds", "Time of inspections.", value=spent.seconds)
 
 
-def routes(farm: Farm, registry: CollectorRegistry) -> list[BaseRoute]:
-    """Return the routes of whatever watches over a farm."""
+def routes(farm: Farm, registry: CollectorRegistry, shared: Path | None = None) -> list[BaseRoute]:
+    """Return the routes of whatever watches over a farm; processes that serve together share a folder."""
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("alive\n", headers=_NO_STORE)
@@ -118,7 +129,7 @@ def routes(farm: Farm, registry: CollectorRegistry) -> list[BaseRoute]:
     async def metrics(request: Request) -> Response:
         return await run_in_threadpool(_metrics, farm, registry, request.headers.get("authorization", ""))
 
-    registry.register(FarmCollector(farm))
+    registry.register(FarmCollector(farm, shared))
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 

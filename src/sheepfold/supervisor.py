@@ -1,0 +1,93 @@
+"""Several processes that serve a farm together, and who starts them anew when they die.
+
+Python runs one thread of a process at a time, so one server never uses more than one core. Servers are strangers to
+each other but for the database, the doors at which all of them listen, and a folder for what is counted.
+"""
+
+import logging
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+
+from sheepfold.app import SHARED
+from sheepfold.kinds.orphans import end_with_parent
+
+BEAT_S = 0.2
+HEALTHY_S = 60.0
+"""A process that lived so long is started anew at once; one that dies sooner waits, twice as long each time."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+END_S = 30.0
+"""How long processes may take to end before they are killed."""
+
+_log = logging.getLogger(__name__)
+_processes = get_context("spawn")
+
+
+def supervise(shares: Sequence[Callable[[], None]]) -> None:
+    """Run each share in a process of its own until SIGINT or SIGTERM, and anew whenever it dies.
+
+    A share can be pickled; it ends in order at SIGTERM. All processes end with this one, however it ends.
+    """
+    ended = threading.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, lambda *_: ended.set())
+    with tempfile.TemporaryDirectory(prefix="sheepfold-shared-") as shared:
+        os.environ[SHARED] = shared
+        seats = [_Seat(number, share) for number, share in enumerate(shares, 1)]
+        while not ended.is_set():
+            for seat in seats:
+                seat.keep()
+            wait([seat.process.sentinel for seat in seats if seat.process is not None], BEAT_S)
+        for seat in seats:
+            seat.tell_end()
+        for seat in seats:
+            seat.end()
+
+
+class _Seat:
+    """A place for one process at a time."""
+
+    def __init__(self, number: int, share: Callable[[], None]) -> None:
+        self.process: BaseProcess | None = None
+        self._number = number
+        self._share = share
+        self._started_at = 0.0
+        self._wait_s = 0.0
+
+    def keep(self) -> None:
+        """See that the process lives, or soon will again."""
+        if self.process is not None and not self.process.is_alive():
+            self._mourn(self.process)
+            self.process = None
+        if self.process is None and time.monotonic() >= self._started_at + self._wait_s:
+            self._started_at = time.monotonic()
+            self.process = _processes.Process(target=_run, args=(self._share,), name=f"server {self._number}")
+            self.process.start()
+
+    def _mourn(self, process: BaseProcess) -> None:
+        lived_s = time.monotonic() - self._started_at
+        self._wait_s = 0.0 if lived_s >= HEALTHY_S else min(LONGEST_WAIT_S, max(FIRST_WAIT_S, self._wait_s * 2))
+        _log.warning("server=%d died=%s after_s=%.1f", self._number, process.exitcode, lived_s)
+
+    def tell_end(self) -> None:
+        """Ask the process to end."""
+        if self.process is not None:
+            self.process.terminate()
+
+    def end(self) -> None:
+        """Wait for the process to end, and make it where it does not."""
+        if self.process is not None:
+            self.process.join(END_S)
+            self.process.kill()
+            self.process.join()
+
+
+def _run(share: Callable[[], None]) -> None:
+    end_with_parent()
+    share()
