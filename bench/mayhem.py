@@ -2,9 +2,10 @@
 
 Machines of all four wires claim and send small pictures through our own links, artists order over REST, readers follow
 the events and load the pages; each keeps a ledger of what the farm told it. Servers are killed at random moments, also
-while they start, and some of their children: inspections, chores, the processes of a server that has several. In the end all is finished and compared: every picture that a machine was thanked for is there byte
-for byte and was paid once, every order was taken once, every open task has ended, every event was heard, and
-`sheepfold check` finds nothing. It ends with 1 where something is amiss, and names the seed.
+while they start, and some of their children alone: inspections, chores, processes of a server that has several. In the
+end all is finished and compared: every picture that a machine was thanked for is there byte for byte and was paid once,
+every order was taken once, every open task has ended, every event was heard, and `sheepfold check` finds nothing. It
+ends with 1 where something is amiss, and names the seed.
 """
 
 import argparse

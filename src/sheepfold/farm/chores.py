@@ -99,11 +99,14 @@ def do_next_chore(farm: Farm, executor: Executor) -> bool:
     except Left:
         farm.db.write(lambda tx: chore_rows.put_back(tx, chore.id, farm.now()))
         _log.info("chore=%s what=%s job=%s left", chore.id, chore.what, chore.job_id)
+    except BrokenExecutor:
+        _log.warning("chore=%s what=%s job=%s task=%s took its process down", chore.id, chore.what, chore.job_id,
+                     chore.task_id)
+        _postpone(farm, chore, "The process that did it died.")
+        raise
     except Exception as error:
         _log.exception("chore=%s what=%s job=%s task=%s failed", chore.id, chore.what, chore.job_id, chore.task_id)
         _postpone(farm, chore, f"{type(error).__name__}: {error}"[:500])
-        if isinstance(error, BrokenExecutor):
-            raise
     return True
 
 
