@@ -15,7 +15,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -23,6 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import psutil
 import uvloop
 from ground.databases import add_option, on_each
 from ground.figures import latencies, machine
@@ -84,10 +84,11 @@ def main() -> None:
     parser.add_argument("--machines", type=int, default=15_000)
     parser.add_argument("--render-s", type=float, default=180.0, help="how long a machine renders, in the mean")
     parser.add_argument("--seconds", type=float, default=900.0, help="before the restart, and again after it")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="of the server; one for each core")
     parser.add_argument("--scale", type=float, default=1.0, help="how many of these seconds pass in one of ours")
     asked = parser.parse_args()
     print(f"{asked.machines} machines that render for {asked.render_s:g} s, for twice {asked.seconds:g} s, "
-          f"{asked.scale:g} of which pass in a second; {machine()}", flush=True)
+          f"{asked.scale:g} of which pass in a second; server of {asked.processes}; {machine()}", flush=True)
     asked.render_s /= asked.scale
     asked.seconds /= asked.scale
     # these machines give no sign of life while they render
@@ -138,11 +139,12 @@ def _calm_at(log: Log) -> float:
     return ended_at
 
 
-def _start(folder: Path, url: str, port: int) -> tuple["subprocess.Popen[bytes]", int]:
+def _start(folder: Path, url: str, processes: int, port: int) -> tuple[psutil.Popen, int]:
     log = folder / f"serve-{time.monotonic_ns()}.log"
-    argv = [sys.executable, "-m", "sheepfold", "serve", "--data", str(folder), "--port", str(port)]
+    argv = [sys.executable, "-m", "sheepfold", "serve", "--data", str(folder), "--port", str(port),
+            "--processes", str(processes)]
     with log.open("wb") as errors:
-        server = subprocess.Popen(argv, stderr=errors, env=os.environ | {"DATABASE_URL": url})
+        server = psutil.Popen(argv, stderr=errors, env=os.environ | {"DATABASE_URL": url})
     while (found := re.search(r"listening=http://[\d.]+:(\d+)", log.read_text())) is None:
         if server.poll() is not None:
             raise SystemExit(f"The server ended:\n{log.read_text()}")
@@ -150,19 +152,27 @@ def _start(folder: Path, url: str, port: int) -> tuple["subprocess.Popen[bytes]"
     return server, int(found[1])
 
 
+def _kill(server: psutil.Popen) -> None:
+    """Kill a server, and see its children end."""
+    children = server.children(recursive=True)
+    server.kill()
+    server.wait()
+    psutil.wait_procs(children)
+
+
 async def _sail(folder: Path, url: str, fleet: list[Machine], asked: argparse.Namespace) -> Log:
     loop = asyncio.get_running_loop()
-    server, port = await loop.run_in_executor(None, _start, folder, url, 0)
+    start = partial(_start, folder, url, asked.processes)
+    server, port = await loop.run_in_executor(None, start, 0)
     try:
         life = Life(port, asked.render_s, time.monotonic() + 2 * asked.seconds, painted(), asyncio.Event(), Log())
         lives = [asyncio.create_task(_live_one(life, number, one)) for number, one in enumerate(fleet)]
         lives.append(asyncio.create_task(_tell(life)))
         await asyncio.wait(lives, timeout=asked.seconds, return_when=asyncio.FIRST_EXCEPTION)
-        server.kill()
-        server.wait()
+        _kill(server)
         life.log.killed_at = time.monotonic()
         life.killed.set()
-        server, _ = await loop.run_in_executor(None, _start, folder, url, port)
+        server, _ = await loop.run_in_executor(None, start, port)
         await asyncio.gather(*lives)
     finally:
         server.send_signal(signal.SIGTERM)

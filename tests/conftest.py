@@ -89,6 +89,8 @@ class PostgresServer:
     """A PostgreSQL of these tests' own, with a database in it that is migrated already."""
 
     port: int
+    folder: Path
+    """Where its socket lies."""
     numbers: Iterator[int] = field(default_factory=count)
 
     def url(self, database: str) -> str:
@@ -154,7 +156,7 @@ class _running:  # noqa: N801 - reads as a verb
         )  # fmt: skip
         port = free_port()
         options = {
-            "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off",
+            "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": str(folder), "fsync": "off",
             "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": 100,
             "deadlock_timeout": "50ms", "autovacuum": "off",
         }  # fmt: skip
@@ -166,7 +168,7 @@ class _running:  # noqa: N801 - reads as a verb
                 argv, user=user, cwd=folder, env={"LC_ALL": "C.UTF-8"}, stdout=log, stderr=log, start_new_session=True
             )
         self._log = folder / "log"
-        self.server = PostgresServer(port)
+        self.server = PostgresServer(port, folder)
 
     def __enter__(self) -> PostgresServer:
         try:

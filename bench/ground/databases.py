@@ -85,7 +85,7 @@ def _fresh(server: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _server() -> Iterator[str]:
-    """Run a server of our own in a folder of its own, with Debian's defaults, until the block ends."""
+    """Run a server of our own, with Debian's defaults, in a folder of its own where its socket lies, for the block."""
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="sheepfold-postgres-"))
     # sweeps when this process has ended, however it did
@@ -98,10 +98,10 @@ def _server() -> Iterator[str]:
                         "--encoding", "UTF8", "--locale", "C"], user=user, cwd=folder, check=True, capture_output=True)
         port = _free_port()
         argv = ["setpriv", "--pdeathsig", "INT", str(programs / "postgres"), "-D", str(folder / "data"),
-                "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
+                "-p", str(port), "-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}"]
         process = subprocess.Popen(argv, user=user, cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            url = f"postgresql://bench@127.0.0.1:{port}/postgres"
+            url = f"postgresql://bench@/postgres?host={folder}&port={port}"
             _wait_until_up(url)
             yield url
         finally:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from tests.serving import free_port
 
 from sheepfold.model.errors import StoreUnavailable
@@ -27,6 +28,16 @@ def test_the_address_shows_no_password(postgres_server, tmp_path: Path):
     opened = open_database(url, tmp_path)
     opened.close()
     assert "secret" not in opened.url
+
+
+def test_a_database_is_reached_through_a_socket(postgres_server, tmp_path: Path):
+    opened = open_database(f"postgresql://sheepfold@/migrated?host={postgres_server.folder}&port={postgres_server.port}",
+                           tmp_path)
+    try:
+        assert opened.look(lambda tx: tx.execute(text("SELECT inet_server_addr()")).scalar_one()) is None
+        opened.listen(lambda: None)
+    finally:
+        opened.close()
 
 
 def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path):

@@ -104,7 +104,7 @@ def do_next_chore(farm: Farm, executor: Executor) -> bool:
                      chore.task_id)
         _postpone(farm, chore, "The process that did it died.")
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- whatever it stumbled over, it is tried again later
         _log.exception("chore=%s what=%s job=%s task=%s failed", chore.id, chore.what, chore.job_id, chore.task_id)
         _postpone(farm, chore, f"{type(error).__name__}: {error}"[:500])
     return True
