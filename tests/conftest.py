@@ -89,8 +89,8 @@ class PostgresServer:
     """A PostgreSQL of these tests' own, with a database in it that is migrated already."""
 
     port: int
-    folder: Path
-    """Where its socket lies."""
+    folder: Path = Path()
+    """Where its socket lies, if it has one."""
     numbers: Iterator[int] = field(default_factory=count)
 
     def url(self, database: str) -> str:

@@ -21,7 +21,7 @@ from sheepfold.kinds.orphans import end_with_parent
 BEAT_S = 0.2
 HEALTHY_S = 60.0
 """A process that lived so long is started anew at once; one that dies sooner waits, twice as long each time."""
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 5.0
 END_S = 30.0
 """How long processes may take to end before they are killed."""
 

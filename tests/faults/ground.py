@@ -40,6 +40,7 @@ from sheepfold.protocols.electricsheep import wire as electricsheep
 from sheepfold.protocols.link import FarmUnreachable, Figures, Receipt
 from sheepfold.protocols.registry import verifiers
 from sheepfold.protocols.rest import wire as rest
+from sheepfold.protocols.sheepit import statuses as sheepit
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 SIZE = (64, 48)
@@ -249,10 +250,16 @@ class SheepIt(OverHttp):
         assert self.client.log_in().status == 0
 
     def claim(self):
-        return self.client.ask().job
+        answer = self.client.ask()
+        if answer.status == sheepit.JobStatus.OVERLOADED:
+            raise NotNow
+        return answer.job
 
     def send(self, order, body):
-        assert self.client.send(order, body) == 0
+        status = self.client.send(order, body)
+        if status == sheepit.ValidationStatus.UPLOAD_FAILED:
+            raise NotNow
+        assert status == 0
 
 
 class Browsershots:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 import psycopg
 import pytest
 from tests.conftest import PostgresServer, picture, swept_folder
@@ -253,21 +254,23 @@ def small_disk():
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_full_disk_of_postgresql_is_an_answer_to_try_again_and_loses_nothing(build, small_disk):
+@pytest.mark.parametrize("protocol", KIND_OF)
+def test_a_full_disk_of_postgresql_is_an_answer_to_try_again_and_loses_nothing(build, small_disk, protocol):
     frames, house, cluster = 60, build(), Cluster(small_disk, "--wal-segsize=1")
     cluster.start()
     try:
         PostgresServer(cluster.port).execute("CREATE DATABASE farm")
         house.database_url = house.environment["DATABASE_URL"] = PostgresServer(cluster.port).url("farm")
-        people = furnish(house, frames)
+        people = furnish(house, frames, KIND_OF[protocol])
         house.start()
-        crew = Crew(house, people, "rest")
+        crew = Crew(house, people, protocol)
         crew.make_one()
         crew.wait_for_chores()
         order, taken = None, []
         with filled(small_disk), contextlib.suppress(NotNow):
             while len(taken) < frames:  # what still fits into pages that there are is taken
                 order = crew.machine.claim()
+                assert crew.machine.lead(order)
                 crew.machine.send(order, crew.painted(order))
                 taken.append(order)
         assert len(taken) < frames
@@ -387,7 +390,31 @@ def test_a_network_that_does_its_worst_changes_nothing(build, protocol, seed, di
     through_tricks(build, protocol, [*TRICKS, *chance.choices(TRICKS, k=60)], 20, dialect)
 
 
-# --- two servers
+# --- two servers, and one of several processes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", KIND_OF)
+def test_of_a_server_any_child_may_be_killed_while_the_others_go_on(build, protocol):
+    frames, chance = 12, random.Random(protocol)
+    house = build(words=("--processes", "2"))
+    people = furnish(house, frames, KIND_OF[protocol])
+    house.start()
+    crew = Crew(house, people, protocol)
+    while not crew.is_done():
+        murder = threading.Timer(chance.uniform(0, 0.1), kill_some_child_of, [house, chance])
+        murder.start()
+        crew.make_one_by(insisted)
+        murder.join()
+    house.stop()
+    reckon(house, crew.sent, frames)
+    assert_check_is_content(house)
+
+
+def kill_some_child_of(house, chance):
+    """Kill a process of the server's, or one of that one's own: an inspection, a chore."""
+    with contextlib.suppress(psutil.NoSuchProcess, IndexError):
+        chance.choice(psutil.Process(house.process.pid).children(recursive=True)).kill()
 
 
 @pytest.mark.slow
