@@ -2,11 +2,12 @@
 
 Operations that wait together run each under a savepoint inside one physical transaction and are answered after its
 commit, so that one flush to the disk makes all of them durable (synchronous FULL). A group ends after 20 ms, so that
-others get their turn: servers beside this one, the command line. They take turns by a lock on a file beside the
-database, which wakes who waits at once; SQLite's own would have them look again ever more seldom.
+others get their turn: servers beside this one, the command line. They take turns by a lock on the database's folder,
+which wakes who waits at once; SQLite's own would have them look again ever more seldom.
 """
 
 import fcntl
+import os
 import queue
 import sqlite3
 import threading
@@ -50,7 +51,7 @@ class SqliteDatabase:
         self._writer = Pool(engine, 1)
         self._readers = Pool(engine, READERS)
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._turns = Path(f"{make_url(url).database}-turn").open("a")  # noqa: SIM115 -- until `close`
+        self._turns = os.open(Path(str(make_url(url).database)).parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._listeners: list[Callable[[], None]] = []
         self._closing = threading.Lock()
         self._is_closed = False
@@ -107,7 +108,7 @@ class SqliteDatabase:
         self._ended.set()
         if self._hearing is not None:
             self._hearing.join()
-        self._turns.close()
+        os.close(self._turns)
         self._writer.close()
         self._readers.close()
         self._news.close()
