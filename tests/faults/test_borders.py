@@ -10,6 +10,8 @@ ENDPOINTS = {
     "sheepit": "sheepfold.protocols.sheepit.endpoints",
     "browsershots": "sheepfold.farm.shots",
 }
+SUBMIT = {"rest": "submit_wanted", "electricsheep": "submit_wanted"}
+"""By which name a result is submitted, where it is another one."""
 CLAIM = (
     "before sheepfold.farm.dispatch:claim 3",
     "after sheepfold.farm.dispatch:claim 2",
@@ -29,8 +31,8 @@ PICTURE = (
     "before sheepfold.store.ledger:pay",
     "after sheepfold.store.ledger:pay 2",
     "after sheepfold.farm.intake:_settled 2",
-    "after {endpoint}:submit_result",
-    "after {endpoint}:submit_result 2",
+    "after {endpoint}:{submit}",
+    "after {endpoint}:{submit} 2",
 )
 CHORE = (
     "before sheepfold.farm.chores:keep_file",
@@ -47,7 +49,7 @@ VISIT = (
 """What lies on the way of a screenshot alone."""
 FAST = {
     ("rest", "sqlite"): ("after sheepfold.farm.dispatch:claim 2", "after sheepfold.store.ledger:pay"),
-    ("rest", "postgresql"): ("after sheepfold.blobs.local:LocalBlobs.keep", "after {endpoint}:submit_result"),
+    ("rest", "postgresql"): ("after sheepfold.blobs.local:LocalBlobs.keep", "after {endpoint}:{submit}"),
     ("electricsheep", "sqlite"): ("after sheepfold.farm.intake:_settled", "after sheepfold.farm.chores:keep_file"),
 }
 
@@ -59,7 +61,7 @@ def live_through(house, protocol, borders, frames):
     crew.make_one()
     for number, border in enumerate(borders, 1):
         house.stop()
-        house.start(border.format(endpoint=ENDPOINTS[protocol]))
+        house.start(border.format(endpoint=ENDPOINTS[protocol], submit=SUBMIT.get(protocol, "submit_result")))
         if house.deaths < number:  # a chore that it takes over may kill it before it listens
             crew.work_until_it_dies()
         assert house.deaths == number, border

@@ -129,14 +129,17 @@ class FarmLife(RuleBasedStateMachine):
 
         def submit(tx: Tx) -> Task:
             now = self.farm.now()
-            before = task_rows.load(tx, held.task_id, lock=True)
+            desk = task_rows.load_desk(tx, held.task_id, held.machine_id)
+            before = desk.task
             name_blob(tx, blob, now)
             rivals = [] if picture == "x" else [r for r in before.results if r.verdict is not Verdict.INVALID]
             like = next((rival.party for rival in rivals if rival.media_type == picture), None)
             verdict = Verdict.INVALID if picture == "x" else Verdict.PENDING
-            result = Result(ResultId(0), held.lease_id, held.machine_id, held.account_id, blob.digest, now, like,
+            result = Result(desk.result_id, held.lease_id, held.machine_id, held.account_id, blob.digest, now, like,
                             verdict, SOUNDNESS[picture], media_type=picture)  # fmt: skip
-            return settle(tx, before, lifecycle.submit(before, result, now), now)
+            after = lifecycle.submit(before, result, now)
+            settle(tx, before, after, now, pasts={result.id: desk.past})
+            return after
 
         return self.farm.db.write(submit)
 
@@ -152,7 +155,9 @@ class FarmLife(RuleBasedStateMachine):
         def submit(tx: Tx) -> Task:
             loaded = task_rows.load(tx, held.task_id, lock=True)
             again = replace(mine[0], id=ResultId(0), verdict=Verdict.PENDING)
-            return settle(tx, loaded, lifecycle.submit(loaded, again, self.farm.now()), self.farm.now())
+            after = lifecycle.submit(loaded, again, self.farm.now())
+            settle(tx, loaded, after, self.farm.now())
+            return after
 
         assert self.farm.db.write(submit) == before
         self.reached["same bytes again"] += 1

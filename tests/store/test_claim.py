@@ -13,8 +13,8 @@ from sheepfold.model.jobs import Terms
 from sheepfold.model.machines import Machine
 from sheepfold.model.matching import Needs
 from sheepfold.model.tasks import LeaseState, TaskState
+from sheepfold.store import jobs, ledger
 from sheepfold.store import lanes as lane_rows
-from sheepfold.store import ledger
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.claim import LANES_AT_A_TIME, Claimant, claim, plans
 from sheepfold.store.database import Tx
@@ -28,7 +28,7 @@ def claimed_jobs(rows: Rows, machine: Machine, count: int) -> list[int]:
     for _ in range(count):
         granted = rows.claim(machine)
         assert granted is not None
-        jobs.append(granted.job_id)
+        jobs.append(granted.job.id)
         rows.db.write(lane_rows.tidy)
     return jobs
 
@@ -38,11 +38,22 @@ def test_a_claim_grants_a_lease_until_its_deadline(rows: Rows):
     box = rows.machine("box")
     granted = rows.claim(box)
     task = rows.task(granted.task_id)
-    assert (granted.job_id, granted.deadline_at) == (job_id, NOW + 600)
+    assert (granted.job.id, granted.deadline_at) == (job_id, NOW + 600)
     assert [(lease.id, lease.machine_id, lease.state, lease.deadline_at) for lease in task.leases] == [
         (granted.lease_id, box.id, LeaseState.ACTIVE, NOW + 600)
     ]
     assert rows.run("SELECT openings FROM tasks") == [(0,)]
+
+
+@pytest.mark.parametrize("own", [None, "d" * 64])
+def test_a_claim_tells_the_job_with_its_inputs(rows: Rows, own: str | None):
+    job_id, digest = rows.job(), rows.blob()
+    rows.run("INSERT INTO job_inputs (job_id, name, digest) VALUES (:job_id, 'scene', :digest)", job_id=job_id,
+             digest=digest)
+    rows.run("UPDATE tasks SET input = :own", own=own)
+    granted = rows.claim(rows.machine("box"))
+    assert (granted.input, granted.job.inputs) == (own, {"scene": digest})
+    assert granted.job == rows.db.read(lambda tx: jobs.job_of(tx, job_id))
 
 
 def test_without_work_a_claim_grants_nothing(rows: Rows):
@@ -59,7 +70,7 @@ def test_a_claim_takes_only_needs_that_it_names(rows: Rows):
     easy = rows.job(needs=EASY)
     easy_id = next(row.id for row in rows.db.read(lane_rows.all_needs) if row.needs == EASY)
     box = rows.machine("box")
-    assert rows.claim(box, (easy_id,)).job_id == easy
+    assert rows.claim(box, (easy_id,)).job.id == easy
     assert rows.claim(box, (easy_id,)) is None
 
 
@@ -147,7 +158,7 @@ def test_a_claim_looks_beyond_the_first_lanes_that_have_nothing_for_it(rows: Row
         rows.job(account=f"artist-{n}", terms=Terms(quorum=2, priority=5))
         assert rows.claim(box) is not None
     last = rows.job(account="zed")
-    assert rows.claim(box).job_id == last
+    assert rows.claim(box).job.id == last
 
 
 def test_a_claim_charges_its_lane_by_cost_over_weight(rows: Rows):
@@ -171,7 +182,7 @@ def test_accounts_take_turns_also_between_two_folds(rows: Rows):
     for number in range(10):
         rows.job(tasks=20, account=f"account-{number}")
     box = rows.machine("box")
-    served = Counter(rows.claim(box).job_id for _ in range(30))
+    served = Counter(rows.claim(box).job.id for _ in range(30))
     assert sorted(served.values()) == [3] * 10
 
 
@@ -197,7 +208,7 @@ def claimed_beside(rows: Rows, machine: Machine, account: str) -> int:
         owner = rows.account(account)
         held = text("SELECT id FROM lanes WHERE account_id = :account_id FOR NO KEY UPDATE")
         assert tx.execute(held, {"account_id": owner.id}).all()
-        return in_threads(1, lambda _: rows.claim(machine).job_id)[0]
+        return in_threads(1, lambda _: rows.claim(machine).job.id)[0]
 
     return rows.db.write(claim_beside)
 

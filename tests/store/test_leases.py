@@ -47,9 +47,9 @@ def test_a_lease_is_found_by_its_machines_name_and_its_tasks_place(rows: Rows):
     granted = rows.claim(box)
 
     def found(name: str, frame: int) -> object:
-        return rows.db.look(lambda tx: leases.find_holding(tx, name, (job_id, frame, granted.part)))
+        return rows.db.look(lambda tx: leases.find_wanted(tx, name, (job_id, frame, granted.part)))
 
-    assert found(box.name, granted.frame) == rows.db.look(lambda tx: leases.holding(tx, granted.lease_id))
+    assert found(box.name, granted.frame) == rows.db.look(lambda tx: leases.wanted(tx, granted.lease_id))
     assert found(other.name, granted.frame) is None
     assert found(box.name, granted.frame + 1) is None
 
@@ -75,6 +75,25 @@ def test_a_result_is_plain_only_while_nothing_is_known_of_its_lease(rows: Rows, 
     assert not wanted().is_plain
     rows.run("UPDATE jobs SET cleared_at = 1")
     assert wanted().is_cleared
+
+
+def test_a_session_and_a_lease_are_found_together_each_for_itself(rows: Rows):
+    rows.job()
+    box = rows.machine("box")
+    lease_id = rows.claim(box).lease_id
+    new = Session(SessionId(0), box.id, box.account_id, "rest", NOW, NOW)
+    rows.db.write(lambda tx: sessions.add_session(tx, "hash", new, "{}", "key"))
+
+    def together(token_hash: str, lease: int) -> tuple[sessions.OpenSession | None, leases.Wanted | None]:
+        return rows.db.look(lambda tx: leases.wanted_in_session(tx, token_hash, LeaseId(lease)))
+
+    known = rows.db.look(lambda tx: sessions.find_session(tx, "hash"))
+    wanted = rows.db.look(lambda tx: leases.wanted(tx, lease_id))
+    assert known is not None
+    assert wanted.held == rows.db.look(lambda tx: leases.holding(tx, lease_id))
+    assert together("hash", lease_id) == (known, wanted)
+    assert together("other", lease_id) == (None, wanted)
+    assert together("hash", lease_id + 1) == (known, None)
 
 
 def test_a_machines_active_leases_are_those_of_all_its_sessions(rows: Rows):

@@ -37,6 +37,19 @@ def send_away(server: PostgresServer, database_url: str) -> None:
     server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name_of(database_url)}'")
 
 
+def test_only_snapshots_are_planned_to_read_a_table_whole(db: Database):
+    def is_free(tx: Tx) -> str:
+        return tx.execute(text("SHOW enable_seqscan")).scalar_one()
+
+    assert [run(is_free) for run in (db.read, db.look, db.write, db.write_singly)] == ["on", "off", "off", "off"]
+
+
+def test_a_command_that_fails_is_an_error_of_the_driver(db: Database):
+    with pytest.raises(psycopg.errors.NoActiveSqlTransaction), db._pool.lent() as tx:
+        tx.control("SAVEPOINT of_no_transaction")
+    assert db.look(lambda tx: tx.execute(text("SELECT 1")).scalar_one()) == 1
+
+
 def test_operations_that_block_each_other_are_tried_again(rows: Rows):
     for name in ("ann", "bob"):
         rows.account(name)

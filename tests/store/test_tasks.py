@@ -9,15 +9,17 @@ from tests.store.conftest import NOW, Rows
 from sheepfold.model import lifecycle
 from sheepfold.model.errors import UnknownTask
 from sheepfold.model.jobs import Terms
-from sheepfold.model.tasks import Result, ResultId, Soundness, Task, TaskId, TaskState, Verdict
+from sheepfold.model.machines import MachineId
+from sheepfold.model.tasks import Result, Soundness, Task, TaskId, TaskState, Verdict
 from sheepfold.store import tasks
 from sheepfold.store.claim import Granted
 from sheepfold.store.database import Tx
+from sheepfold.store.ledger import Past, past_of
 
 
-def result_for(task: Task, granted: Granted, digest: str, **more: object) -> Result:
-    lease = lifecycle.lease_of(task, granted.lease_id)
-    return Result(ResultId(0), lease.id, lease.machine_id, lease.account_id, digest, NOW, media_type="image/png",
+def result_for(desk: tasks.Desk, granted: Granted, digest: str, **more: object) -> Result:
+    lease = lifecycle.lease_of(desk.task, granted.lease_id)
+    return Result(desk.result_id, lease.id, lease.machine_id, lease.account_id, digest, NOW, media_type="image/png",
                   width=64, height=48, **more)  # fmt: skip
 
 
@@ -25,8 +27,10 @@ def submitted(rows: Rows, granted: Granted, digest: str, **more: object) -> Task
     """Submit a result and save what the rule makes of it."""
 
     def operation(tx: Tx) -> Task:
-        before = tasks.load(tx, granted.task_id, lock=True)
-        return tasks.save(tx, before, lifecycle.submit(before, result_for(before, granted, digest, **more), NOW), NOW)
+        desk = tasks.load_desk(tx, granted.task_id, MachineId(1))
+        after = lifecycle.submit(desk.task, result_for(desk, granted, digest, **more), NOW)
+        tasks.save(tx, desk.task, after, NOW)
+        return after
 
     return rows.db.write(operation)
 
@@ -40,6 +44,28 @@ def test_a_task_comes_back_as_it_was_saved(rows: Rows):
     assert [(result.soundness, result.verdict, result.id > 0) for result in saved.results] == [
         (Soundness.BLANK, Verdict.PENDING, True)
     ]
+
+
+def test_a_desk_knows_the_id_of_the_next_result_and_what_its_machine_did_before(rows: Rows):
+    rows.job(tasks=2)
+    box = rows.machine("box")
+    first, second = rows.claim(box), rows.claim(box)
+
+    def desk() -> tasks.Desk:
+        return rows.db.write(lambda tx: tasks.load_desk(tx, second.task_id, box.id))
+
+    assert desk().past == Past(0, ())
+    before = submitted(rows, first, rows.blob()).results[0]
+    found = desk()
+    assert (found.task, found.past) == (rows.task(second.task_id), Past(NOW, ()))
+    assert found.past == rows.db.read(lambda tx: past_of(tx, box.id, found.result_id))
+    newest = submitted(rows, second, rows.blob()).results[0]
+    assert before.id < found.result_id <= newest.id == rows.task(second.task_id).results[0].id
+
+
+def test_a_task_that_there_is_not_has_no_desk(rows: Rows):
+    with pytest.raises(UnknownTask, match="no task 99"):
+        rows.db.write(lambda tx: tasks.load_desk(tx, TaskId(99), MachineId(1)))
 
 
 def test_saving_keeps_openings_at_what_the_rule_says(rows: Rows):
@@ -68,7 +94,8 @@ def test_a_task_that_did_not_change_is_not_written(rows: Rows):
 
     def operation(tx: Tx) -> Task:
         before = tasks.load(tx, granted.task_id, lock=True)
-        return tasks.save(tx, before, before, NOW + 9)
+        tasks.save(tx, before, before, NOW + 9)
+        return before
 
     assert rows.db.write(operation) == rows.task(granted.task_id)
 
@@ -136,9 +163,9 @@ def test_a_result_of_its_own_making_cannot_be_stored_twice(rows: Rows):
     saved = submitted(rows, granted, rows.blob())
 
     def twice(tx: Tx) -> None:
-        before = tasks.load(tx, granted.task_id, lock=True)
-        copy = replace(before.results[0], id=ResultId(0))
-        tasks.save(tx, before, replace(before, results=(*before.results, copy)), NOW)
+        desk = tasks.load_desk(tx, granted.task_id, MachineId(1))
+        copy = replace(desk.task.results[0], id=desk.result_id)
+        tasks.save(tx, desk.task, replace(desk.task, results=(*desk.task.results, copy)), NOW)
 
     with pytest.raises(Exception, match=r"(?i)unique"):
         rows.db.write(twice)

@@ -22,9 +22,9 @@ from sheepfold.store import jobs as job_rows
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import sessions as session_rows
 from sheepfold.store import tasks as task_rows
-from sheepfold.store.claim import Claimant, Granted, claim
+from sheepfold.store.claim import Claimant, claim
 from sheepfold.store.database import Tx
-from sheepfold.store.leases import Holding
+from sheepfold.store.leases import Holding, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,10 @@ def open_session(farm: Farm, maker: Maker, abilities: str, opened_by: str = "") 
 
 def session_of(farm: Farm, token: str) -> session_rows.OpenSession:
     """Return a living session, noting that it was heard of; raises SessionEnded."""
-    found = farm.db.look(lambda tx: session_rows.find_session(tx, key_verifier(token)))
+    return _heard_of(farm, farm.db.look(lambda tx: session_rows.find_session(tx, key_verifier(token))))
+
+
+def _heard_of(farm: Farm, found: session_rows.OpenSession | None) -> session_rows.OpenSession:
     if found is None:
         raise SessionEnded
     now = farm.now()
@@ -130,15 +133,10 @@ def _claimed(farm: Farm, maker: Maker, needs_ids: tuple[int, ...], term_s: int,
                 raise MachineSuspended
             return None
         lease_rows.add_figures(tx, granted.lease_id, figures or {})
-        return _assignment(tx, granted, term_s)
+        return Assignment(granted.lease_id, granted.task_id, granted.job, granted.frame, granted.part,
+                          granted.deadline_at, term_s, granted.input)
 
     return farm.db.write_singly(grant) if needs_ids else None
-
-
-def _assignment(tx: Tx, granted: Granted, term_s: int) -> Assignment:
-    job = job_rows.job_of(tx, granted.job_id)
-    return Assignment(granted.lease_id, granted.task_id, job, granted.frame, granted.part, granted.deadline_at, term_s,
-                      granted.input)
 
 
 def held_lease(farm: Farm, maker: Maker, lease_id: LeaseId) -> Holding:
@@ -149,18 +147,32 @@ def held_lease(farm: Farm, maker: Maker, lease_id: LeaseId) -> Holding:
     return held
 
 
+def session_with_lease(farm: Farm, token: str, lease_id: LeaseId) -> tuple[session_rows.OpenSession, Wanted | None]:
+    """Return a living session as `session_of` does, and what the result of a lease is judged by; both with one look.
+
+    None for the second where there is no such lease, or it is another machine's. Raises SessionEnded.
+    """
+    found, wanted = farm.db.look(lambda tx: lease_rows.wanted_in_session(tx, key_verifier(token), lease_id))
+    known = _heard_of(farm, found)
+    is_own = wanted is not None and wanted.held.machine_id == known.session.machine_id
+    return known, wanted if is_own else None
+
+
 def lease_on(farm: Farm, maker: Maker, task_id: TaskId) -> Holding:
     """Return the lease of a machine on a task, its active one or else its newest; raises UnknownLease."""
     return farm.db.look(lambda tx: lease_rows.holding_of_pair(tx, task_id, maker.machine_id))
 
 
-def lease_at(farm: Farm, machine_name: str, protocol: str, place: tuple[JobId, int, int]) -> Holding:
-    """Return the lease of a machine on the task at a job's frame and part, by one statement where there is one.
+def lease_at(farm: Farm, machine_name: str, protocol: str, place: tuple[JobId, int, int]) -> Wanted:
+    """Return what the result of a machine's lease on the task at a job's frame and part is judged by, with one look.
 
     Raises UnknownMachine, UnknownTask, UnknownLease.
     """
-    held = farm.db.look(lambda tx: lease_rows.find_holding(tx, machine_name, place))
-    return held or lease_on(farm, find_maker(farm, machine_name, protocol), find_task(farm, *place))
+    wanted = farm.db.look(lambda tx: lease_rows.find_wanted(tx, machine_name, place))
+    if wanted is None:
+        held = lease_on(farm, find_maker(farm, machine_name, protocol), find_task(farm, *place))
+        return farm.db.look(lambda tx: lease_rows.wanted(tx, held.lease_id))
+    return wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from sheepfold.model.tasks import Result, ResultId, Soundness, Task, TaskState, 
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
-from sheepfold.store.leases import Holding
+from sheepfold.store.leases import Holding, Wanted
 
 COMPARISONS = 8
 """How often a result is compared anew because another one came in meanwhile; each round needs one more machine."""
@@ -69,8 +69,12 @@ def submit_result(farm: Farm, held: Holding, spooled: Spooled, figures: Mapping[
     Raises LeaseNotHeld where the lease has another result already, has sent too many bad ones, or came so late that the
     job's pictures are cleared, with which it would have to be compared.
     """
-    blob = farm.blobs.keep(spooled)
-    wanted = farm.db.look(lambda tx: lease_rows.wanted(tx, held.lease_id))
+    return submit_wanted(farm, farm.db.look(lambda tx: lease_rows.wanted(tx, held.lease_id)), spooled, figures)
+
+
+def submit_wanted(farm: Farm, wanted: Wanted, spooled: Spooled, figures: Mapping[str, Any] | None = None) -> Receipt:
+    """Take a result in whose lease was looked up just now; all else is as with `submit_result`."""
+    held, blob = wanted.held, farm.blobs.keep(spooled)
     task = None if wanted.is_plain else _task(farm, held)
     if task is not None and (known := _known(task, held, blob.digest)) is not None:
         return _receipt(task, known)
@@ -143,16 +147,18 @@ def _firsts(task: Task) -> dict[ResultId, Result]:
 def _settled(farm: Farm, arrival: _Arrival, likeness: _Likeness, tx: Tx) -> Receipt:
     now = farm.now()
     held, blob = arrival.held, arrival.blob
-    before = task_rows.load(tx, held.task_id, lock=True)
+    desk = task_rows.load_desk(tx, held.task_id, held.machine_id)
+    before = desk.task
     if (known := _known(before, held, blob.digest)) is not None:
         return _receipt(before, known)
     if arrival.result.verdict is not Verdict.INVALID and not likeness.compared.issuperset(_firsts(before)):
         raise _NewRival
     name_blob(tx, blob, now)
     lease_rows.add_figures(tx, held.lease_id, arrival.figures)
-    result = replace(arrival.result, like=likeness.like, submitted_at=now)
-    saved = settle(tx, before, lifecycle.submit(before, result, now), now)
-    return _receipt(saved, saved.results[-1])
+    result = replace(arrival.result, id=desk.result_id, like=likeness.like, submitted_at=now)
+    after = lifecycle.submit(before, result, now)
+    settle(tx, before, after, now, pasts={result.id: desk.past})
+    return _receipt(after, after.results[-1])
 
 
 def _receipt(task: Task, result: Result) -> Receipt:

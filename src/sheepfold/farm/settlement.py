@@ -5,7 +5,7 @@ the end of its job, the chores that are now due, a machine's suspension, and the
 caller's transaction.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sheepfold.model.credit import Effort, earned, power
 from sheepfold.model.events import Event, What
@@ -13,7 +13,7 @@ from sheepfold.model.jobs import JobId, JobState
 from sheepfold.model.lifecycle import lease_of, openings
 from sheepfold.model.machines import MachineId
 from sheepfold.model.notices import Notice, Topic
-from sheepfold.model.tasks import LeaseState, Result, Task, TaskState, Verdict
+from sheepfold.model.tasks import LeaseState, Result, ResultId, Task, TaskState, Verdict
 from sheepfold.model.trust import INVALID_IN_A_ROW, is_suspended
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import chores as chore_rows
@@ -25,6 +25,7 @@ from sheepfold.store import tasks as task_rows
 from sheepfold.store import webhooks as hook_rows
 from sheepfold.store.chores import ChoreWhat
 from sheepfold.store.database import Tx
+from sheepfold.store.ledger import Past
 
 _LEASE_EVENTS = {
     LeaseState.FAILED: What.LEASE_FAILED,
@@ -41,23 +42,24 @@ _TASK_EVENTS = {
 _JOB_EVENTS = {JobState.DONE: What.JOB_DONE, JobState.FAILED: What.JOB_FAILED, JobState.CANCELED: What.JOB_CANCELED}
 
 
-def settle(tx: Tx, before: Task, after: Task, now: int, detail: dict[str, object] | None = None) -> Task:
-    """Write what a rule changed of a task, and all that follows from it; returns the task as it now stands.
+def settle(tx: Tx, before: Task, after: Task, now: int, detail: dict[str, object] | None = None,
+           pasts: Mapping[ResultId, Past] | None = None) -> None:
+    """Write what a rule changed of a task, and all that follows from it.
 
-    `before` must have been loaded under its lock in this transaction. `detail` goes into the events of its leases.
+    `before` must have been loaded under its lock in this transaction. `detail` goes into the events of its leases,
+    `pasts` are what is known already of what machines did before their results.
     """
     if after == before:
-        return before
-    saved = task_rows.save(tx, before, after, now)
-    judged = _newly_judged(before, saved)
-    events = [*_lease_events(before, saved, detail or {}), *_result_events(before, saved, judged)]
-    events += _paid(tx, saved, judged, now)
-    event_rows.add(tx, [*events, *_task_events(before, saved)], now)
-    event_rows.add(tx, _job_events(tx, before, saved, now), now)
-    if openings(saved) > openings(before):
-        lane_rows.wake_lane_of(tx, saved.id)
+        return
+    task_rows.save(tx, before, after, now)
+    judged = _newly_judged(before, after)
+    events = [*_lease_events(before, after, detail or {}), *_result_events(before, after, judged)]
+    events += _paid(tx, after, judged, pasts or {}, now)
+    event_rows.add(tx, [*events, *_task_events(before, after)], now)
+    event_rows.add(tx, _job_events(tx, before, after, now), now)
+    if openings(after) > openings(before):
+        lane_rows.wake_lane_of(tx, after.id)
     _suspended(tx, judged, now)
-    return saved
 
 
 def end_job(tx: Tx, job_id: JobId, state: JobState, now: int) -> Iterator[Event]:
@@ -95,10 +97,10 @@ def _result_events(before: Task, after: Task, judged: list[Result]) -> Iterator[
         yield Event(What.RESULT_VALID if is_valid else What.RESULT_INVALID, after.job_id, after.id, told)
 
 
-def _paid(tx: Tx, task: Task, judged: list[Result], now: int) -> Iterator[Event]:
+def _paid(tx: Tx, task: Task, judged: list[Result], pasts: Mapping[ResultId, Past], now: int) -> Iterator[Event]:
     for result in judged:
         if result.verdict is Verdict.VALID:
-            past = ledger_rows.past_of(tx, result.machine_id, result.id)
+            past = pasts.get(result.id) or ledger_rows.past_of(tx, result.machine_id, result.id)
             begun_at = max(past.last_at, lease_of(task, result.lease_id).granted_at)
             effort = Effort(max(1, task.cost_ms), max(0, result.submitted_at - begun_at))
             amount = earned(effort, power(past.efforts))

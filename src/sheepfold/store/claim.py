@@ -20,11 +20,12 @@ from sqlalchemy import TextClause, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.events import Event, What
-from sheepfold.model.jobs import JobId
+from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.machines import MachineId, SessionId
 from sheepfold.model.tasks import LeaseId, TaskId
 from sheepfold.store import events as event_rows
 from sheepfold.store.database import Tx
+from sheepfold.store.jobs import JOB_COLUMNS, job_in, job_of
 
 LANES_AT_A_TIME = {"sqlite": 8, "postgresql": 32}
 """How many lanes a claim looks into before it asks for the next best; on PostgreSQL more than claims come at once."""
@@ -53,7 +54,7 @@ class Granted:
 
     lease_id: LeaseId
     task_id: TaskId
-    job_id: JobId
+    job: Job
     deadline_at: int
     frame: int
     part: int
@@ -92,7 +93,8 @@ def _claim_at_once(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...], now: 
         if row.empty is not None:
             tx.execute(_DRAIN_ALL, {"lanes": row.empty, "now": now})
         if row.lease_id is not None:
-            return _granted(row, row.lease_id, claimant, now)
+            return Granted(LeaseId(row.lease_id), TaskId(row.task_id), _job_in(tx, row), now + claimant.term_s,
+                           row.frame, row.part, row.input)
         if row.seen is None:
             return None
         seen += row.seen
@@ -109,12 +111,18 @@ def _claim_in(tx: Tx, claimant: Claimant, lane: _Lane, now: int) -> Granted | No
     tx.execute(_CHARGE, {"lane_id": lane.id, "charge": max(1, row.cost_ms * VIRTUAL_SCALE // max(1, lane.weight))})
     told = {"lease": lease_id, "machine": claimant.machine_id, "protocol": claimant.protocol}
     event_rows.add(tx, [Event(What.LEASE_GRANTED, JobId(row.job_id), TaskId(row.id), told)], now)
-    return _granted(row, lease_id, claimant, now)
+    return Granted(LeaseId(lease_id), TaskId(row.id), job_of(tx, JobId(row.job_id)), now + claimant.term_s, row.frame,
+                   row.part, row.input)
 
 
-def _granted(row: Any, lease_id: int, claimant: Claimant, now: int) -> Granted:  # noqa: ANN401 -- a row
-    return Granted(LeaseId(lease_id), TaskId(row.id), JobId(row.job_id), now + claimant.term_s, row.frame, row.part,
-                   row.input)
+def _job_in(tx: Tx, row: Any) -> Job:  # noqa: ANN401 -- a row
+    """Return the job of a granted lease; once more where its inputs are all that its task is made of.
+
+    These may have been replaced after the statement began, which sees them as they then were, and before it took the
+    task. An input of the task's own is never replaced.
+    """
+    job = job_in(row)
+    return job_of(tx, job.id) if job.inputs and row.input is None else job
 
 
 def _lease_values(claimant: Claimant, now: int) -> dict[str, Any]:
@@ -218,20 +226,19 @@ def _at_once_query(needs_count: int, seen_count: int) -> TextClause:
     nor a higher priority waits because another claim is at it. `seen` are the lanes where nothing was found, `empty`
     those of them, or before the one that was found, which nobody may find anything in.
     """
-    first = f"{_FIRST_OF.format(lane='{lane}')} FOR UPDATE OF t SKIP LOCKED"
+    first = f"{_FIRST_OF.format(lane='tries.lane_id')} FOR UPDATE OF t SKIP LOCKED"
     return text(f"""
         WITH best AS MATERIALIZED (
             SELECT *, row_number() OVER () AS place
             FROM ({_lanes_query("postgresql", needs_count, seen_count)}) AS ordered),
         first AS MATERIALIZED (
-            SELECT * FROM (
-                SELECT b.id AS lane_id, b.place, b.weight, t.* FROM best b
+            SELECT tries.*, t.* FROM (
+                SELECT b.id AS lane_id, b.place, b.weight FROM best b
                 CROSS JOIN LATERAL (SELECT id FROM lanes WHERE id = b.id FOR NO KEY UPDATE SKIP LOCKED) AS held
-                CROSS JOIN LATERAL ({first.format(lane="held.id")}) AS t
                 WHERE (b.turn, b.priority) = (SELECT turn, priority FROM best WHERE place = 1)
                 UNION ALL
-                SELECT b.id, b.place, b.weight, t.* FROM best b CROSS JOIN LATERAL ({first.format(lane="b.id")}) AS t
-            ) AS tries LIMIT 1),
+                SELECT id, place, weight FROM best
+            ) AS tries CROSS JOIN LATERAL ({first}) AS t LIMIT 1),
         taken AS (UPDATE tasks SET openings = openings - 1 FROM first WHERE tasks.id = first.id),
         granted AS (
             INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at)
@@ -252,8 +259,10 @@ def _at_once_query(needs_count: int, seen_count: int) -> TextClause:
             INSERT INTO lane_charges (lane_id, charge)
             SELECT lane_id, charge FROM charge WHERE NOT EXISTS (SELECT 1 FROM charged)),
         walked AS (SELECT id FROM best WHERE place < coalesce((SELECT place FROM first), place + 1))
-        SELECT first.*, granted.lease_id,
+        SELECT granted.lease_id, first.id AS task_id, first.frame, first.part, first.input,
+               {JOB_COLUMNS["postgresql"]},
                (SELECT array_agg(id) FROM walked WHERE {_IS_EMPTY.format(lane="walked.id")}) AS empty,
                (SELECT array_agg(id) FROM walked) AS seen
-        FROM (SELECT 1) AS always LEFT JOIN (first CROSS JOIN granted) ON TRUE
+        FROM (SELECT 1) AS always LEFT JOIN (
+            first CROSS JOIN granted JOIN jobs j ON j.id = first.job_id) ON TRUE
     """)  # noqa: S608 -- made of constants and counted parameter names

@@ -60,17 +60,20 @@ def add_tasks(tx: Tx, job_id: JobId, openings: int, tasks: Iterable[NewTask]) ->
 
 
 # with its inputs in one statement, since both a claim and a result read it
-_JOB = """
-    SELECT id, account_id, kind, title, spec, revision, priority, quorum, max_attempts, state, private_at,
-           tasks_total, tasks_done, tasks_failed, created_at, ended_at,
-           kept_at, cleared_at, emptied_at, ({inputs}) AS inputs
-    FROM jobs WHERE id = :job_id
+_COLUMNS = """
+    j.id, j.account_id, j.kind, j.title, j.spec, j.revision, j.priority, j.quorum, j.max_attempts, j.state,
+    j.private_at, j.tasks_total, j.tasks_done, j.tasks_failed, j.created_at, j.ended_at, j.kept_at, j.cleared_at,
+    j.emptied_at, ({inputs}) AS inputs
 """
-_JOB_OF = {
-    "sqlite": text(_JOB.format(inputs="SELECT json_group_object(name, digest) FROM job_inputs WHERE job_id = jobs.id")),
-    "postgresql": text(_JOB.format(
-        inputs="SELECT CAST(json_object_agg(name, digest) AS text) FROM job_inputs WHERE job_id = jobs.id")),
+JOB_COLUMNS = {
+    "sqlite": _COLUMNS.format(
+        inputs="SELECT json_group_object(i.name, i.digest) FROM job_inputs i WHERE i.job_id = j.id"),
+    "postgresql": _COLUMNS.format(
+        inputs="SELECT CAST(json_object_agg(i.name, i.digest) AS text) FROM job_inputs i WHERE i.job_id = j.id"),
 }
+"""What `job_in` reads of a table `jobs j`."""
+_JOB_OF = {dialect: text(f"SELECT {columns} FROM jobs j WHERE j.id = :job_id")  # noqa: S608 -- made of constants
+           for dialect, columns in JOB_COLUMNS.items()}
 _JOB_OF_SHEEP = {dialect: text(query.text.replace(
     "id = :job_id", "id = (SELECT job_id FROM sheep WHERE generation = :generation AND number = :number)"))
     for dialect, query in _JOB_OF.items()}
@@ -82,6 +85,11 @@ def job_of(tx: Tx, job_id: JobId) -> Job:
     row = tx.execute(_JOB_OF[tx.dialect.name], {"job_id": job_id}).one_or_none()
     if row is None:
         raise UnknownJob(f"There is no job {job_id}.")
+    return job_in(row)
+
+
+def job_in(row: Row[Any]) -> Job:
+    """Return the job that a row tells of, in JOB_COLUMNS."""
     return _job(row, json.loads(row.inputs or "{}"))
 
 
@@ -89,7 +97,7 @@ def find_job_of_sheep(tx: Tx, sheep_id: SheepId) -> Job | None:
     """Return the job that a sheep is, or None."""
     values = {"generation": sheep_id.generation, "number": sheep_id.number}
     row = tx.execute(_JOB_OF_SHEEP[tx.dialect.name], values).one_or_none()
-    return None if row is None else _job(row, json.loads(row.inputs or "{}"))
+    return None if row is None else job_in(row)
 
 
 def inputs_of(tx: Tx, job_id: JobId) -> dict[str, str]:

@@ -13,6 +13,7 @@ from sheepfold.model.jobs import JobId
 from sheepfold.model.machines import MachineId
 from sheepfold.model.tasks import LeaseId, LeaseState, TaskId
 from sheepfold.store.database import Tx
+from sheepfold.store.sessions import OpenSession, session_asked, session_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +41,18 @@ _ACTIVE_OF_MACHINE = text(_HOLDING + " WHERE l.machine_id = :machine_id AND l.st
 _ACTIVE_OF_SESSION = text(_HOLDING + """
     WHERE l.machine_id = :machine_id AND l.session_id = :session_id AND l.state = 'active' ORDER BY l.id
 """)
+_WANTED = """
+    SELECT l.id, l.task_id, t.job_id, l.machine_id, l.account_id,
+           j.kind, j.spec, j.cleared_at, t.frame, t.part, l.state, t.past_lease,
+           EXISTS (SELECT 1 FROM results r WHERE r.task_id = t.id) AS has_results
+    FROM leases l JOIN tasks t ON t.id = l.task_id JOIN jobs j ON j.id = t.job_id
+"""
+_WANTED_BY_ID = text(_WANTED + " WHERE l.id = :lease_id")
 # by ix_leases_task_id; by name and place at once, as Electric Sheep's wire asks it
-_BY_PLACE = text(_HOLDING + """
+_WANTED_AT = text(_WANTED + """
     JOIN machines m ON m.id = l.machine_id
     WHERE t.job_id = :job_id AND t.frame = :frame AND t.part = :part AND m.name = :machine
     ORDER BY CASE l.state WHEN 'active' THEN 0 ELSE 1 END, l.id DESC LIMIT 1
-""")
-_WANTED = text("""
-    SELECT j.kind, j.spec, j.cleared_at, t.frame, t.part, l.state, t.past_lease,
-           EXISTS (SELECT 1 FROM results r WHERE r.task_id = t.id) AS has_results
-    FROM leases l JOIN tasks t ON t.id = l.task_id JOIN jobs j ON j.id = t.job_id WHERE l.id = :lease_id
 """)
 _STATE = text("SELECT state FROM leases WHERE id = :lease_id")
 _FIGURES = text("SELECT figures FROM leases WHERE id = :lease_id")
@@ -77,18 +80,11 @@ def holding_of_pair(tx: Tx, task_id: TaskId, machine_id: MachineId) -> Holding:
     return _held(row)
 
 
-def find_holding(tx: Tx, machine: str, place: tuple[JobId, int, int]) -> Holding | None:
-    """Return the lease of a machine, by its name, on the task at a job's frame and part; None where there is none."""
-    job_id, frame, part = place
-    values = {"machine": machine, "job_id": job_id, "frame": frame, "part": part}
-    row = tx.execute(_BY_PLACE, values).one_or_none()
-    return None if row is None else _held(row)
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a lease's result will be judged by."""
 
+    held: Holding
     kind: str
     spec: Mapping[str, Any]
     frame: int
@@ -101,9 +97,26 @@ class Wanted:
 
 def wanted(tx: Tx, lease_id: LeaseId) -> Wanted:
     """Return what the result of a lease that there is will be judged by, in one statement."""
-    row = tx.execute(_WANTED, {"lease_id": lease_id}).one()
-    is_plain = not row.has_results and row.state != LeaseState.WITHDRAWN and lease_id > row.past_lease
-    return Wanted(row.kind, json.loads(row.spec), row.frame, row.part, row.cleared_at is not None, is_plain)
+    return _wanted(tx.execute(_WANTED_BY_ID, {"lease_id": lease_id}).one())
+
+
+def find_wanted(tx: Tx, machine: str, place: tuple[JobId, int, int]) -> Wanted | None:
+    """Return the same of the lease of a machine, by its name, on the task at a job's frame and part, or None."""
+    job_id, frame, part = place
+    values = {"machine": machine, "job_id": job_id, "frame": frame, "part": part}
+    row = tx.execute(_WANTED_AT, values).one_or_none()
+    return None if row is None else _wanted(row)
+
+
+def wanted_in_session(tx: Tx, token_hash: str, lease_id: LeaseId) -> tuple[OpenSession | None, Wanted | None]:
+    """Return the living session of a token, and what the result of a lease, whosever it is, will be judged by."""
+    sessions, leases = tx.read_together(session_asked(token_hash), (_WANTED_BY_ID, {"lease_id": lease_id}))
+    return session_in(sessions), _wanted(leases[0]) if leases else None
+
+
+def _wanted(row: Row[Any]) -> Wanted:
+    is_plain = not row.has_results and row.state != LeaseState.WITHDRAWN and row.id > row.past_lease
+    return Wanted(_held(row), row.kind, json.loads(row.spec), row.frame, row.part, row.cleared_at is not None, is_plain)
 
 
 def is_withdrawn(tx: Tx, lease_id: LeaseId) -> bool:

@@ -1,9 +1,10 @@
 """Rows of the ledger: credit, one row for a valid result, so that no retry pays or spends twice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, TextClause, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.credit import Effort, Millipoints, Purse, power
@@ -12,6 +13,7 @@ from sheepfold.model.lifecycle import RESULTS_OF_A_LEASE
 from sheepfold.model.machines import MachineId
 from sheepfold.model.tasks import Result, ResultId, Verdict
 from sheepfold.store.database import Tx
+from sheepfold.store.transaction import Values
 
 NEWEST = 32
 """So many of a machine's newest results tell its power."""
@@ -67,8 +69,16 @@ def pay(tx: Tx, result: Result, job_id: JobId, effort: Effort, millipoints: Mill
 
 def past_of(tx: Tx, machine_id: MachineId, before: ResultId | None = None) -> Past:
     """Return what a machine did, up to a result where one is given."""
-    values = {"machine_id": machine_id, "before": 2**62 if before is None else before, "newest": NEWEST}
-    rows = tx.execute(_BEFORE, values).all()
+    return past_in(tx.execute(*past_asked(machine_id, before)).all())
+
+
+def past_asked(machine_id: MachineId, before: ResultId | None = None) -> tuple[TextClause, Values]:
+    """Return the question that `past_in` reads the answer of, to be asked along with others."""
+    return _BEFORE, {"machine_id": machine_id, "before": 2**62 if before is None else before, "newest": NEWEST}
+
+
+def past_in(rows: Sequence[Any]) -> Past:
+    """Return the past that rows tell of."""
     efforts = tuple(Effort(row.cost_ms, row.taken_s) for row in rows if row.cost_ms is not None)
     return Past(rows[0].submitted_at if rows else 0, efforts)
 

@@ -37,7 +37,7 @@ class PostgresDatabase:
         engine = create_engine(address, poolclass=NullPool, connect_args={"connect_timeout": 10})
         with translated():
             upgrade(engine)
-        event.listen(engine, "connect", _limit_silence)
+        event.listen(engine, "connect", _set_up)
         self._pool = Pool(engine.execution_options(isolation_level="AUTOCOMMIT"), POOL_SIZE)
         self._listeners: list[Callable[[], None]] = []
         self._has_news = threading.Event()
@@ -121,9 +121,16 @@ class PostgresDatabase:
 
 
 def _snapshot(tx: Tx) -> AbstractContextManager[object]:
-    return tx.began("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    return tx.began("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on")
 
 
-def _limit_silence(connection: "psycopg.Connection[psycopg.rows.TupleRow]", _: object) -> None:
+def _set_up(connection: "psycopg.Connection[psycopg.rows.TupleRow]", _: object) -> None:
+    """Set a connection's silence, and its plans, which are kept: what is planned for an empty table lasts as it fills.
+
+    Whatever writes, or looks something up, walks indexes, then. Snapshots, of which pages and reports are made, may
+    read a table whole. To compile a plan takes longer than any of them.
+    """
     connection.execute(f"SET idle_in_transaction_session_timeout = '{LONGEST_SILENCE}'")
+    connection.execute("SET enable_seqscan = off")
+    connection.execute("SET jit = off")
     connection.commit()

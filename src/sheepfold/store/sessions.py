@@ -1,14 +1,17 @@
 """Rows of sessions: who opened one, for what machine, with what abilities."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import insert, text, update
+from sqlalchemy import TextClause, insert, text, update
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.machines import MachineId, Session, SessionId
 from sheepfold.store import schema
 from sheepfold.store.accounts import HOLDER_COLUMNS, KeyHolder, holder_in
 from sheepfold.store.database import Tx
+from sheepfold.store.transaction import Values
 
 SEEN_GRAIN_S = 60
 """`last_seen_at` is written at most once in this time, so that a busy session costs no write a request."""
@@ -55,9 +58,19 @@ _BY_TOKEN = text(f"""
 
 def find_session(tx: Tx, token_hash: str) -> OpenSession | None:
     """Return the living session of a token, or None."""
-    row = tx.execute(_BY_TOKEN, {"token_hash": token_hash}).one_or_none()
-    if row is None:
+    return session_in(tx.execute(*session_asked(token_hash)).all())
+
+
+def session_asked(token_hash: str) -> tuple[TextClause, Values]:
+    """Return the question that `session_in` reads the answer of, to be asked along with others."""
+    return _BY_TOKEN, {"token_hash": token_hash}
+
+
+def session_in(rows: Sequence[Any]) -> OpenSession | None:
+    """Return the session that the only row tells of, None where there is no row."""
+    if not rows:
         return None
+    row = rows[0]
     session = Session(SessionId(row.id), MachineId(row.of_machine_id), AccountId(row.of_account_id), row.protocol,
                       row.opened_at, row.seen_at)
     return OpenSession(session, row.abilities, row.opened_by, None if row.scope is None else holder_in(row))

@@ -1,9 +1,10 @@
 """Tasks whole, as the lifecycle wants them: loaded under a lock, and saved by what a rule has changed."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, TextClause, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownTask
@@ -23,6 +24,8 @@ from sheepfold.model.tasks import (
     Verdict,
 )
 from sheepfold.store.database import Tx
+from sheepfold.store.ledger import Past, past_asked, past_in
+from sheepfold.store.transaction import Values
 
 # all by primary key, or by the indexes on task_id
 _TASK = """
@@ -40,6 +43,20 @@ _RESULTS = text("""
            like_id, verdict, soundness, reason, media_type, width, height
     FROM results WHERE task_id = :task_id ORDER BY id
 """)
+_NEXT_RESULT_OF = {"sqlite": text("SELECT coalesce(max(id), 0) + 1 AS id FROM results"),
+                   "postgresql": text("SELECT nextval('results_id_seq') AS id")}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a new result is judged with: its task, under its lock, the id that it gets, and what its machine did before.
+
+    With the id known beforehand, all that a result leads to can name it, and be written at once.
+    """
+
+    task: Task
+    result_id: ResultId
+    past: Past
 
 
 def load(tx: Tx, task_id: TaskId, *, lock: bool) -> Task:
@@ -47,14 +64,35 @@ def load(tx: Tx, task_id: TaskId, *, lock: bool) -> Task:
 
     Raises UnknownTask. On SQLite a write transaction is alone anyway, and the lock costs nothing.
     """
+    row = _task_row(tx, task_id, lock=lock)
+    return _task(row, *tx.read_together(*_parts_asked(task_id)))
+
+
+def load_desk(tx: Tx, task_id: TaskId, machine_id: MachineId) -> Desk:
+    """Return a locked task with what a new result of a machine needs besides, as early as that; raises UnknownTask."""
+    row = _task_row(tx, task_id, lock=True)
+    leases, results, ids, past = tx.read_together(
+        *_parts_asked(task_id), (_NEXT_RESULT_OF[tx.dialect.name], {}), past_asked(machine_id))
+    return Desk(_task(row, leases, results), ResultId(ids[0].id), past_in(past))
+
+
+def _task_row(tx: Tx, task_id: TaskId, *, lock: bool) -> Row[Any]:
     query = _TASK_LOCKED if lock and tx.dialect.name == "postgresql" else _TASK_SHARED
-    row = tx.execute(query, {"task_id": task_id}).one_or_none()
+    row: Row[Any] | None = tx.execute(query, {"task_id": task_id}).one_or_none()
     if row is None:
         raise UnknownTask(f"There is no task {task_id}.")
+    return row
+
+
+def _parts_asked(task_id: TaskId) -> tuple[tuple[TextClause, Values], ...]:
+    """Return the questions for what belongs to a task, which are asked once it is locked, so that the answer stays."""
     asked = {"task_id": task_id}
-    leases, results = tx.read_together((_LEASES, asked), (_RESULTS, asked))
+    return (_LEASES, asked), (_RESULTS, asked)
+
+
+def _task(row: Row[Any], leases: Sequence[Any], results: Sequence[Any]) -> Task:
     return Task(
-        id=task_id,
+        id=TaskId(row.id),
         job_id=JobId(row.job_id),
         frame=row.frame,
         part=row.part,
@@ -73,29 +111,25 @@ _SAVE_LEASE = text("""
 """)
 _SAVE_VERDICT = text("UPDATE results SET verdict = :verdict, reason = :reason WHERE id = :id")
 _ADD_RESULT = text("""
-    INSERT INTO results (task_id, lease_id, machine_id, account_id, digest, submitted_at,
+    INSERT INTO results (id, task_id, lease_id, machine_id, account_id, digest, submitted_at,
                          like_id, verdict, soundness, reason, media_type, width, height)
-    VALUES (:task_id, :lease_id, :machine_id, :account_id, :digest, :submitted_at,
+    VALUES (:id, :task_id, :lease_id, :machine_id, :account_id, :digest, :submitted_at,
             :like_id, :verdict, :soundness, :reason, :media_type, :width, :height)
-    RETURNING id
 """)
 _SAVE_TASK = text("""
     UPDATE tasks SET state = :state, openings = :openings, ended_at = :ended_at, past_lease = :past_lease WHERE id = :id
 """)
 
 
-def save(tx: Tx, before: Task, after: Task, now: int) -> Task:
-    """Write what a rule changed of a task: its leases, its results, its state and openings.
-
-    Returns the task as it now stands, new results with the ids that they were given.
-    """
+def save(tx: Tx, before: Task, after: Task, now: int) -> None:
+    """Write what a rule changed of a task: its leases, its results, its state and openings."""
     _save_leases(tx, before, after)
     if after.state is not before.state or openings(after) != openings(before):
         ended_at = None if after.state is TaskState.OPEN else now
         values = {"state": after.state, "openings": openings(after), "ended_at": ended_at,
                   "past_lease": after.past_lease}
         tx.later(_SAVE_TASK, values | {"id": after.id})
-    return replace(after, results=_saved_results(tx, before, after))
+    _save_results(tx, before, after)
 
 
 def _save_leases(tx: Tx, before: Task, after: Task) -> None:
@@ -106,23 +140,14 @@ def _save_leases(tx: Tx, before: Task, after: Task) -> None:
             tx.later(_SAVE_LEASE, values | {"id": lease.id})
 
 
-def _saved_results(tx: Tx, before: Task, after: Task) -> tuple[Result, ...]:
+def _save_results(tx: Tx, before: Task, after: Task) -> None:
     known = {result.id: result for result in before.results}
-    saved = []
     for result in after.results:
-        if not result.id:
-            saved.append(_added(tx, after.id, result))
-            continue
-        if result != known[result.id]:
+        if result.id not in known:
+            values = {name: getattr(result, name) for name in Result.__slots__ if name != "like"}
+            tx.later(_ADD_RESULT, values | {"task_id": after.id, "like_id": result.like})
+        elif result != known[result.id]:
             tx.later(_SAVE_VERDICT, {"id": result.id, "verdict": result.verdict, "reason": result.reason})
-        saved.append(result)
-    return tuple(saved)
-
-
-def _added(tx: Tx, task_id: TaskId, result: Result) -> Result:
-    values = {name: getattr(result, name) for name in Result.__slots__ if name not in {"id", "like"}}
-    values |= {"task_id": task_id, "like_id": result.like}
-    return replace(result, id=ResultId(tx.together(_ADD_RESULT, values).scalar_one()))
 
 
 def _lease(row: Any) -> Lease:  # noqa: ANN401 -- a row

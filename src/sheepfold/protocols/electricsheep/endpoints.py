@@ -22,7 +22,7 @@ from sheepfold.farm.dispatch import (
     open_blob,
 )
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.intake import Receipt, submit_result
+from sheepfold.farm.intake import Receipt, submit_wanted
 from sheepfold.kinds.flame.flam3 import animate_args
 from sheepfold.kinds.flame.genome import spex
 from sheepfold.model.accounts import Account
@@ -190,8 +190,8 @@ def _submitted(farm: Farm, asked: wire.PutRequest, spooled: Spooled) -> Receipt:
     """Find the lease by UID, generation, sheep and job, since this wire carries no other name of it."""
     job = flock_verbs.job_of_sheep(farm, SheepId(asked.generation, asked.sheep))
     frame, part = divmod(asked.job, job.spec["parts"])
-    held = lease_at(farm, machine_name(asked.uid), PROTOCOL, (job.id, frame, part))
-    return submit_result(farm, held, spooled)
+    wanted = lease_at(farm, machine_name(asked.uid), PROTOCOL, (job.id, frame, part))
+    return submit_wanted(farm, wanted, spooled)
 
 
 async def _vote(farm: Farm, request: Request) -> Response:

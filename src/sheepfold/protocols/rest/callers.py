@@ -16,6 +16,7 @@ from sheepfold.model.machines import Session
 from sheepfold.model.matching import Abilities
 from sheepfold.protocols.rest import wire
 from sheepfold.store.accounts import KeyHolder
+from sheepfold.store.sessions import OpenSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,11 @@ def key_holder(farm: FarmHere, token: Token) -> KeyHolder:
 
 def worker_of(farm: FarmHere, token: Token) -> Worker:
     """Return the machine of a session; raises SessionEnded, also where the session's key was revoked."""
-    known = session_of(farm, token)
+    return worker_in(session_of(farm, token))
+
+
+def worker_in(known: OpenSession) -> Worker:
+    """Return the machine of a living session; raises SessionEnded as `worker_of` does."""
     if known.session.protocol != wire.PROTOCOL:
         raise SessionEnded
     if known.holder is None:

@@ -18,15 +18,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sheepfold.blobs.spool import Spool
-from sheepfold.farm.dispatch import Assignment, claim_task, held_lease
+from sheepfold.farm.dispatch import Assignment, claim_task, session_with_lease
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.intake import Receipt, submit_result
-from sheepfold.model.errors import SheepfoldError
+from sheepfold.farm.intake import Receipt, submit_wanted
+from sheepfold.model.errors import SheepfoldError, UnknownLease
 from sheepfold.model.tasks import LeaseId, Verdict
 from sheepfold.protocols.direct import DirectRoute, at_once, judged
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JSON_LIMIT_BYTES, announced_digest, check_digest, small_body
-from sheepfold.protocols.rest.callers import worker_of
+from sheepfold.protocols.rest.callers import worker_in, worker_of
 from sheepfold.protocols.rest.errors import Refused, refused, refused_result
 from sheepfold.protocols.rest.leases import granted_lease, receipt_of
 
@@ -125,12 +125,15 @@ class _Picture:
 
 
 def _submitted(farm: Farm, token: str, lease_id: LeaseId, picture: _Picture, told: dict[str, int]) -> Receipt:
-    held = held_lease(farm, worker_of(farm, token).maker, lease_id)
+    known, wanted = session_with_lease(farm, token, lease_id)
+    worker_in(known)  # refuses where the key was revoked
+    if wanted is None:
+        raise UnknownLease(f"There is no lease {lease_id}.")
     with Spool(farm.spool_folder, len(picture.body)) as spool:
         spool.write(picture.body)
         spooled = spool.finish()
         check_digest(spooled, picture.announced)
-        return submit_result(farm, held, spooled, told)
+        return submit_wanted(farm, wanted, spooled, told)
 
 
 def _token(request: Request) -> str | None:
