@@ -145,6 +145,25 @@ def test_a_server_that_went_away_is_unavailable_and_comes_back(
     assert db.write(lambda tx: add(tx, "ann")) == "ann"
 
 
+@pytest.mark.parametrize("is_at_the_end", [False, True])
+def test_a_connection_that_is_lost_at_every_try_is_a_database_that_does_not_answer(
+    db: PostgresDatabase, postgres_server: PostgresServer, is_at_the_end: bool
+):
+    tries: set[int] = set()
+
+    def deed(tx: Tx) -> None:
+        add(tx, "ann")
+        tries.add(tx.driver.info.backend_pid)
+        postgres_server.execute(f"SELECT pg_terminate_backend({tx.driver.info.backend_pid}, 60000)")
+        if not is_at_the_end:
+            add(tx, "bob")
+
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        db.write(deed)
+    assert len(tries) == TRIES
+    assert db.read(account_rows.list_accounts) == []
+
+
 def test_other_servers_hear_of_a_commit(db: PostgresDatabase, database_url: str):
     other = PostgresDatabase(database_url)
     try:

@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any, cast
 
-from psycopg import RawCursor
+from psycopg import OperationalError, RawCursor
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from sqlalchemy import Connection, Engine, Executable, TextClause
@@ -136,6 +136,8 @@ class Tx:
             self.driver.execute(command)
             return
         answer = self.driver.pgconn.exec_(command.encode())  # a third of what it costs through a cursor
+        if self.is_lost:
+            raise OperationalError("The connection was lost.")  # which no code in the answer says
         if answer.status != ExecStatus.COMMAND_OK:
             raise error_from_result(answer)
 
