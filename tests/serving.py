@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from sheepfold.app import make_app
+from sheepfold.connection import Connection
 from sheepfold.farm.farm import Farm
 
 CLEAN = {name: value for name, value in os.environ.items()
@@ -82,7 +83,8 @@ class Server:
 @contextmanager
 def serving(farm: Farm, port: int = 0) -> Iterator[str]:
     """Serve an open farm on a port of this machine, from a thread, until the block ends; yields its address."""
-    config = uvicorn.Config(make_app(farm), lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(make_app(farm), http=Connection, lifespan="off", log_config=None,
+                            timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", port)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

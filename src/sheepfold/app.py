@@ -23,6 +23,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sheepfold.connection import Connection
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.postman import Postman
 from sheepfold.farm.upkeep import House
@@ -151,6 +152,8 @@ def _config(application: Starlette, door: Door) -> uvicorn.Config:
     cert, key = door.certificate or (None, None)
     return uvicorn.Config(
         application,
+        http=Connection,
+        ws="none",  # there are none, and uvicorn logs whole addresses of those that are asked for
         access_log=False,  # the old wires carry secrets in their queries
         log_config=None,
         lifespan="off",

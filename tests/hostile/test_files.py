@@ -135,6 +135,10 @@ ARCHIVES = {
     "no archive": b"PK\x03\x04" + bytes(1000),
     "a tarball": b"a.blend" + bytes(1017),
     "nothing": b"",
+    "a second stream of its scene": packed(SCENE, ("a.blend::$DATA", b"x")),
+    "a scene that Windows takes for the same": packed(SCENE, ("a.blend.", BLEND)),
+    "a file that is a folder of its own": packed(SCENE, ("b/", b""), ("B", b"x")),
+    "a locked one for who reads from the begin": WHOLE.replace(b"PK\x03\x04\x14\0\0\0", b"PK\x03\x04\x14\0\x01\0"),
 }
 
 
@@ -286,6 +290,13 @@ PICTURES = {
     "has a thousand bombs in its text": with_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**22), 9))[:-12] + b"".join(
         chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**20), 9)) for _ in range(1000)) + painted()[-12:],
     "has no end": painted()[:-12],
+    "has another head before its own": painted()[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+    + painted()[8:],
+    "has a chunk that must be known": with_chunk(b"ABCD", b"x"),
+    "has half of its rows": painted()[:33] + chunk(
+        b"IDAT", zlib.compress(bytes(range(97)) * (SIDE // 2))) + painted()[-12:],
+    "is to be turned": painted("JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"),
+    "is coded arithmetically": painted("JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1),
     "has a filter that is none": painted()[:33] + chunk(b"IDAT", zlib.compress(b"\x09" * 4000)) + painted()[-12:],
     "is two JPEGs": moving("MPO"),
     "is a small WebP": painted("WEBP"),

@@ -11,11 +11,12 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from sheepfold.kinds.crumbs import is_crumbled
 from sheepfold.kinds.png import MOST_BYTES, PlainPng
 from sheepfold.kinds.seam import Inspection, Soundness
+from sheepfold.kinds.strictness import check_jpeg, check_png
 from sheepfold.model.errors import UndecodablePicture
 
 MAX_PIXELS = 80_000_000  # below the number at which Pillow warns of a bomb
@@ -143,7 +144,7 @@ def save(image: Image.Image, target: Path) -> None:
 
 
 def _header(file: BinaryIO) -> Image.Image:
-    """Read a picture's size and format, and check a PNG's checksums, without decoding a pixel."""
+    """Read a picture's size and format without decoding a pixel."""
     file.seek(0)
     if file.read(len(_EXR_MAGIC)) == _EXR_MAGIC:
         raise UndecodablePicture("The file is an OpenEXR picture, which was not ordered.")
@@ -157,31 +158,38 @@ def _header(file: BinaryIO) -> Image.Image:
     return image
 
 
-def _opened(file: BinaryIO, *, verify: bool = True) -> Image.Image:
+def _opened(file: BinaryIO) -> Image.Image:
     """Open by contents. Pillow's readers raise a dozen kinds of exception on hostile bytes, so all of them count."""
     file.seek(0)
     try:
-        image = Image.open(file, formats=_FORMATS)
-        if verify and image.format == "PNG":
-            image.verify()  # the checksums and the end; the picture must be opened anew afterwards
-            file.seek(0)
-            image = Image.open(file, formats=_FORMATS)
+        return Image.open(file, formats=_FORMATS)
     except UnidentifiedImageError as error:
         raise UndecodablePicture("The file is neither a PNG nor a JPEG picture.") from error
     except Exception as error:
         raise UndecodablePicture(f"The picture cannot be read: {error}") from error
-    return image
 
 
 def _load(file: BinaryIO) -> Image.Image:
-    image = _opened(file, verify=False)  # what was verified when its header was read
+    image = _opened(file)
+    (check_png if image.format == "PNG" else check_jpeg)(file)
     try:
         image.load()
-        return _as_rgb(image)
+        is_upright = _is_upright(image)
+        loaded = _as_rgb(image)
     except MemoryError:
         raise
     except Exception as error:  # the same dozen kinds, from a file that is cut short or damaged
         raise UndecodablePicture(f"The picture is cut short or damaged: {error}") from error
+    if not is_upright:
+        raise UndecodablePicture("The picture asks to be turned or mirrored when it is shown, which not all would do.")
+    return loaded
+
+
+def _is_upright(image: Image.Image) -> bool:
+    """Say whether a picture is shown as its pixels lie; it is asked of its own words, since cameras alone have any."""
+    said = Image.Exif()
+    said.load(image.info.get("exif", b""))
+    return said.get(ExifTags.Base.Orientation, 1) in {0, 1}
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
@@ -218,11 +218,19 @@ def check_origin(visit: Visit) -> None:
         return
     origin = request.headers.get("origin", "")
     hosts = {request.headers.get("host", ""), urlsplit(visit.farm.settings.public_url).netloc} - {""}
-    if origin and urlsplit(origin).netloc in hosts:
+    if origin and _parts(origin).netloc in hosts:
         return
     if not origin and request.headers.get("sec-fetch-site") == "same-origin":
         return
     raise Forbidden("This form was not sent from a page of this farm.")
+
+
+def _parts(url: str) -> SplitResult:
+    """Split a URL that a stranger sent; what is none has no parts."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def signed_in(visit: Visit, answer: Response, token: str) -> Response:
@@ -265,7 +273,7 @@ def _visitor(farm: Farm, request: Request) -> Visitor | None:
 
 def _form_page(request: Request) -> str:
     """Return the page of ours from which a form was sent, empty where none was."""
-    came_from = urlsplit(request.headers.get("referer", ""))
+    came_from = _parts(request.headers.get("referer", ""))
     is_ours = request.method == "POST" and came_from.netloc == request.headers.get("host")
     return next_path(came_from.path) if is_ours else ""
 

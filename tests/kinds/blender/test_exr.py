@@ -30,6 +30,7 @@ def written(tmp_path: Path) -> Written:
     def write(values: "np.ndarray", name: str = "a.exr", **attributes: object) -> Path:
         height, width, channels = values.shape
         header = OpenImageIO.ImageSpec(width, height, channels, OpenImageIO.HALF)
+        header.full_width, header.full_height = attributes.get("shown", (width, height))
         if "tile" in attributes:
             header.tile_width = header.tile_height = 16
         out = OpenImageIO.ImageOutput.create(str(tmp_path / name))
@@ -53,6 +54,19 @@ def test_another_size_is_told_before_a_pixel_is_read(written: Written) -> None:
     path = written(light())
     path.write_bytes(path.read_bytes()[:-4000])
     assert inspect.inspect(path, Facts(spec.parse({"format": "EXR"}), 1)).soundness is Soundness.WRONG_SIZE
+
+
+@pytest.mark.parametrize("shown", [(1, 1), (10 * WIDTH, 10 * HEIGHT)])
+def test_a_frame_that_others_would_show_in_another_size_is_refused(written: Written, shown: tuple[int, int]) -> None:
+    assert inspect.inspect(written(light(), shown=shown), FACTS).soundness is Soundness.UNDECODABLE
+
+
+def test_a_header_whose_names_are_no_text_is_told_in_a_sentence(written: Written) -> None:
+    path = written(light())
+    path.write_bytes(path.read_bytes().replace(b"\0chlist\0", b"\0chl\xffst\0", 1))
+    found = inspect.inspect(path, FACTS)
+    assert found.soundness is Soundness.UNDECODABLE
+    assert found.reason.startswith("The picture's header")
 
 
 @pytest.mark.parametrize("cut", [4, 100, 300, -4000, -1])

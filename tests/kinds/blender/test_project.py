@@ -214,3 +214,60 @@ def test_an_order_takes_exactly_one_file(tmp_path: Path) -> None:
         project.only({})
     with pytest.raises(InvalidSpec, match="one file"):
         project.only({"a": tmp_path, "b": tmp_path})
+
+
+def filled(name: str) -> tuple[str, bytes]:
+    return name, b"" if name.endswith("/") else b"x"
+
+
+def entry(name: str, attributes: int) -> zipfile.ZipInfo:
+    made = zipfile.ZipInfo(name)
+    made.external_attr = attributes
+    return made
+
+
+@pytest.mark.parametrize("names", [
+    ("b.png", "b.png"), ("b.png", "b.png."), ("b.png", "B.PNG "), ("b.png", "./b.png"), ("b/c", "b./c"), ("b/", "b"),
+    ("B/", "b"), ("b", "b/c/d"), ("b.c/d", "b.c", "b"), ("b", "b-c", "b/d")])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_some_system_cannot_tell_apart_are_refused(packed: Packer, names: tuple[str, ...]) -> None:
+    for order in (names, names[::-1]):
+        with pytest.raises(InvalidSpec, match=r"twice|at once"):
+            project.look_into(packed(("a.blend", BLEND), *map(filled, order)))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_only_begin_alike_are_apart(packed: Packer) -> None:
+    names = ("b", "b-c", "b.c", "b c", "c/", "c/", "c/d", "c.d/e")
+    assert len(project.look_into(packed(("a.blend", BLEND), *map(filled, names))).files) == 7
+
+
+@pytest.mark.parametrize("name", ["nul", "maps/CON.png", "com1", "LPT\u00b9.txt", "aux .png", "conout$", "b.png:hidden",
+                                  "a.blend::$DATA", "what?.png", "<b>", "a|b", 'say "b"', "*.png"])
+def test_names_that_windows_takes_for_something_else_are_refused(packed: Packer, name: str) -> None:
+    with pytest.raises(InvalidSpec, match="Windows"):
+        project.look_into(packed(("a.blend", BLEND), (name, b"x")))
+
+
+@pytest.mark.parametrize("name", ["console.png", "nulls", "com10", "auxiliary.blend1", "lpt", "prn_1.png"])
+def test_names_that_only_begin_like_devices_are_taken(packed: Packer, name: str) -> None:
+    assert len(project.look_into(packed(("a.blend", BLEND), (name, b"x"))).files) == 2
+
+
+@pytest.mark.parametrize("attributes", [0o40755 << 16, 0x10])
+def test_a_file_that_its_attributes_call_a_folder_is_refused(packed: Packer, attributes: int) -> None:
+    with pytest.raises(InvalidSpec, match="at once"):
+        project.look_into(packed(("a.blend", BLEND), (entry("b", attributes), b"x")))
+
+
+def test_folders_within_folders_have_an_end(packed: Packer) -> None:
+    assert project.look_into(packed(("a.blend", BLEND), ("b/" * project.MAX_DEPTH + "c", b""))).files
+    with pytest.raises(InvalidSpec, match="deep"):
+        project.look_into(packed(("a.blend", BLEND), ("b/" * project.MAX_DEPTH + "c/d", b"")))
+
+
+@pytest.mark.parametrize("start", [b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 2**20, gzip.compress(b"") * 20_000])
+def test_what_packs_a_scene_is_looked_at_by_its_begin_alone(tmp_path: Path, start: bytes) -> None:
+    path = tmp_path / "a.blend"
+    path.write_bytes(start + b"\0" + gzip.compress(BLEND))
+    assert not project.is_blend(path)

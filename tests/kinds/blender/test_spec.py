@@ -69,3 +69,9 @@ def test_frames_come_in_three_formats(form: str) -> None:
 def test_a_monstrous_picture_is_refused() -> None:
     with pytest.raises(InvalidSpec, match="pixels"):
         parse({"width": 16_384, "height": 16_384})
+
+
+def test_a_short_text_that_names_frames_a_hundred_million_times_is_refused() -> None:
+    with pytest.raises(InvalidSpec, match="again and again"):
+        parse({"frames": "0-9999," * 14_000 + "1"})
+    assert parse({"frames": "0-9999,0-9999"})["frames"] == "0-9999"

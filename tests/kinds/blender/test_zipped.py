@@ -95,6 +95,19 @@ def taken(path: Path, archive: bytes) -> Contents:
     contents = look_into(path)
     read_through(path)
     return contents
+SIZE = struct.pack("<HHQ", 1, 8, len(BLEND))
+HOSTILE |= {
+    **{f"a file that its own header locks by {flags:#x}": zipped(local(NAME, BLEND, flags=flags), told(NAME, BLEND))
+       for flags in (0x1, 0x20, 0x40, 0x2000)},
+    **{f"a file that the table locks by {flags:#x}": zipped(local(NAME, BLEND, flags=flags),
+                                                          told(NAME, BLEND, flags=flags))
+       for flags in (0x20, 0x40, 0x2000)},
+    "a name in one encoding here and in another there": zipped(
+        local("\u00e9.blend".encode(), BLEND, flags=0x800), told("\u00e9.blend".encode(), BLEND)),
+    "another checksum in its own header": zipped(local(NAME, BLEND, crc=5), told(NAME, BLEND)),
+    "sixteen bytes that nothing announces": zipped(local(NAME, BLEND) + bytes(16), told(NAME, BLEND)),
+    "two sizes": zipped(local(NAME, BLEND, extra=SIZE * 2), told(NAME, BLEND, extra=SIZE * 2)),
+}
 
 
 @pytest.mark.parametrize("what", HOSTILE)

@@ -191,3 +191,10 @@ def test_a_file_larger_than_a_genome_may_be_is_not_even_parsed(tmp_path: Path) -
     path.write_bytes(b" " * (genome.MAX_BYTES + 1))
     with pytest.raises(InvalidSpec, match="at most 1048576 bytes"):
         genome.read(path)
+
+
+@pytest.mark.parametrize("blank", ["\u2003", "\u00a0", "&#10;", " \u3000 "])
+def test_blanks_that_only_python_knows_do_not_reach_flam3(blank: str) -> None:
+    made = etree.fromstring(genome.spex([flame(f'center="1{blank}2"')], 1)).find("flame")
+    assert made is not None
+    assert made.get("center") == "1 2"

@@ -79,13 +79,22 @@ def _opened(path: Path) -> Iterator[OpenImageIO.ImageInput]:
         raise UndecodablePicture("The file is no OpenEXR picture.")
     OpenImageIO.attribute("threads", 1)  # an inspection's process has little room for threads
     OpenImageIO.attribute("exr_threads", -1)
+    try:
+        with _read(path) as source:
+            _check(source)
+            yield source
+    except UnicodeDecodeError as error:  # what the reader says of a damaged header quotes its bytes
+        raise UndecodablePicture("The picture's header is damaged: its names are no text.") from error
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[OpenImageIO.ImageInput]:
     source = OpenImageIO.ImageInput.open(str(path))
     if source is None:
         raise UndecodablePicture(f"The picture cannot be read: {_why(OpenImageIO.geterror(), path)}")
     try:
         if source.format_name() != "openexr":
             raise UndecodablePicture("The file is no OpenEXR picture.")
-        _check(source)
         yield source
     finally:
         source.close()
@@ -100,6 +109,8 @@ def _check(source: OpenImageIO.ImageInput) -> None:
         raise UndecodablePicture(f"The picture has {spec.nchannels} channels; 1 to {_MOST_CHANNELS} are taken.")
     if spec.deep or spec.tile_width or spec.depth > 1:
         raise UndecodablePicture("The picture is deep or tiled; plain scanlines are expected.")
+    if (spec.full_x, spec.full_y, spec.full_width, spec.full_height) != (spec.x, spec.y, spec.width, spec.height):
+        raise UndecodablePicture("The picture is to be shown in a window of another size than its own.")
     if source.seek_subimage(1, 0):
         raise UndecodablePicture("The file holds several pictures where one was expected.")
     source.seek_subimage(0, 0)

@@ -4,7 +4,6 @@ Both sides use it, since an archive is a stranger's to the farm, and a farm is a
 """
 
 import errno
-import gzip
 import io
 import os
 import re
@@ -17,6 +16,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
 from sheepfold.kinds.blender import zipped
@@ -26,6 +27,7 @@ from sheepfold.model.errors import InvalidSpec
 GIB = 2**30
 MAX_UNPACKED_BYTES = 16 * GIB
 MAX_ENTRIES = 50_000
+MAX_DEPTH = 64  # folders within folders: without end, the names alone would take a minute to look at
 # Deflate reaches 1032; the caches and images of real projects stay far below.
 MAX_RATIO = 200
 SMALL_BYTES = 256 * 2**20  # what may be packed as tightly as it likes
@@ -35,10 +37,14 @@ _BLEND = b"BLENDER"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
 _DRIVE = re.compile(r"[A-Za-z]:")
+_NOT_ON_WINDOWS = frozenset('<>:"|?*')  # a colon would name a second stream of a file
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE | re.DOTALL)
 _MAX_NAME_BYTES, _MAX_PATH_BYTES = 255, 1000
 _DIRECTORY_BYTES = 32 * 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
+_IS_UTF8, _LOCKED, _PATCHED = 0x800, 0x1 | 0x40 | 0x2000, 0x20
+_DOS_FOLDER = 0x10
+_GZIP_START_BYTES = 64 * 1024  # of a stranger's file, in which Blender's first word must be found
 _DAMAGE = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, OverflowError, struct.error,
            zlib.error)  # fmt: skip
 
@@ -125,10 +131,11 @@ def is_blend(path: Path) -> bool:
 
 
 def _unzipped_start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        start = file.read(_GZIP_START_BYTES)
     try:
-        with gzip.open(path) as file:
-            return file.read(len(_BLEND))
-    except (OSError, EOFError, zlib.error):
+        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(start, len(_BLEND))
+    except zlib.error:
         return b""
 
 
@@ -170,7 +177,7 @@ def _contents(archive: zipfile.ZipFile, main: str, size_bytes: int) -> Contents:
         _check(info)
     _check_size(sum(info.file_size for info in infos), size_bytes)
     files = [(name_of(info), info.file_size) for info in infos if not info.is_dir()]
-    _check_distinct([name for name, _ in files])
+    _check_distinct([name for name, _ in files] + [f"{name_of(info)}/" for info in infos if info.is_dir()])
     return Contents(_main([name for name, _ in files], main), tuple(files))
 
 
@@ -179,11 +186,13 @@ def _check(info: zipfile.ZipInfo) -> None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise InvalidSpec(f"{shown(name)} in the archive is a link or a device; put the file itself there.")
-    if info.flag_bits & _ENCRYPTED:
+    if not info.is_dir() and (kind == stat.S_IFDIR or info.external_attr & _DOS_FOLDER):
+        raise InvalidSpec(f"{shown(name)} in the archive is a file and a folder at once.")
+    if info.flag_bits & _LOCKED:
         raise InvalidSpec(f"{shown(name)} in the archive is locked with a password; pack it without one.")
     if info.is_dir() and info.file_size:
         raise InvalidSpec(f"{shown(name)} in the archive is a folder and yet has bytes; pack it anew.")
-    if info.compress_type not in _METHODS:
+    if info.compress_type not in _METHODS or info.flag_bits & _PATCHED:
         raise InvalidSpec(f"{shown(name)} is packed by a method that not every machine knows; use plain zip (Deflate).")
 
 
@@ -192,11 +201,15 @@ def name_of(info: zipfile.ZipInfo) -> str:
     name = _decoded(info)
     if not name.isprintable() or "\\" in name:
         raise InvalidSpec(f"The name {shown(name)} in the archive has signs that file names should not have.")
+    if name.count("/") > MAX_DEPTH:
+        raise InvalidSpec(f"{shown(name)} in the archive lies more than {MAX_DEPTH} folders deep.")
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
         raise InvalidSpec(f"{shown(name)} points out of the archive; pack the project's folder with relative paths.")
     if not path.parts or any(not part.rstrip(" .") for part in path.parts):  # Windows takes ".. " for ".."
         raise InvalidSpec(f"The name {shown(name)} in the archive is none; pack it anew.")
+    if _NOT_ON_WINDOWS & set(name) or any(map(_DEVICE.fullmatch, path.parts)):
+        raise InvalidSpec(f"{shown(name)} in the archive cannot be a file's name on Windows; give it another one.")
     if len(name.encode()) > _MAX_PATH_BYTES or any(len(part.encode()) > _MAX_NAME_BYTES for part in path.parts):
         raise InvalidSpec(f"The name {shown(name)} in the archive is too long.")
     return str(path)
@@ -227,22 +240,21 @@ def _check_size(unpacked_bytes: int, size_bytes: int) -> None:
 
 
 def _check_distinct(names: list[str]) -> None:
-    """Refuse two files of one name, also where only capitals or the way of writing an accent differ: some systems
-    cannot tell them apart.
+    """Refuse two files of one name, and a file and a folder (whose name ends with a slash) of one.
+
+    Some systems cannot tell names apart where only capitals, the way of writing an accent, or dots and blanks at the
+    end differ.
     """
-    seen: dict[str, str] = {}
-    for name in names:
-        other = seen.setdefault(_folded(name), name)
-        if other is not name:
-            raise InvalidSpec(f"The archive holds {shown(name)} twice, as {shown(other)} too.")
-    for name in names:
-        for folder in PurePosixPath(name).parents:
-            if _folded(str(folder)) in seen:
-                raise InvalidSpec(f"{shown(str(folder))} in the archive is a file and a folder at once.")
+    # a zero byte comes before all others, so that whatever lies in a folder follows a file of the folder's name
+    for (one, name), (other, twin) in pairwise(sorted(((_folded(name), name) for name in names), key=itemgetter(0))):
+        if one == other and not one.endswith("\0"):
+            raise InvalidSpec(f"The archive holds {shown(twin)} twice, as {shown(name)} too.")
+        if other.startswith(f"{one}\0") and not one.endswith("\0"):
+            raise InvalidSpec(f"{shown(name)} in the archive is a file and a folder at once.")
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    return "\0".join(part.rstrip(" .") for part in unicodedata.normalize("NFC", name).casefold().split("/"))
 
 
 def _main(names: list[str], wanted: str) -> str:

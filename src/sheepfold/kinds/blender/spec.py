@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,6 +14,7 @@ from sheepfold.model.matching import Compute
 
 CYCLES, EEVEE, WORKBENCH = "CYCLES", "BLENDER_EEVEE", "BLENDER_WORKBENCH"
 MAX_FRAMES = 10_000
+_MOST_NAMED = 10 * MAX_FRAMES
 LAST_FRAME = 1_048_574  # Blender's own
 
 _RANGE = re.compile(r"(\d{1,7})(?:-(\d{1,7}))?", re.ASCII)
@@ -65,7 +66,11 @@ def written(frames: Iterable[int]) -> str:
 
 def _frames(value: object, step: int) -> list[int]:
     """Read frames as text or as a list; `step` counts from the start of each range of a text."""
-    numbers = set(_listed(value) if isinstance(value, list) else _ranged(checked_text(value, "frames", 100_000), step))
+    listed = _listed(value) if isinstance(value, list) else _ranged(checked_text(value, "frames", 100_000), step)
+    named = list(islice(listed, _MOST_NAMED + 1))  # a short text of ranges can name each frame ten thousand times
+    if len(named) > _MOST_NAMED:
+        raise InvalidSpec(f"frames names over {_MOST_NAMED} frames, many of them again and again; name each once.")
+    numbers = set(named)
     if not 1 <= len(numbers) <= MAX_FRAMES:
         raise InvalidSpec(f"An order has 1 to {MAX_FRAMES} frames, not {len(numbers)}.")
     return sorted(numbers)

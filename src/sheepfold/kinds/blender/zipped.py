@@ -18,6 +18,7 @@ from sheepfold.model.errors import InvalidSpec
 _LOCAL, _END = struct.Struct("<4s5H3I2H"), struct.Struct("<4s4H2IH")
 _LOCAL_MAGIC, _END_MAGIC = b"PK\x03\x04", b"PK\x05\x06"
 _IN_DESCRIPTOR, _IS_UTF8 = 0x8, 0x800
+_UNSHOWN = 0x1 | 0x20 | 0x40 | 0x2000  # locked, in two ways, or a patch: who reads from the begin goes by it
 _DESCRIPTOR_BYTES = {12, 16, 20, 24}
 _IN_ZIP64, _MANY = 0xFFFFFFFF, 0xFFFF
 _ZIP64, _UNICODE_PATH = 0x1, 0x7075
@@ -30,11 +31,12 @@ def check(file: BinaryIO, archive: zipfile.ZipFile) -> None:
 
     Raises InvalidSpec, and what ZipFile raises on hostile bytes.
     """
-    end = 0
+    end, is_told_later = 0, False
     for info in _in_order(archive):
-        _check_gap(end, info.header_offset)
-        end = _start_of(file, info) + info.compress_size
-    _check_gap(end, archive.start_dir)
+        _check_gap(end, info.header_offset, is_told_later=is_told_later)
+        start, is_told_later = _start_of(file, info)
+        end = start + info.compress_size
+    _check_gap(end, archive.start_dir, is_told_later=is_told_later)
     _check_end(file, archive)
 
 
@@ -44,7 +46,7 @@ def check_bytes(file: BinaryIO, archive: zipfile.ZipFile) -> None:
     To be asked after `check`; raises as it does.
     """
     for info in _in_order(archive):
-        start = _start_of(file, info)
+        start, _ = _start_of(file, info)
         file.seek(start)
         if not (_inflates(file, info) if info.compress_type == zipfile.ZIP_DEFLATED else _is_plain(file, info)):
             raise InvalidSpec(f"{shown(info.orig_filename)} in the archive is damaged; pack it anew.")
@@ -54,30 +56,35 @@ def _in_order(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     return sorted(archive.infolist(), key=lambda info: info.header_offset)
 
 
-def _check_gap(end: int, begin: int) -> None:
+def _check_gap(end: int, begin: int, *, is_told_later: bool) -> None:
     """Refuse bytes between two files, but for those that tell a file's size after it."""
-    if begin != end and not (end and begin - end in _DESCRIPTOR_BYTES):
+    if begin != end and not (is_told_later and begin - end in _DESCRIPTOR_BYTES):
         raise InvalidSpec("The archive holds bytes that its table of contents does not name; pack it anew.")
 
 
-def _start_of(file: BinaryIO, info: zipfile.ZipInfo) -> int:
-    """Compare a file's own header with the table of contents; returns where its packed bytes begin."""
+def _start_of(file: BinaryIO, info: zipfile.ZipInfo) -> tuple[int, bool]:
+    """Compare a file's own header with the table of contents.
+
+    Returns where its packed bytes begin, and whether its size may be told after them.
+    """
     file.seek(info.header_offset)
-    magic, _, flags, method, _, _, _, packed, size, name_bytes, extra_bytes = _LOCAL.unpack(file.read(_LOCAL.size))
+    magic, _, flags, method, _, _, crc, packed, size, name_bytes, extra_bytes = _LOCAL.unpack(file.read(_LOCAL.size))
     name, extra = file.read(name_bytes), file.read(extra_bytes)
     written = info.orig_filename.encode("utf-8" if info.flag_bits & _IS_UTF8 else "cp437")
     if _IN_ZIP64 in {packed, size}:
         packed, size = _sizes_in(extra, packed, size)
-    is_told = (packed, size) == (info.compress_size, info.file_size)
+    is_told = (crc, packed, size) == (info.CRC, info.compress_size, info.file_size)
     # what is not packed has no end of its own to read up to; Info-ZIP tells the unpacked size at once, if it can
     is_told_later = (bool(flags & _IN_DESCRIPTOR) and method == zipfile.ZIP_DEFLATED
                      and packed == 0 and size in {0, info.file_size})
-    if (magic, method, name) != (_LOCAL_MAGIC, info.compress_type, written) or not (is_told or is_told_later):
+    is_read_alike = name.isascii() or not (flags ^ info.flag_bits) & _IS_UTF8
+    is_same = (magic, method, name) == (_LOCAL_MAGIC, info.compress_type, written) and not flags & _UNSHOWN
+    if not (is_same and is_read_alike and (is_told or is_told_later)):
         raise InvalidSpec(f"{shown(info.orig_filename)} is another file in the archive than its table of contents says;"
                           " pack it anew.")
     for fields in (extra, info.extra):
         _check_names(fields, written)
-    return file.tell()
+    return file.tell(), bool(flags & _IN_DESCRIPTOR)
 
 
 def _sizes_in(extra: bytes, packed: int, size: int) -> tuple[int, int]:
@@ -89,8 +96,11 @@ def _sizes_in(extra: bytes, packed: int, size: int) -> tuple[int, int]:
 
 
 def _check_names(extra: bytes, written: bytes) -> None:
-    """Refuse a second name: some readers take it for the file's."""
-    for sort, content in _fields(extra):
+    """Refuse a second name, which some readers take for the file's, and sizes told twice."""
+    fields = list(_fields(extra))
+    if sum(sort == _ZIP64 for sort, _ in fields) > 1:
+        raise InvalidSpec(f"{shown(written.decode('utf-8', 'replace'))} has two sizes in the archive; pack it anew.")
+    for sort, content in fields:
         if sort == _UNICODE_PATH and content[_UNICODE_PATH_HEAD_BYTES:] != written:
             raise InvalidSpec(f"{shown(written.decode('utf-8', 'replace'))} has a second name in the archive;"
                               " pack it anew.")

@@ -136,6 +136,7 @@ def _copy_attributes(
         value = str(source.get(name))  # lxml looks through all for it: 60,000 that nobody knows would take a minute
         if name in numbers:
             _numbers(name, value, numbers[name])
+            value = " ".join(value.split())  # flam3 knows fewer blanks than Python, and would stop at the others
         elif value not in choices[name]:
             raise InvalidSpec(f"{name} must be one of {', '.join(sorted(choices[name]))}, not {shown(value)}.")
         target.set(name, value)

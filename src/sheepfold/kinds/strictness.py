@@ -1,0 +1,155 @@
+"""What every reader of pictures agrees on: PNGs and JPEGs that some readers forgive and others refuse are none here.
+
+The farm's own reader is a lenient one, so a picture that it takes might stay dark in a volunteer's browser, in a film's
+maker, or show something else there: another size, an animation, the upper half.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from sheepfold.model.errors import UndecodablePicture
+
+MOST_SCANS = 100
+"""Of a JPEG that is refined step by step: programs make about ten, and each one is work on all pixels."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+_HEADER = struct.Struct(">IIBBBBB")
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+_CRITICAL = {b"PLTE", b"IDAT", b"IEND"}
+_BEFORE_ROWS = {b"PLTE", b"tRNS"}
+_MOST_PALETTE_BYTES = 3 * 256
+_ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_PIECE_BYTES = 1 << 20
+_FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive; browsers know no arithmetic coding and nothing lossless
+_NO_FRAMES = {0xC4, 0xC8, 0xCC}  # of the markers that begin with a C: tables, and one that is reserved
+_BARE = {0x01, 0xD8, *range(0xD0, 0xD8)}  # markers without a length
+_SCAN = b"\xff\xda"
+
+
+def check_png(file: BinaryIO) -> None:
+    """Read a whole PNG; raises UndecodablePicture where its chunks or its rows are not just as they must be."""
+    file.seek(len(_PNG))
+    name, length = _head(file)
+    head = file.read(_HEADER.size)
+    if (name, length) != (b"IHDR", _HEADER.size) or file.read(4) != _sum(zlib.crc32(head, zlib.crc32(name))):
+        raise UndecodablePicture("The PNG does not begin with its header.")
+    rows = _Rows(_rows_bytes(head))
+    seen = {name}
+    while name != b"IEND":
+        before, (name, length) = name, _head(file)
+        _check_place(name, before, seen)
+        _check_length(name, length)
+        seen.add(name)
+        crc = zlib.crc32(name)
+        for piece in _pieces(file, length):
+            crc = zlib.crc32(piece, crc)
+            if name == b"IDAT":
+                rows.take(piece)
+        if file.read(4) != _sum(crc):
+            raise UndecodablePicture(f"The PNG is cut short or damaged: the checksum of {name!r} is wrong.")
+    rows.end()
+
+
+def check_jpeg(file: BinaryIO) -> None:
+    """Raise UndecodablePicture where a JPEG is coded as not all readers understand, or in a hundred steps."""
+    if _frame_of(file) not in _FRAMES:
+        raise UndecodablePicture("The JPEG is coded in a way that not every reader knows.")
+    file.seek(0)
+    scans, last = 0, b""
+    while piece := file.read(_PIECE_BYTES):
+        scans += (last + piece).count(_SCAN)
+        last = piece[-1:]
+    if scans > MOST_SCANS:
+        raise UndecodablePicture(f"The JPEG comes in {scans} scans; {MOST_SCANS} are allowed.")
+
+
+def _head(file: BinaryIO) -> tuple[bytes, int]:
+    head = file.read(8)
+    if len(head) < 8:
+        raise UndecodablePicture("The PNG is cut short: it has no end.")
+    return head[4:], int.from_bytes(head[:4], "big")
+
+
+def _sum(crc: int) -> bytes:
+    return crc.to_bytes(4, "big")
+
+
+def _check_place(name: bytes, before: bytes, seen: set[bytes]) -> None:
+    """Check that a chunk may come here."""
+    if name in _ANIMATION:
+        raise UndecodablePicture("The file holds several pictures, an animation perhaps, where one was expected.")
+    if name[:1].isupper() and name not in _CRITICAL:
+        raise UndecodablePicture(f"The PNG has a chunk {name!r} that readers do not know, or twice.")
+    is_late = name == b"IDAT" and b"IDAT" in seen and before != b"IDAT"
+    if is_late or (name in _BEFORE_ROWS and not seen.isdisjoint({name, b"IDAT"})):
+        raise UndecodablePicture(f"The PNG has a chunk {name!r} in the wrong place.")
+
+
+def _check_length(name: bytes, length: int) -> None:
+    if name == b"PLTE" and (length % 3 or not 0 < length <= _MOST_PALETTE_BYTES):
+        raise UndecodablePicture("The PNG has a palette of no whole number of colours, or of more than 256.")
+
+
+def _pieces(file: BinaryIO, length: int) -> Iterator[bytes]:
+    while length:
+        piece = file.read(min(length, _PIECE_BYTES))
+        if not piece:
+            raise UndecodablePicture("The PNG is cut short in the middle of a chunk.")
+        length -= len(piece)
+        yield piece
+
+
+def _rows_bytes(header: bytes) -> int:
+    """Return how many bytes a PNG's rows have when they are inflated, each with its filter before it."""
+    width, height, depth, colour, packing, filters, interlace = _HEADER.unpack(header)
+    if packing or filters or interlace > 1 or colour not in _CHANNELS:
+        raise UndecodablePicture("The PNG is coded in a way that there is not.")
+    bits = depth * _CHANNELS[colour]
+    passes = _PASSES if interlace else ((0, 0, 1, 1),)
+    sizes = [(-((x - width) // dx), -((y - height) // dy)) for x, y, dx, dy in passes]
+    return sum(down * (1 + (across * bits + 7) // 8) for across, down in sizes if across > 0)
+
+
+class _Rows:
+    """A PNG's rows as they inflate: counted, and let go."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._left = size_bytes
+        self._inflating = zlib.decompressobj()
+
+    def take(self, piece: bytes) -> None:
+        """Inflate the next piece; raises UndecodablePicture where there is more than the rows."""
+        try:
+            while piece and not self._inflating.eof:
+                self._left -= len(self._inflating.decompress(piece, _PIECE_BYTES))
+                piece = self._inflating.unconsumed_tail
+                self._check(is_so=self._left >= 0)
+        except zlib.error as error:
+            raise UndecodablePicture(f"The PNG is damaged: {error}") from error
+        self._check(is_so=not piece and not self._inflating.unused_data)
+
+    def end(self) -> None:
+        """Check that all rows came; raises UndecodablePicture."""
+        while not self._inflating.eof and (more := self._inflating.decompress(b"", _PIECE_BYTES)):
+            self._left -= len(more)
+        self._check(is_so=self._left == 0 and self._inflating.eof)
+
+    @staticmethod
+    def _check(*, is_so: bool) -> None:
+        if not is_so:
+            raise UndecodablePicture("The PNG holds more or less than its rows.")
+
+
+def _frame_of(file: BinaryIO) -> int:
+    """Return which kind of frame a JPEG has, 0 where it has none before its first scan."""
+    file.seek(2)
+    while len(head := file.read(2)) == 2 and head != _SCAN:
+        if head[0] != 0xFF or head[1] == 0xFF:  # what is no marker readers pass over
+            file.seek(-1, 1)
+        elif 0xC0 <= head[1] <= 0xCF and head[1] not in _NO_FRAMES:
+            return head[1]
+        elif head[1] not in _BARE:
+            file.seek(max(0, int.from_bytes(file.read(2), "big") - 2), 1)
+    return 0

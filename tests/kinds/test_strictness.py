@@ -1,0 +1,140 @@
+"""Pictures that one reader takes and another refuses, or shows otherwise, are undecodable; honest ones are not."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sheepfold.kinds import pictures
+from sheepfold.kinds.seam import Inspection, Soundness
+from sheepfold.kinds.strictness import MOST_SCANS
+
+SIDE = 48
+NOISE = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+ROWS = b"".join(b"\0" + row.tobytes() for row in NOISE)
+
+
+def chunk(name: bytes, body: bytes = b"", crc: int | None = None) -> bytes:
+    proof = zlib.crc32(name + body) if crc is None else crc
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", proof)
+
+
+def head(**other: int) -> bytes:
+    told = {"width": SIDE, "height": SIDE, "depth": 8, "colour": 2, "packing": 0, "filters": 0, "interlace": 0} | other
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", *told.values()))
+
+
+def png(*chunks: bytes) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def encoded(form: str, image: Image.Image | None = None, **more: object) -> bytes:
+    target = io.BytesIO()
+    (image or Image.fromarray(NOISE)).save(target, form, **more)
+    return target.getvalue()
+
+
+def turned() -> Image.Exif:
+    said = Image.Exif()
+    said[0x112] = 6
+    return said
+
+
+def judged(data: bytes, folder: Path) -> Inspection:
+    path = folder / "picture"
+    path.write_bytes(data)
+    return pictures.examine(path, lambda width, height: "" if (width, height) == (SIDE, SIDE) else "another size")
+
+
+PACKED = zlib.compress(ROWS)
+WHOLE, END = chunk(b"IDAT", PACKED), chunk(b"IEND")
+FRAME = struct.pack(">IIIIIHHBB", 0, SIDE, SIDE, 0, 0, 1, 1, 0, 0)
+PALETTE = bytes(range(256)) * 3
+INDICES = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row[:, 0].tobytes() for row in NOISE)))
+PROGRESSIVE = encoded("JPEG", progressive=True)
+LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda"):-2]
+BASELINE = encoded("JPEG")
+ARITHMETIC = BASELINE.replace(b"\xff\xc0", b"\xff\xc9", 1)
+PASSES = (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)  # of PNG 8.2
+
+HONEST = {
+    "plain": png(head(), WHOLE, END),
+    "of three pieces": png(head(), *(chunk(b"IDAT", PACKED[at:at + 3000]) for at in range(0, len(PACKED), 3000)), END),
+    "with what stands behind": png(head(), WHOLE, END) + b"PK\5\6" + bytes(18),
+    "with a chunk that nobody needs": png(head(), chunk(b"vpAg", bytes(9)), WHOLE, END),
+    "a palette": png(head(colour=3), chunk(b"PLTE", PALETTE), INDICES, END),
+    "grey": encoded("PNG", Image.fromarray(NOISE[:, :, 0])),
+    "one bit": encoded("PNG", Image.fromarray(NOISE[:, :, 0]).convert("1")),
+    "sixteen bits": png(head(depth=16), chunk(b"IDAT", zlib.compress(
+        b"".join(b"\0" + row.astype(">u2").tobytes() for row in NOISE.astype(int) * 257))), END),
+    "a progressive JPEG": PROGRESSIVE,
+    "a grey JPEG": encoded("JPEG", Image.fromarray(NOISE[:, :, 0])),
+    "an upright JPEG": encoded("JPEG", exif=Image.Exif()),
+}
+DISHONEST = {
+    "another header before its own": png(head(width=1, height=1), head(), WHOLE, END),
+    "a header behind its rows": png(head(), WHOLE, head(), END),
+    "packed in a way that there is not": png(head(packing=1), WHOLE, END),
+    "a chunk that must be known": png(head(), chunk(b"ABCD", b"x"), WHOLE, END),
+    "Apple's own": png(chunk(b"CgBI", bytes(4)), head(), WHOLE, END),
+    "an end with another checksum": png(head(), WHOLE, chunk(b"IEND", crc=5)),
+    "an end that is cut": png(head(), WHOLE, END)[:-4],
+    "half of its rows": png(head(), chunk(b"IDAT", zlib.compress(ROWS[:len(ROWS) // 2])), END),
+    "twice its rows": png(head(), chunk(b"IDAT", zlib.compress(ROWS * 2)), END),
+    "a bomb behind its rows": png(head(), chunk(b"IDAT", zlib.compress(ROWS + bytes(2**24))), END),
+    "rows without a checksum": png(head(), chunk(b"IDAT", PACKED[:-4]), END),
+    "bytes behind its rows": png(head(), chunk(b"IDAT", PACKED + b"hidden"), END),
+    "rows with a gap": png(head(), chunk(b"IDAT", PACKED[:99]), chunk(b"tEXt", b"A\0b"), chunk(b"IDAT", PACKED[99:]),
+                           END),
+    "a second picture that one says is none": png(
+        head(), chunk(b"acTL", struct.pack(">II", 1, 0)), chunk(b"fcTL", FRAME), WHOLE,
+        chunk(b"fdAT", struct.pack(">I", 1) + zlib.compress(bytes(len(ROWS)))), END),
+    "two words on how it moves": png(head(), *[chunk(b"acTL", struct.pack(">II", 2, 0))] * 2, chunk(b"fcTL", FRAME),
+                                     WHOLE, END),
+    "a palette of 85 colours and a third": png(head(colour=3), chunk(b"PLTE", PALETTE[:-512]), INDICES, END),
+    "two palettes": png(head(colour=3), chunk(b"PLTE", PALETTE), chunk(b"PLTE", PALETTE[::-1]), INDICES, END),
+    "what is see-through said too late": png(head(), WHOLE, chunk(b"tRNS", bytes(6)), END),
+    "a PNG to be turned": encoded("PNG", exif=turned()),
+    "a JPEG to be turned": encoded("JPEG", exif=turned()),
+    "an arithmetic JPEG": ARITHMETIC,
+    "a JPEG in many scans": PROGRESSIVE[:-2] + LAST_SCAN * MOST_SCANS + b"\xff\xd9",
+}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_what_all_readers_know_is_sound(name: str, tmp_path: Path) -> None:
+    found = judged(HONEST[name], tmp_path)
+    assert (found.soundness, found.reason) == (Soundness.SOUND, "")
+
+
+@pytest.mark.filterwarnings("ignore:Invalid APNG")
+@pytest.mark.parametrize("name", DISHONEST)
+def test_what_readers_take_in_two_ways_is_undecodable(name: str, tmp_path: Path) -> None:
+    found = judged(DISHONEST[name], tmp_path)
+    assert found.soundness == Soundness.UNDECODABLE, found
+    assert found.reason
+
+
+@pytest.mark.parametrize("at", range(8, len(HONEST["a palette"]) - 1, 61))
+def test_a_png_cut_anywhere_is_undecodable(at: int, tmp_path: Path) -> None:
+    assert judged(HONEST["a palette"][:at], tmp_path).soundness == Soundness.UNDECODABLE
+
+
+@pytest.mark.parametrize(("side", "depth", "colour"), [(1, 8, 2), (5, 8, 0), (7, 1, 0), (9, 16, 6), (33, 4, 3)])
+def test_rows_of_an_interlaced_picture_are_counted_in_its_seven_passes(side: int, depth: int, colour: int,
+                                                                       tmp_path: Path) -> None:
+    channels = {0: 1, 2: 3, 3: 1, 6: 4}[colour]
+    rows = b""
+    for x, y, dx, dy in PASSES:
+        across, down = len(range(x, side, dx)), len(range(y, side, dy))
+        rows += bytes(1 + (across * channels * depth + 7) // 8) * down if across else b""
+    palette = [chunk(b"PLTE", bytes(48))] if colour == 3 else []
+    told = head(width=side, height=side, depth=depth, colour=colour, interlace=1)
+    path = tmp_path / "picture"
+    for inside, soundness in ((rows, Soundness.SOUND), (rows + b"\0", Soundness.UNDECODABLE)):
+        path.write_bytes(png(told, *palette, chunk(b"IDAT", zlib.compress(inside)), END))
+        assert pictures.examine(path, lambda width, height: "", allow_blank=True).soundness == soundness
