@@ -11,6 +11,7 @@ from pathlib import Path
 from sheepfold.blobs.blobs import Blobs, open_blobs
 from sheepfold.config import Settings
 from sheepfold.farm.needs import NeedsIndex
+from sheepfold.farm.outlook import Outlook
 from sheepfold.kinds.inspector import Inspector
 from sheepfold.model.accounts import ANONYMOUS, Account, Role
 from sheepfold.store import accounts as account_rows
@@ -32,6 +33,7 @@ class Farm:
     inspector: Inspector
     anonymous: Account
     needs: NeedsIndex
+    outlook: Outlook
     verifiers: Verifiers
     now: Callable[[], int]
     token: Callable[[], str]
@@ -64,6 +66,7 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
             inspector=inspector or closing.enter_context(_own_inspector(settings)),
             anonymous=db.write(lambda tx: _ensure_anonymous(tx, clock())),
             needs=NeedsIndex(db),
+            outlook=Outlook(db, clock),
             verifiers=verifiers,
             now=clock,
             token=lambda: secrets.token_hex(16),

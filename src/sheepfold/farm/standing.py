@@ -4,16 +4,10 @@ from dataclasses import dataclass
 
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
-from sheepfold.model.accounts import AccountId
 from sheepfold.model.credit import Millipoints
 from sheepfold.model.errors import UnknownBlob
 from sheepfold.model.machines import MachineId, Session, SessionId
-from sheepfold.store import ledger as ledger_rows
 from sheepfold.store import standing as standing_rows
-from sheepfold.store.database import Tx
-
-CONNECTED_S = 1200
-"""A machine counts as connected so long after it was heard of: clients are silent for 17 minutes while they render."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +23,21 @@ class Standing:
 
 
 def standing(farm: Farm, session: Session, kind: str) -> Standing:
-    """Return the figures for a session, true at this moment."""
-
-    def read(tx: Tx) -> Standing:
-        work = standing_rows.running_work(tx, kind)
-        return Standing(
-            earned_in_session=standing_rows.earned_in_session(tx, session.id),
-            earned_in_all=ledger_rows.purse_of(tx, AccountId(session.account_id)).earned,
-            tasks_open=work.tasks_open,
-            jobs_running=work.jobs,
-            jobs_with_openings=work.jobs_with_openings,
-            machines_connected=standing_rows.machines_heard_of(tx, farm.now() - CONNECTED_S),
-        )
-
-    return farm.db.read(read)
+    """Return the figures for a session, as they were a while ago."""
+    bustle = farm.outlook.bustle.of(kind)
+    return Standing(
+        earned_in_session=earned_in_session(farm, session.id),
+        earned_in_all=farm.outlook.earned_by.of(session.account_id),
+        tasks_open=bustle.work.tasks_open,
+        jobs_running=bustle.work.jobs,
+        jobs_with_openings=bustle.work.jobs_with_openings,
+        machines_connected=bustle.machines,
+    )
 
 
 def earned_in_session(farm: Farm, session_id: SessionId) -> Millipoints:
-    """Return what a session has earned so far."""
-    return farm.db.read(lambda tx: standing_rows.earned_in_session(tx, session_id))
+    """Return what a session has earned, a while ago."""
+    return farm.outlook.earned_in.of(session_id)
 
 
 def open_last_picture(farm: Farm, machine_id: MachineId) -> tuple[str, Input]:

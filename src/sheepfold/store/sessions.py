@@ -43,15 +43,16 @@ def add_session(tx: Tx, token_hash: str, session: Session, abilities: str, opene
     return SessionId(tx.execute(insert(schema.sessions).values(values).returning(schema.sessions.c.id)).scalar_one())
 
 
-# by uq_sessions_token_hash, then uq_key_verifiers_scheme_value; one statement, since every request asks it
+# by uq_sessions_token_hash, then uq_key_verifiers_scheme_value; one statement, since every request asks it. The joins
+# stand one after the other: those in parentheses SQLite makes whole first, of all keys that there are
 _BY_TOKEN = text(f"""
     SELECT s.id, s.machine_id AS of_machine_id, s.account_id AS of_account_id, s.protocol, s.abilities, s.opened_by,
            s.opened_at, s.last_seen_at AS seen_at, {HOLDER_COLUMNS}
     FROM sessions s
-    LEFT JOIN (key_verifiers v
-               JOIN machine_keys k ON k.id = v.key_id AND k.revoked_at IS NULL
-               JOIN machines m ON m.id = k.machine_id
-               JOIN accounts a ON a.id = m.account_id) ON v.scheme = 'key' AND v.value = s.opened_by
+    LEFT JOIN key_verifiers v ON v.scheme = 'key' AND v.value = s.opened_by
+    LEFT JOIN machine_keys k ON k.id = v.key_id AND k.revoked_at IS NULL
+    LEFT JOIN machines m ON m.id = k.machine_id
+    LEFT JOIN accounts a ON a.id = m.account_id
     WHERE s.token_hash = :token_hash AND s.ended_at IS NULL
 """)  # noqa: S608 -- made of constants
 

@@ -177,9 +177,11 @@ def _result(row: Any) -> Result:  # noqa: ANN401
 _BY_PLACE = text("SELECT id FROM tasks WHERE job_id = :job_id AND frame = :frame AND part = :part")
 _OF_FRAME = text("SELECT id FROM tasks WHERE job_id = :job_id AND frame = :frame ORDER BY part")
 _OPEN_OF_JOB = text("SELECT id FROM tasks WHERE job_id = :job_id AND state = 'open' ORDER BY id")
-# by ix_leases_deadline
+# by ix_leases_deadline, in whose order they are asked for: for an order by task SQLite walks all leases that ever were
 _OVERDUE = text("""
-    SELECT DISTINCT task_id FROM leases WHERE state = 'active' AND deadline_at <= :now ORDER BY task_id LIMIT :limit
+    SELECT DISTINCT task_id FROM (
+        SELECT task_id FROM leases WHERE state = 'active' AND deadline_at <= :now ORDER BY deadline_at LIMIT :limit
+    ) AS overdue ORDER BY task_id
 """)
 
 
