@@ -48,12 +48,7 @@ class Owner:
 
 def machine_with_account(farm: Farm, name: str) -> tuple[Machine, Account]:
     """Return a machine and whose it is; raises UnknownMachine."""
-
-    def find(tx: Tx) -> tuple[Machine, Account]:
-        machine = account_rows.machine_named(tx, name)
-        return machine, account_rows.account_of(tx, machine.account_id)
-
-    return farm.db.read(find)
+    return farm.db.look(lambda tx: account_rows.machine_with_account(tx, name))
 
 
 def account_named(farm: Farm, name: str) -> Account:
@@ -71,7 +66,7 @@ def issue_nonce(farm: Farm, owner: Owner, address: str) -> str:
         if int(nonce[:8], 16) % SWEEP_EVERY == 0:
             browser_rows.sweep_nonces(tx, now - REMEMBERED_S)
 
-    farm.db.write(add)
+    farm.db.write_singly(add)
     return nonce
 
 
@@ -103,7 +98,7 @@ def _check_address(farm: Farm, nonce: NonceRow, address: str) -> None:
 
 
 def _use(farm: Farm, nonce: NonceRow) -> None:
-    if not farm.db.write(lambda tx: browser_rows.drop_nonce(tx, nonce.nonce)):
+    if not farm.db.write_singly(lambda tx: browser_rows.drop_nonce(tx, nonce.nonce)):
         raise BadCredentials("Password mismatch.")
     if farm.now() > nonce.issued_at + NONCE_S:
         raise SessionEnded("The nonce is too old.")

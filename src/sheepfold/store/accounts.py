@@ -16,6 +16,10 @@ _ACCOUNT = select(*schema.accounts.c["id", "name", "role", "weight"])
 _MACHINE = select(*schema.machines.c["id", "account_id", "name", "last_seen_at"])
 # by uq_machines_name
 _MACHINE_NAMED = text("SELECT id, account_id, name, last_seen_at FROM machines WHERE name = :name")
+_MACHINE_WITH_ACCOUNT = text("""
+    SELECT m.id AS machine_id, m.name AS machine, m.last_seen_at, a.id, a.name, a.role, a.weight
+    FROM machines m JOIN accounts a ON a.id = m.account_id WHERE m.name = :name
+""")
 _SUSPENDED_AT = text("SELECT suspended_at FROM machines WHERE id = :machine_id")
 
 
@@ -90,6 +94,15 @@ def machine_named(tx: Tx, name: str) -> Machine:
     if machine is None:
         raise UnknownMachine(f"There is no machine {name!r}.")
     return machine
+
+
+def machine_with_account(tx: Tx, name: str) -> tuple[Machine, Account]:
+    """Return a machine and whose it is, by one statement; raises UnknownMachine."""
+    row = tx.execute(_MACHINE_WITH_ACCOUNT, {"name": name}).one_or_none()
+    if row is None:
+        raise UnknownMachine(f"There is no machine {name!r}.")
+    account = _account(row)
+    return Machine(MachineId(row.machine_id), account.id, row.machine, row.last_seen_at), account
 
 
 def machine_of(tx: Tx, machine_id: MachineId) -> Machine:
