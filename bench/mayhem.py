@@ -178,7 +178,7 @@ class Server:
     def kill(self, life: Life, chance: random.Random) -> None:
         """Kill it, see that none of its children outlives it for long, and start it again; or kill one of these."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            children = self._process.children(recursive=True)
+            children = [child for child in self._process.children(recursive=True) if not _is_python_s(child)]
             if children and chance.random() < DEATHS_OF_CHILDREN:
                 chance.choice(children).kill()
                 life.ledger.kills += 1
@@ -210,6 +210,11 @@ class Server:
     def log(self) -> str:
         """Return what it has logged since it was started."""
         return (self._folder / f"{self._name}-{self._starts}.log").read_text(errors="replace")
+
+
+def _is_python_s(process: psutil.Process) -> bool:
+    """Say whether a process is multiprocessing's own, which Python starts anew with a traceback."""
+    return any("resource_tracker" in word for word in process.cmdline())
 
 
 def _free_port() -> int:
