@@ -214,7 +214,9 @@ class Server:
 
 def _is_python_s(process: psutil.Process) -> bool:
     """Say whether a process is multiprocessing's own, which Python starts anew with a traceback."""
-    return any("resource_tracker" in word for word in process.cmdline())
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has ended just now
+        return any("resource_tracker" in word for word in process.cmdline())
+    return False
 
 
 def _free_port() -> int:
