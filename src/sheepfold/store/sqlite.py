@@ -142,15 +142,16 @@ class SqliteDatabase:
     def _hear(self, known: int) -> None:
         """Tell listeners of the commits of other connections; our own writer's is one, too, and it is told twice."""
         while not self._ended.wait(NEWS_PERIOD_S):
-            version = self._version()
-            if version != known:
-                known = version
-                for listener in self._listeners:
-                    listener()
+            with suppress(StoreUnavailable):  # a disk in trouble, say; the next look is soon
+                version = self._version()
+                if version != known:
+                    known = version
+                    for listener in self._listeners:
+                        listener()
 
     def _version(self) -> int:
         """Return a number that changes with each commit of another connection."""
-        with self._news.lent() as tx:
+        with translated(), self._news.lent() as tx:
             return int(tx.execute(_VERSION).scalar_one())
 
     def _run_group(self, tx: Tx, first: _Waiting, answered: list[tuple[Future[Any], Any]]) -> bool:
