@@ -17,6 +17,12 @@ def test_a_blob_is_named_once(rows: Rows):
     assert rows.db.read(lambda tx: blobs.find(tx, B)) is None
 
 
+def test_a_blob_s_md5_is_known_from_when_it_was_first_asked_for(rows: Rows):
+    for md5, known in (("", ""), ("m" * 32, "m" * 32), ("", "m" * 32)):
+        rows.db.write(lambda tx, md5=md5: blobs.add(tx, BlobRow(A, md5, 7), NOW))
+        assert rows.db.read(lambda tx: blobs.find(tx, A)) == BlobRow(A, known, 7)
+
+
 def test_a_tasks_picture_is_its_oldest_valid_result(rows: Rows):
     job_id = rows.job(tasks=2)
     granted = rows.claim(rows.machine("box"))

@@ -14,7 +14,6 @@ class Blob:
     """Bytes that are kept."""
 
     digest: Digest
-    md5: str
     size_bytes: int
 
 

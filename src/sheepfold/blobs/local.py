@@ -48,7 +48,7 @@ class LocalBlobs:
                 else:
                     self._put(spooled.path, target)
                 os.fsync(folder)
-        return Blob(spooled.sha256, spooled.md5, spooled.size_bytes)
+        return Blob(spooled.sha256, spooled.size_bytes)
 
     def keep_bytes(self, data: bytes) -> Blob:
         """See Blobs."""

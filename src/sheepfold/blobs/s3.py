@@ -43,7 +43,7 @@ class S3Blobs:
 
     def keep(self, spooled: Spooled) -> Blob:
         """See Blobs. Bytes that were kept within the hour are not sent again."""
-        blob = Blob(spooled.sha256, spooled.md5, spooled.size_bytes)
+        blob = Blob(spooled.sha256, spooled.size_bytes)
         key = _key(spooled.sha256)
         if not self._is_fresh(spooled):
             self._put(key, spooled.path)

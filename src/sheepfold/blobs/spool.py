@@ -30,11 +30,10 @@ def parse_digest(text: str) -> Digest:
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """A whole upload: a local file, and what was found out while it was written. SheepIt's wire asks for `md5`."""
+    """A whole upload: a local file, and what was found out while it was written."""
 
     path: Path
     sha256: Digest
-    md5: str
     size_bytes: int
 
     def discard(self) -> None:
@@ -58,7 +57,6 @@ class Spool:
         self._file: BinaryIO = os.fdopen(descriptor, "wb")
         self._limit_bytes = limit_bytes
         self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
         self._is_released = False
 
     def write(self, chunk: bytes | bytearray | memoryview) -> None:
@@ -70,14 +68,13 @@ class Spool:
         with translated_os_errors("write an upload"):
             self._file.write(chunk)
         self._sha256.update(chunk)
-        self._md5.update(chunk)
         self.size_bytes = arrived_bytes
 
     def finish(self) -> Spooled:
         """Close the file and say what it is; may be called again. Nothing can be written afterwards."""
         with translated_os_errors("write an upload"):
             self._file.close()
-        return Spooled(self.path, Digest(self._sha256.hexdigest()), self._md5.hexdigest(), self.size_bytes)
+        return Spooled(self.path, Digest(self._sha256.hexdigest()), self.size_bytes)
 
     def release(self) -> Spooled:
         """Finish, and leave the file to the caller, who calls `Spooled.discard` in the end."""
@@ -127,12 +124,9 @@ def spooled_already(path: Path, limit_bytes: int = _BOUNDLESS) -> Spooled:
     size_bytes = path.stat().st_size
     if size_bytes > limit_bytes:
         raise TooLarge(f"At most {limit_bytes} bytes are allowed; the file has {size_bytes}.")
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            sha256.update(chunk)
-            md5.update(chunk)
-    return Spooled(path, Digest(sha256.hexdigest()), md5.hexdigest(), size_bytes)
+        sha256 = hashlib.file_digest(file, "sha256")
+    return Spooled(path, Digest(sha256.hexdigest()), size_bytes)
 
 
 def sweep_spools(folder: Path, older_than: float) -> int:

@@ -10,7 +10,7 @@ from sheepfold.blobs.blobs import Blob
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.keeping import keep_file, name_blob
+from sheepfold.farm.keeping import keep_file, md5_of, name_blob
 from sheepfold.kinds.registry import optional_module_of
 from sheepfold.kinds.seam import Archive, Spec
 from sheepfold.model.errors import UnknownBlob
@@ -24,9 +24,10 @@ from sheepfold.store.renderers import ArchiveRow
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """An archive that is kept, and the path in it of the file to render."""
+    """An archive that is kept, its MD5, and the path in it of the file to render."""
 
     blob: Blob
+    md5: str
     main: str
 
 
@@ -87,13 +88,13 @@ def pack_archive(farm: Farm, kind: str, spec: Spec, inputs: Mapping[str, Path], 
     if module is None:
         return None
     made: Archive = module.pack(inputs, spec, folder)
-    return Packed(keep_file(farm, made.path), made.main)
+    return Packed(keep_file(farm, made.path), md5_of(made.path), made.main)
 
 
 def name_archive(tx: Tx, job_id: JobId, revision: int, packed: Packed, now: int) -> None:
     """Write down which archive a revision of a job has; where it has one already, that one stays."""
-    name_blob(tx, packed.blob, now)
-    row = ArchiveRow(job_id, revision, packed.blob.digest, packed.blob.md5, packed.main)
+    name_blob(tx, packed.blob, now, packed.md5)
+    row = ArchiveRow(job_id, revision, packed.blob.digest, packed.md5, packed.main)
     renderer_rows.add_archive(tx, row, now)
 
 

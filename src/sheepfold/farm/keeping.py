@@ -1,5 +1,7 @@
 """Keeping: bytes become blobs first, and rows name them afterwards."""
 
+import hashlib
+from functools import partial
 from pathlib import Path
 
 from sheepfold.blobs.blobs import Blob
@@ -25,9 +27,15 @@ def keep_file(farm: Farm, path: Path) -> Blob:
         spooled.discard()
 
 
-def name_blob(tx: Tx, blob: Blob, now: int) -> None:
-    """Write down what is known of a blob, so that other rows may name it."""
-    blob_rows.add(tx, BlobRow(blob.digest, blob.md5, blob.size_bytes), now)
+def name_blob(tx: Tx, blob: Blob, now: int, md5: str = "") -> None:
+    """Write down what is known of a blob, so that other rows may name it; only SheepIt's wire asks for an MD5."""
+    blob_rows.add(tx, BlobRow(blob.digest, md5, blob.size_bytes), now)
+
+
+def md5_of(path: Path) -> str:
+    """Return a file's MD5 in small hex digits, which tells old clients whether it arrived; it proves nothing."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def keep_log(farm: Farm, spooled: Spooled) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sheepfold.farm.bundling import write_bundle
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.keeping import keep_file, name_blob
+from sheepfold.farm.keeping import keep_file, md5_of, name_blob
 from sheepfold.farm.repacking import EXECUTABLES, repack, write_local
 from sheepfold.model.errors import InvalidSpec, NoRenderer
 from sheepfold.model.matching import ANY, Program
@@ -102,13 +102,13 @@ def _add(farm: Farm, target: Target, made: str, write: Callable[[Path], None]) -
     try:
         archive = folder / "renderer.zip"
         write(archive)
-        blob = keep_file(farm, archive)
+        blob, md5 = keep_file(farm, archive), md5_of(archive)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    row = RendererRow(BLENDER, target.version, target.system, target.bits, blob.digest, blob.md5, made, farm.now())
+    row = RendererRow(BLENDER, target.version, target.system, target.bits, blob.digest, md5, made, farm.now())
 
     def add(tx: Tx) -> None:
-        name_blob(tx, blob, farm.now())
+        name_blob(tx, blob, farm.now(), md5)
         renderer_rows.set_renderer(tx, row, farm.now())
 
     farm.db.write(add)

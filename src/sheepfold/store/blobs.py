@@ -13,7 +13,7 @@ from sheepfold.store.database import Tx
 
 @dataclass(frozen=True, slots=True)
 class BlobRow:
-    """What is known of a blob: SHA-256, MD5 (SheepIt's checksum) and size in bytes."""
+    """What is known of a blob: SHA-256, MD5 where SheepIt's clients are told it, else empty, and size in bytes."""
 
     digest: str
     md5: str
@@ -46,7 +46,8 @@ class ProductRow:
 
 _ADD = text("""
     INSERT INTO blobs (digest, md5, size_bytes, kept_at) VALUES (:digest, :md5, :size_bytes, :now)
-    ON CONFLICT (digest) DO UPDATE SET cleared_at = NULL
+    ON CONFLICT (digest) DO UPDATE
+    SET cleared_at = NULL, md5 = CASE WHEN excluded.md5 = '' THEN blobs.md5 ELSE excluded.md5 END
 """)  # which also locks the row against whoever would clear it in this moment
 _BLOB = text("SELECT digest, md5, size_bytes, cleared_at FROM blobs WHERE digest = :digest")
 

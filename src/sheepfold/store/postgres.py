@@ -23,7 +23,7 @@ CHANNEL = "sheepfold"
 LONGEST_SILENCE = "60s"
 """After this long the database ends a transaction whose server says nothing more: it froze, or its line was cut. Until
 then nobody gets the rows that it holds, and readers of events wait for what it may yet commit."""
-NEWS_PERIOD_S = 0.05
+NEWS_PERIOD_S = 0.1
 """How long other servers may wait to hear of a commit of this one."""
 
 
@@ -121,7 +121,7 @@ class PostgresDatabase:
 
 
 def _snapshot(tx: Tx) -> AbstractContextManager[object]:
-    return tx.began("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on")
+    return tx.began("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL enable_seqscan = on")
 
 
 def _set_up(connection: "psycopg.Connection[psycopg.rows.TupleRow]", _: object) -> None:

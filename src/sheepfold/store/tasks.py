@@ -64,30 +64,29 @@ def load(tx: Tx, task_id: TaskId, *, lock: bool) -> Task:
 
     Raises UnknownTask. On SQLite a write transaction is alone anyway, and the lock costs nothing.
     """
-    row = _task_row(tx, task_id, lock=lock)
-    return _task(row, *tx.read_together(*_parts_asked(task_id)))
+    tasks, leases, results = tx.read_together(*_task_asked(tx, task_id, lock=lock))
+    return _task(_only(tasks, task_id), leases, results)
 
 
 def load_desk(tx: Tx, task_id: TaskId, machine_id: MachineId) -> Desk:
     """Return a locked task with what a new result of a machine needs besides, as early as that; raises UnknownTask."""
-    row = _task_row(tx, task_id, lock=True)
-    leases, results, ids, past = tx.read_together(
-        *_parts_asked(task_id), (_NEXT_RESULT_OF[tx.dialect.name], {}), past_asked(machine_id))
-    return Desk(_task(row, leases, results), ResultId(ids[0].id), past_in(past))
+    tasks, leases, results, ids, past = tx.read_together(
+        *_task_asked(tx, task_id, lock=True), (_NEXT_RESULT_OF[tx.dialect.name], {}), past_asked(machine_id))
+    return Desk(_task(_only(tasks, task_id), leases, results), ResultId(ids[0].id), past_in(past))
 
 
-def _task_row(tx: Tx, task_id: TaskId, *, lock: bool) -> Row[Any]:
-    query = _TASK_LOCKED if lock and tx.dialect.name == "postgresql" else _TASK_SHARED
-    row: Row[Any] | None = tx.execute(query, {"task_id": task_id}).one_or_none()
-    if row is None:
-        raise UnknownTask(f"There is no task {task_id}.")
-    return row
-
-
-def _parts_asked(task_id: TaskId) -> tuple[tuple[TextClause, Values], ...]:
-    """Return the questions for what belongs to a task, which are asked once it is locked, so that the answer stays."""
+def _task_asked(tx: Tx, task_id: TaskId, *, lock: bool) -> tuple[tuple[TextClause, Values], ...]:
+    """Return the questions for a task, and for what belongs to it, which come once it is locked: so they stay true."""
     asked = {"task_id": task_id}
-    return (_LEASES, asked), (_RESULTS, asked)
+    task = _TASK_LOCKED if lock and tx.dialect.name == "postgresql" else _TASK_SHARED
+    return (task, asked), (_LEASES, asked), (_RESULTS, asked)
+
+
+def _only(tasks: Sequence[Any], task_id: TaskId) -> Row[Any]:
+    if not tasks:
+        raise UnknownTask(f"There is no task {task_id}.")
+    row: Row[Any] = tasks[0]
+    return row
 
 
 def _task(row: Row[Any], leases: Sequence[Any], results: Sequence[Any]) -> Task:

@@ -9,19 +9,18 @@ import queue
 import re
 import threading
 from collections import deque, namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from types import SimpleNamespace
 from typing import Any, cast
 
-from psycopg import OperationalError, RawCursor
-from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus
+from psycopg import RawCursor
+from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection, Engine, Executable, TextClause
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 
 from sheepfold.model.errors import StoreUnavailable
+from sheepfold.store.straight import Straight
 
 Values = Mapping[str, Any]
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
@@ -79,10 +78,9 @@ class Tx:
 
     def __init__(self, connection: Connection) -> None:
         self.dialect = connection.dialect
-        self.driver = cast("Any", connection.connection.driver_connection)
+        self._driver = cast("Any", connection.connection.driver_connection)
         self._composed = connection
-        self._makes_trips = self.dialect.name != "sqlite"
-        self._cursor: Callable[[], Any] = partial(RawCursor, self.driver) if self._makes_trips else self.driver.cursor
+        self._straight = None if self.dialect.name == "sqlite" else Straight(self._driver)
         self._waiting: list[tuple[str, Values]] = []
 
     def execute(self, query: Executable, values: Values | Sequence[Values] = ()) -> Answer:
@@ -97,7 +95,7 @@ class Tx:
 
         Those that wait become one statement: none may change a row that another one of them changes, or read it.
         """
-        if not self._makes_trips:
+        if self._straight is None:
             self.execute(query, values)
             return
         if any(statement == query.text for statement, _ in self._waiting):
@@ -112,13 +110,13 @@ class Tx:
         return self.flush()
 
     def read_together(self, *asked: tuple[TextClause, Values]) -> list[Sequence[Any]]:
-        """Run several questions; returns the rows of each. On PostgreSQL they are one statement, answered in JSON."""
-        if not self._makes_trips:
-            return [self.execute(query, values).all() for query, values in asked]
+        """Run several questions, one after another; returns the rows of each. On PostgreSQL they make one trip."""
         self.flush()
-        named = {f"{name}_{n}": value for n, (_, values) in enumerate(asked) for name, value in values.items()}
-        row = self._run(_gathered(tuple(query.text for query, _ in asked)), named).one()
-        return [[SimpleNamespace(**found) for found in rows or ()] for rows in row]
+        if self._straight is None:
+            return [self._run(query.text, values).all() for query, values in asked]
+        bound = [_bound(query.text, values) for query, values in asked]
+        answers = self._straight.run_in_turn(bound)
+        return [self._answer(query.text, answer).all() for (query, _), answer in zip(asked, answers, strict=True)]
 
     def flush(self) -> Answer:
         """Run what waits; returns the last one's answer."""
@@ -130,24 +128,21 @@ class Tx:
         return self._run(statement, named)
 
     def control(self, command: str) -> None:
-        """Run a command that begins or ends something: BEGIN, SAVEPOINT, COMMIT."""
+        """Run a command that begins or ends a part of a transaction: SAVEPOINT, RELEASE, ROLLBACK TO."""
         self.flush()
-        if not self._makes_trips:
-            self.driver.execute(command)
-            return
-        answer = self.driver.pgconn.exec_(command.encode())  # a third of what it costs through a cursor
-        if self.is_lost:
-            raise OperationalError("The connection was lost.")  # which no code in the answer says
-        if answer.status != ExecStatus.COMMAND_OK:
-            raise error_from_result(answer)
+        if self._straight is None:
+            self._driver.execute(command)
+        else:
+            self._straight.command(command)
 
     @contextmanager
-    def began(self, begin: str = "BEGIN") -> Iterator[None]:
-        """Commit all that happens in the block together, or nothing of it."""
-        self.control(begin)
+    def began(self, *begin: str) -> Iterator[None]:
+        """Commit all that happens in the block together, or nothing of it; it begins with these commands, or BEGIN."""
+        self._begin(*(begin or ("BEGIN",)))
         try:
             yield
-            self.control("COMMIT")
+            self.flush()
+            self._end("COMMIT")
         except BaseException:
             self._roll_back()
             raise
@@ -162,9 +157,16 @@ class Tx:
             self._waiting.clear()
 
     @property
+    def driver(self) -> Any:  # noqa: ANN401 -- of whichever driver
+        """Return the driver's own connection, on which all that was to begin has begun."""
+        if self._straight is not None:
+            self._straight.command()
+        return self._driver
+
+    @property
     def is_lost(self) -> bool:
         """Say whether the connection has died; SQLite's cannot."""
-        return bool(getattr(self.driver, "closed", False))
+        return bool(getattr(self._driver, "closed", False))
 
     def forget(self) -> None:
         """Let go of a connection that has died, without another word to it."""
@@ -175,24 +177,52 @@ class Tx:
         """Close the connection."""
         self._composed.close()
 
+    def _begin(self, *commands: str) -> None:
+        if self._straight is not None:
+            self._straight.begin(*commands)
+            return
+        for command in commands:
+            self._driver.execute(command)
+
+    def _end(self, command: str) -> None:
+        if self._straight is None:
+            self._driver.execute(command)
+        else:
+            self._straight.end(command)
+
     def _roll_back(self) -> None:
         self._waiting.clear()
-        is_open = self.driver.in_transaction if self.dialect.name == "sqlite" else not self.driver.closed
+        is_open = self._driver.in_transaction if self._straight is None else not self._driver.closed
         if is_open:
-            self.control("ROLLBACK")
+            self._end("ROLLBACK")
 
     def _run(self, statement: str, values: Any) -> Answer:  # noqa: ANN401 -- one set of values, or a list of them
-        """Have the driver run a statement; psycopg gets numbers for names, since it reads a long one anew each time."""
-        written = statement
-        if self._makes_trips:
-            written, names = _numbered(statement)
-            values = ([[one[name] for name in names] for one in values] if isinstance(values, list)
-                      else tuple(values[name] for name in names))
-        cursor = self._cursor()
-        (cursor.executemany if isinstance(values, list) else cursor.execute)(written, values)
-        return _answer(statement, cursor)
+        if isinstance(values, list):
+            return self._run_each(statement, values)
+        if self._straight is not None:
+            return self._answer(statement, self._straight.run(*_bound(statement, values)))
+        cursor = self._driver.execute(statement, values)
+        made = _made(statement, lambda: [column[0] for column in cursor.description or ()])
+        return Answer([made(row) for row in cursor.fetchall()] if made else (), cursor.rowcount)
+
+    def _answer(self, statement: str, answer: PGresult) -> Answer:
+        assert self._straight is not None
+        made = _made(statement, partial(self._straight.columns, answer))
+        return Answer(self._straight.rows(answer, made) if made else (), answer.command_tuples or 0)
+
+    def _run_each(self, statement: str, values: list[Values]) -> Answer:
+        """Run a statement once for each set of values; nothing is answered but how many rows it changed."""
+        if self._straight is None:
+            return Answer((), self._driver.executemany(statement, values).rowcount)
+        self._straight.command()
+        written, names = _numbered(statement)
+        cursor = RawCursor(self._driver)
+        cursor.executemany(written, [[one[name] for name in names] for one in values])
+        return Answer((), cursor.rowcount)
 
     def _execute_composed(self, query: Executable, values: Values | Sequence[Values]) -> Answer:
+        if self._straight is not None:
+            self._straight.command()
         try:
             result = self._composed.execute(query, values or None)
         except DBAPIError as error:
@@ -258,21 +288,17 @@ class Pool:
         place.put(tx)
 
 
-def _answer(statement: str, cursor: Any) -> Answer:  # noqa: ANN401 -- of whichever driver
-    if statement not in _ROW_TYPES:
-        _ROW_TYPES[statement] = cursor.description and _row_type(column[0] for column in cursor.description)
-    row = _ROW_TYPES[statement]
-    if row is None:
-        return Answer((), cursor.rowcount)
-    return Answer([row(found) for found in cursor.fetchall()], cursor.rowcount)
-
-
-_ROW_TYPES: dict[str, Callable[[Sequence[Any]], Any] | None] = {}
+_Made = Callable[[Sequence[Any]], Any]
+_ROWS: dict[str, _Made | None] = {}
 """How a statement's rows are made, None where it has none; there are as many as there are different texts."""
 
 
-def _row_type(names: Iterable[str]) -> Callable[[Sequence[Any]], Any]:
-    return namedtuple("Row", names, rename=True)._make  # type: ignore[no-any-return, attr-defined]
+def _made(statement: str, columns: Callable[[], Sequence[str]]) -> _Made | None:
+    """Return how a statement's rows are made; its columns are asked for the first time only."""
+    if statement not in _ROWS:
+        names = columns()
+        _ROWS[statement] = namedtuple("Row", names, rename=True)._make if names else None  # type: ignore[attr-defined]
+    return _ROWS[statement]
 
 
 @lru_cache(maxsize=256)
@@ -283,13 +309,10 @@ def _joined(statements: tuple[str, ...]) -> str:
     return f"WITH {withs} {last}" if withs else last
 
 
-@lru_cache(maxsize=64)
-def _gathered(questions: tuple[str, ...]) -> str:
-    """Write questions as one whose only row has the rows of each, or NULL, as JSON."""
-    each = (_PARAMETER.sub(rf":\1_{n}", question) for n, question in enumerate(questions))
-    asked = (f"(SELECT json_agg(asked_{n}) FROM ({question}) AS asked_{n})"  # noqa: S608 -- the store's own words
-             for n, question in enumerate(each))
-    return f"SELECT {', '.join(asked)}"
+def _bound(statement: str, values: Values) -> tuple[str, list[Any]]:
+    """Return a statement with its values as PostgreSQL numbers them."""
+    written, names = _numbered(statement)
+    return written, [values[name] for name in names]
 
 
 @lru_cache(maxsize=4096)
