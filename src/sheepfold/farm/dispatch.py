@@ -7,7 +7,7 @@ from typing import Any
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.accounts import key_verifier
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.settlement import settle
+from sheepfold.farm.settlement import Known, settle
 from sheepfold.model import lifecycle
 from sheepfold.model.accounts import AccountId, checked_name
 from sheepfold.model.errors import Cleared, MachineSuspended, SessionEnded, UnknownBlob, UnknownLease
@@ -25,6 +25,7 @@ from sheepfold.store import tasks as task_rows
 from sheepfold.store.claim import Claimant, claim
 from sheepfold.store.database import Tx
 from sheepfold.store.leases import Holding, Wanted
+from sheepfold.store.tasks import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,10 @@ class Assignment:
     deadline_at: int
     term_s: int
     input: str | None
+
+    def held_by(self, maker: Maker) -> Holding:
+        """Return the lease as whoever it was granted to holds it."""
+        return Holding(self.lease_id, self.task_id, self.job.id, maker.machine_id, maker.account_id)
 
 
 def open_session(farm: Farm, maker: Maker, abilities: str, opened_by: str = "") -> str:
@@ -126,13 +131,13 @@ def _claimed(farm: Farm, maker: Maker, needs_ids: tuple[int, ...], term_s: int,
     def grant(tx: Tx) -> Assignment | None:
         now = farm.now()
         since = 0 if maker.is_proven else now - UNPROVEN_SUSPENSION_S
-        claimant = Claimant(maker.machine_id, maker.account_id, maker.protocol, maker.session_id, term_s, since)
+        claimant = Claimant(maker.machine_id, maker.account_id, maker.protocol, maker.session_id, term_s, since,
+                            figures or {})
         granted = claim(tx, claimant, needs_ids, now)
         if granted is None:
             if account_rows.is_suspended(tx, maker.machine_id, since):
                 raise MachineSuspended
             return None
-        lease_rows.add_figures(tx, granted.lease_id, figures or {})
         return Assignment(granted.lease_id, granted.task_id, granted.job, granted.frame, granted.part,
                           granted.deadline_at, term_s, granted.input)
 
@@ -218,8 +223,8 @@ def heartbeat(farm: Farm, held: Holding, term_s: int, figures: Mapping[str, Any]
         now = farm.now()
         before = task_rows.load(tx, held.task_id, lock=True)
         after = lifecycle.heartbeat(lifecycle.transition(before, now), held.lease_id, now + term_s)
-        settle(tx, before, after, now)
-        lease_rows.add_figures(tx, held.lease_id, figures or {})
+        told = Told(held.lease_id, {**lease_rows.figures_of(tx, held.lease_id), **figures}) if figures else None
+        settle(tx, before, after, now, known=Known(told=told))
         return lifecycle.lease_of(after, held.lease_id).deadline_at
 
     return farm.db.write(move)

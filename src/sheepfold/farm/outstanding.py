@@ -15,7 +15,7 @@ from sheepfold.model.tasks import LeaseState, TaskState
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import refusals as refusal_rows
 from sheepfold.store import tasks as task_rows
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Tx, read_at_once
 from sheepfold.store.leases import Holding
 
 RENDERED_AT = "rendered_at"
@@ -70,7 +70,7 @@ def keep_lease(farm: Farm, held: Holding, term_s: int, figures: dict[str, int] |
 
     A lease that has merely expired is still wanted as long as its task is open, since a late picture counts.
     """
-    task = farm.db.read(lambda tx: task_rows.load(tx, held.task_id, lock=False))
+    task = read_at_once(farm.db, lambda tx: task_rows.load(tx, held.task_id, lock=False))
     lease = next(lease for lease in task.leases if lease.id == held.lease_id)
     if task.state is not TaskState.OPEN or lease.state not in {LeaseState.ACTIVE, LeaseState.EXPIRED}:
         return False

@@ -58,6 +58,14 @@ class Database(Protocol):
         ...
 
 
+def read_at_once(db: Database, operation: Callable[[Tx], T]) -> T:
+    """Run an operation that asks all that it reads together, on a snapshot.
+
+    On PostgreSQL its questions are one statement, which is a snapshot by itself (`Tx.read_together`).
+    """
+    return (db.read if db.url.startswith("sqlite") else db.look)(operation)
+
+
 _TROUBLES = (
     sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError
 )
