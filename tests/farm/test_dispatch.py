@@ -9,7 +9,6 @@ from sheepfold.farm.browse import story
 from sheepfold.farm.dispatch import (
     claim_task,
     close_session,
-    find_maker,
     find_task,
     give_up,
     heartbeat,
@@ -30,7 +29,6 @@ from sheepfold.model.errors import (
     SessionEnded,
     UnknownBlob,
     UnknownLease,
-    UnknownMachine,
     UnknownTask,
 )
 from sheepfold.model.events import What
@@ -269,9 +267,6 @@ def test_a_machine_is_known_by_its_name_from_its_first_call(world: World):
     owner = world.account("ann")
     first = maker_named(world.farm, owner.id, "Box", "browsershots")
     assert maker_named(world.farm, owner.id, "box", "browsershots") == first
-    assert find_maker(world.farm, "box", "browsershots") == first
-    with pytest.raises(UnknownMachine):
-        find_maker(world.farm, "nothing", "browsershots")
     with pytest.raises(InvalidName):
         maker_named(world.farm, owner.id, "../box", "browsershots")
 

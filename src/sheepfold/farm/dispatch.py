@@ -102,12 +102,6 @@ def maker_named(farm: Farm, account_id: AccountId, machine_name: str, protocol: 
     return Maker(machine.id, account_id, protocol)
 
 
-def find_maker(farm: Farm, machine_name: str, protocol: str) -> Maker:
-    """Return the maker that a wire without sessions names; raises UnknownMachine."""
-    machine = farm.db.look(lambda tx: account_rows.machine_named(tx, machine_name))
-    return Maker(machine.id, machine.account_id, protocol)
-
-
 def find_task(farm: Farm, job_id: JobId, frame: int, part: int) -> TaskId:
     """Return the task at a place of a job; raises UnknownTask."""
     return farm.db.look(lambda tx: task_rows.find_task(tx, job_id, frame, part))
@@ -168,15 +162,16 @@ def lease_on(farm: Farm, maker: Maker, task_id: TaskId) -> Holding:
     return farm.db.look(lambda tx: lease_rows.holding_of_pair(tx, task_id, maker.machine_id))
 
 
-def lease_at(farm: Farm, machine_name: str, protocol: str, place: tuple[JobId, int, int]) -> Wanted:
+def lease_at(farm: Farm, machine_id: MachineId, place: tuple[JobId, int, int]) -> Wanted:
     """Return what the result of a machine's lease on the task at a job's frame and part is judged by, with one look.
 
-    Raises UnknownMachine, UnknownTask, UnknownLease.
+    Raises UnknownTask, UnknownLease.
     """
-    wanted = farm.db.look(lambda tx: lease_rows.find_wanted(tx, machine_name, place))
+    wanted = farm.db.look(lambda tx: lease_rows.find_wanted(tx, machine_id, place))
     if wanted is None:
-        held = lease_on(farm, find_maker(farm, machine_name, protocol), find_task(farm, *place))
-        return farm.db.look(lambda tx: lease_rows.wanted(tx, held.lease_id))
+        task_id = find_task(farm, *place)
+        held = farm.db.look(lambda tx: lease_rows.holding_of_pair(tx, task_id, machine_id))
+        return farm.db.look(lambda tx: lease_rows.wanted(tx, held.lease_id))  # it was granted just now
     return wanted
 
 

@@ -46,7 +46,7 @@ _JOB_EVENTS = {JobState.DONE: What.JOB_DONE, JobState.FAILED: What.JOB_FAILED, J
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a settlement knows beforehand: what machines did before their results, and what a client told, to be kept."""
+    """What a settlement knows beforehand: what machines did before their results, and what a client told."""
 
     pasts: Mapping[ResultId, Past] = field(default_factory=dict)
     told: Told | None = None

@@ -9,6 +9,7 @@ from sqlalchemy import Row, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownLease
+from sheepfold.model.flock import SheepId
 from sheepfold.model.jobs import JobId
 from sheepfold.model.machines import MachineId
 from sheepfold.model.tasks import LeaseId, LeaseState, TaskId
@@ -48,12 +49,18 @@ _WANTED = """
     FROM leases l JOIN tasks t ON t.id = l.task_id JOIN jobs j ON j.id = t.job_id
 """
 _WANTED_BY_ID = text(_WANTED + " WHERE l.id = :lease_id")
-# by ix_leases_task_id; by name and place at once, as Electric Sheep's wire asks it
+_ACTIVE_FIRST = " ORDER BY CASE l.state WHEN 'active' THEN 0 ELSE 1 END, l.id DESC LIMIT 1"
+# by uq_tasks_job_id_frame_part, ix_leases_task_id
 _WANTED_AT = text(_WANTED + """
-    JOIN machines m ON m.id = l.machine_id
-    WHERE t.job_id = :job_id AND t.frame = :frame AND t.part = :part AND m.name = :machine
-    ORDER BY CASE l.state WHEN 'active' THEN 0 ELSE 1 END, l.id DESC LIMIT 1
-""")
+    WHERE t.job_id = :job_id AND t.frame = :frame AND t.part = :part AND l.machine_id = :machine_id
+""" + _ACTIVE_FIRST)
+# by pk_sheep before; each frame has as many parts as the first, and its pictures are numbered frame by frame
+_PARTS = "(SELECT max(part) + 1 FROM tasks WHERE job_id = s.job_id AND frame = 0)"
+_WANTED_OF_SHEEP = text(_WANTED + f"""
+    JOIN machines m ON m.id = l.machine_id JOIN sheep s ON s.job_id = t.job_id
+    WHERE s.generation = :generation AND s.number = :number AND m.name = :machine
+      AND t.frame = :picture / {_PARTS} AND t.part = :picture % {_PARTS}
+""" + _ACTIVE_FIRST)
 _STATE = text("SELECT state FROM leases WHERE id = :lease_id")
 _FIGURES = text("SELECT figures FROM leases WHERE id = :lease_id")
 _SAVE_FIGURES = text("UPDATE leases SET figures = :figures WHERE id = :lease_id")
@@ -100,11 +107,18 @@ def wanted(tx: Tx, lease_id: LeaseId) -> Wanted:
     return _wanted(tx.execute(_WANTED_BY_ID, {"lease_id": lease_id}).one())
 
 
-def find_wanted(tx: Tx, machine: str, place: tuple[JobId, int, int]) -> Wanted | None:
-    """Return the same of the lease of a machine, by its name, on the task at a job's frame and part, or None."""
+def find_wanted(tx: Tx, machine_id: MachineId, place: tuple[JobId, int, int]) -> Wanted | None:
+    """Return the same of the lease of a machine on the task at a job's frame and part, or None."""
     job_id, frame, part = place
-    values = {"machine": machine, "job_id": job_id, "frame": frame, "part": part}
+    values = {"machine_id": machine_id, "job_id": job_id, "frame": frame, "part": part}
     row = tx.execute(_WANTED_AT, values).one_or_none()
+    return None if row is None else _wanted(row)
+
+
+def find_wanted_of_sheep(tx: Tx, machine: str, sheep_id: SheepId, picture: int) -> Wanted | None:
+    """Return the same of the lease of a machine, by its name, on a picture of a sheep, by its number, or None."""
+    values = {"machine": machine, "generation": sheep_id.generation, "number": sheep_id.number, "picture": picture}
+    row = tx.execute(_WANTED_OF_SHEEP, values).one_or_none()
     return None if row is None else _wanted(row)
 
 
