@@ -199,7 +199,7 @@ def visit(farm: Farm, maker: Maker, machine: Machine, task_id: TaskId, came: tup
         raise
     told = {"browser": browser.program.name, "version": browser.program.version, "browser_id": browser.id,
             "user_agent": user_agent, "pass": password, "visited_at": farm.now()}
-    farm.db.write(lambda tx: lease_rows.add_figures(tx, locked.lease.id, told))
+    farm.db.write_singly(lambda tx: lease_rows.save_figures(tx, locked.lease.id, {**locked.figures, **told}))
     return url
 
 

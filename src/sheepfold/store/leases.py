@@ -1,20 +1,21 @@
 """Rows of leases beyond their state: who holds one on which task, and what the clients told about it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import TextClause, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownLease
 from sheepfold.model.flock import SheepId
 from sheepfold.model.jobs import JobId
-from sheepfold.model.machines import MachineId
+from sheepfold.model.machines import MachineId, SessionId
 from sheepfold.model.tasks import LeaseId, LeaseState, TaskId
 from sheepfold.store.database import Tx
 from sheepfold.store.sessions import OpenSession, session_asked, session_in
+from sheepfold.store.transaction import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,9 @@ _BY_PAIR = text(_HOLDING + """
 """)
 # by ix_leases_machine_id_id
 _ACTIVE_OF_MACHINE = text(_HOLDING + " WHERE l.machine_id = :machine_id AND l.state = 'active' ORDER BY l.id")
-_ACTIVE_OF_SESSION = text(_HOLDING + """
+_ACTIVE_OF_SESSION = text("""
+    SELECT l.id, l.task_id, t.job_id, l.machine_id, l.account_id, l.figures
+    FROM leases l JOIN tasks t ON t.id = l.task_id
     WHERE l.machine_id = :machine_id AND l.session_id = :session_id AND l.state = 'active' ORDER BY l.id
 """)
 _WANTED = """
@@ -128,7 +131,7 @@ def wanted_in_session(tx: Tx, token_hash: str, lease_id: LeaseId) -> tuple[OpenS
     return session_in(sessions), _wanted(leases[0]) if leases else None
 
 
-def _wanted(row: Row[Any]) -> Wanted:
+def _wanted(row: Any) -> Wanted:  # noqa: ANN401
     is_plain = not row.has_results and row.state != LeaseState.WITHDRAWN and row.id > row.past_lease
     return Wanted(_held(row), row.kind, json.loads(row.spec), row.frame, row.part, row.cleared_at is not None, is_plain)
 
@@ -138,20 +141,31 @@ def is_withdrawn(tx: Tx, lease_id: LeaseId) -> bool:
     return bool(tx.execute(_STATE, {"lease_id": lease_id}).scalar_one_or_none() == LeaseState.WITHDRAWN)
 
 
-def active_of_machine(tx: Tx, machine_id: MachineId, session_id: int | None = None) -> list[Holding]:
+def active_of_machine(tx: Tx, machine_id: MachineId, session_id: SessionId | None = None) -> list[Holding]:
     """Return the active leases of a machine, or of one session of it."""
-    query = _ACTIVE_OF_MACHINE if session_id is None else _ACTIVE_OF_SESSION
-    rows = tx.execute(query, {"machine_id": machine_id} | ({} if session_id is None else {"session_id": session_id}))
+    if session_id is None:
+        return holdings_in(tx.execute(_ACTIVE_OF_MACHINE, {"machine_id": machine_id}))
+    return holdings_in(tx.execute(*active_asked(machine_id, session_id)))
+
+
+def active_asked(machine_id: MachineId, session_id: SessionId) -> tuple[TextClause, Values]:
+    """Return the question for the active leases of a session, which `holdings_in` reads the answer of."""
+    return _ACTIVE_OF_SESSION, {"machine_id": machine_id, "session_id": session_id}
+
+
+def holdings_in(rows: Iterable[Any]) -> list[Holding]:
+    """Return the leases that rows tell of."""
     return [_held(row) for row in rows]
 
 
-def add_figures(tx: Tx, lease_id: LeaseId, figures: Mapping[str, Any]) -> None:
-    """Keep what a client told of a lease (seconds, KiB, cores, User-Agent); the newest figure of a name stays."""
-    if not figures:
-        return
-    known = json.loads(tx.execute(_FIGURES, {"lease_id": lease_id}).scalar_one())
-    merged = json.dumps(known | dict(figures), sort_keys=True)
-    tx.execute(_SAVE_FIGURES, {"lease_id": lease_id, "figures": merged})
+def told_of_active(tx: Tx, machine_id: MachineId, session_id: SessionId) -> list[tuple[Holding, Mapping[str, Any]]]:
+    """Return the active leases of a session, each with what its client told of it."""
+    return [(_held(row), json.loads(row.figures)) for row in tx.execute(*active_asked(machine_id, session_id))]
+
+
+def save_figures(tx: Tx, lease_id: LeaseId, figures: Mapping[str, Any]) -> None:
+    """Keep what a client told of a lease (seconds, KiB, cores, User-Agent): all of it, older figures too."""
+    tx.execute(_SAVE_FIGURES, {"lease_id": lease_id, "figures": json.dumps(dict(figures), sort_keys=True)})
 
 
 def figures_of(tx: Tx, lease_id: LeaseId) -> Mapping[str, Any]:
@@ -165,7 +179,7 @@ def note_end(tx: Tx, lease_id: LeaseId, reason: str, log: str | None) -> None:
     tx.execute(_SAVE_END, {"lease_id": lease_id, "reason": reason, "log": log})
 
 
-def _held(row: Row[Any]) -> Holding:
+def _held(row: Any) -> Holding:  # noqa: ANN401 -- a row
     return Holding(LeaseId(row.id), TaskId(row.task_id), JobId(row.job_id), MachineId(row.machine_id),
                    AccountId(row.account_id))
 
