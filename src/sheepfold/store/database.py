@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 import psycopg
+from sqlalchemy import TextClause
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sheepfold.model.errors import StoreUnavailable
 from sheepfold.store.transaction import Tx as Tx  # noqa: PLC0414 -- every module of the store and the farm has it from here
+from sheepfold.store.transaction import Values
 
 T = TypeVar("T")
+Question = tuple[TextClause, Values]
+"""A statement that only reads, with what it is asked of: several are asked together (`Tx.read_together`)."""
 
 
 class Database(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import TextClause, insert, or_, select, text
+from sqlalchemy import insert, or_, select, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownJob
@@ -13,9 +13,8 @@ from sheepfold.model.flock import SheepId
 from sheepfold.model.jobs import Job, JobId, JobState, Progress, Terms
 from sheepfold.model.tasks import TaskId
 from sheepfold.store import schema
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Question, Tx
 from sheepfold.store.teams import seen_in_team
-from sheepfold.store.transaction import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +88,12 @@ def job_of(tx: Tx, job_id: JobId) -> Job:
     return job_among(tx.execute(*job_asked(tx, job_id)).all(), job_id)
 
 
-def job_asked(tx: Tx, job_id: JobId) -> tuple[TextClause, Values]:
+def job_asked(tx: Tx, job_id: JobId) -> Question:
     """Return the question that `job_among` reads the answer of, to be asked along with others."""
     return _JOB_OF[tx.dialect.name], {"job_id": job_id}
 
 
-def job_of_task_asked(tx: Tx, task_id: TaskId) -> tuple[TextClause, Values]:
+def job_of_task_asked(tx: Tx, task_id: TaskId) -> Question:
     """Return the question for the job of a task."""
     return _JOB_OF_TASK[tx.dialect.name], {"task_id": task_id}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownLease
@@ -13,9 +13,8 @@ from sheepfold.model.flock import SheepId
 from sheepfold.model.jobs import JobId
 from sheepfold.model.machines import MachineId, SessionId
 from sheepfold.model.tasks import LeaseId, LeaseState, TaskId
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Question, Tx
 from sheepfold.store.sessions import OpenSession, session_asked, session_in
-from sheepfold.store.transaction import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,8 @@ _WANTED_OF_SHEEP = text(_WANTED + f"""
 """ + _ACTIVE_FIRST)
 _STATE = text("SELECT state FROM leases WHERE id = :lease_id")
 _FIGURES = text("SELECT figures FROM leases WHERE id = :lease_id")
+# by ix_leases_task_id
+_TOLD_OF_PAIR = text("SELECT id, figures FROM leases WHERE task_id = :task_id AND machine_id = :machine_id")
 _SAVE_FIGURES = text("UPDATE leases SET figures = :figures WHERE id = :lease_id")
 # what a lease that has ended said at its end stays; one that merely ran out may still be told about
 _SAVE_END = text("""
@@ -148,7 +149,7 @@ def active_of_machine(tx: Tx, machine_id: MachineId, session_id: SessionId | Non
     return holdings_in(tx.execute(*active_asked(machine_id, session_id)))
 
 
-def active_asked(machine_id: MachineId, session_id: SessionId) -> tuple[TextClause, Values]:
+def active_asked(machine_id: MachineId, session_id: SessionId) -> Question:
     """Return the question for the active leases of a session, which `holdings_in` reads the answer of."""
     return _ACTIVE_OF_SESSION, {"machine_id": machine_id, "session_id": session_id}
 
@@ -172,6 +173,16 @@ def figures_of(tx: Tx, lease_id: LeaseId) -> Mapping[str, Any]:
     """Return what a client told of a lease."""
     found: Mapping[str, Any] = json.loads(tx.execute(_FIGURES, {"lease_id": lease_id}).scalar_one())
     return found
+
+
+def told_asked(task_id: TaskId, machine_id: MachineId) -> Question:
+    """Return the question for what a client told of its leases on a task, which `told_in` reads the answer of."""
+    return _TOLD_OF_PAIR, {"task_id": task_id, "machine_id": machine_id}
+
+
+def told_in(rows: Iterable[Any]) -> dict[LeaseId, dict[str, Any]]:
+    """Return what was told of each lease."""
+    return {LeaseId(row.id): json.loads(row.figures) for row in rows}
 
 
 def note_end(tx: Tx, lease_id: LeaseId, reason: str, log: str | None) -> None:

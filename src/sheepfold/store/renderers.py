@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 
 from sheepfold.model.jobs import JobId
 from sheepfold.model.machines import MachineId
-from sheepfold.store.database import Tx
-from sheepfold.store.transaction import Values
+from sheepfold.store.database import Question, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def renderers_for(tx: Tx, name: str, os: str, bits: int) -> list[RendererRow]:
     return renderers_in(tx.execute(*renderers_asked(name, os, bits)))
 
 
-def renderers_asked(name: str, os: str, bits: int) -> tuple[TextClause, Values]:
+def renderers_asked(name: str, os: str, bits: int) -> Question:
     """Return the question that `renderers_in` reads the answer of, to be asked along with others."""
     return _FOR_SYSTEM, {"name": name, "os": os, "bits": bits}
 
@@ -129,7 +128,7 @@ def has_rendered_for(tx: Tx, machine_id: MachineId, job_id: JobId) -> bool:
     return tx.execute(*rendered_for_asked(machine_id, job_id)).first() is not None
 
 
-def rendered_for_asked(machine_id: MachineId, job_id: JobId) -> tuple[TextClause, Values]:
+def rendered_for_asked(machine_id: MachineId, job_id: JobId) -> Question:
     """Return the question that a row answers where a machine has, or ever had, a lease on a task of a job."""
     return _EVER_LEASED, {"job_id": job_id, "machine_id": machine_id}
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownTask
@@ -24,9 +24,8 @@ from sheepfold.model.tasks import (
     TaskState,
     Verdict,
 )
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Question, Tx
 from sheepfold.store.ledger import Past, past_asked, past_in
-from sheepfold.store.transaction import Values
 
 # all by primary key, or by the indexes on task_id
 _TASK = """
@@ -82,7 +81,7 @@ def load(tx: Tx, task_id: TaskId, *, lock: bool) -> Task:
     return _task(row, *tx.read_together(*_parts_asked(task_id)))
 
 
-def task_asked(task_id: TaskId) -> tuple[tuple[TextClause, Values], ...]:
+def task_asked(task_id: TaskId) -> tuple[Question, ...]:
     """Return the three questions that `task_in` reads the answers of, to be asked along with others."""
     return (_TASK_SHARED, {"task_id": task_id}), *_parts_asked(task_id)
 
@@ -117,7 +116,7 @@ def _one(rows: Sequence[Any], task_id: TaskId) -> Any:  # noqa: ANN401 -- a row
     return rows[0]
 
 
-def _parts_asked(task_id: TaskId) -> tuple[tuple[TextClause, Values], ...]:
+def _parts_asked(task_id: TaskId) -> tuple[Question, ...]:
     """Return the questions for what belongs to a task, which are asked once it is locked, so that the answer stays."""
     asked = {"task_id": task_id}
     return (_LEASES, asked), (_RESULTS, asked)
