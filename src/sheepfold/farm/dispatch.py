@@ -77,7 +77,7 @@ def _heard_of(farm: Farm, found: session_rows.OpenSession | None) -> session_row
         raise SessionEnded
     now = farm.now()
     if now - found.session.last_seen_at >= session_rows.SEEN_GRAIN_S:
-        farm.db.write(lambda tx: session_rows.touch(tx, found.session, now))
+        farm.db.write_singly(lambda tx: session_rows.touch(tx, found.session, now))
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sheepfold.blobs.spool import Spooled
 from sheepfold.farm import sites
 from sheepfold.farm.dispatch import Assignment, Maker, claim_task, give_up
-from sheepfold.farm.expiry import expire_orders
+from sheepfold.farm.expiry import AT_A_TIME, end_orders
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.intake import Receipt, submit_wanted
 from sheepfold.kinds.screenshot.spec import View, views
@@ -37,7 +37,7 @@ from sheepfold.model.errors import (
     Overloaded,
     UnknownTask,
 )
-from sheepfold.model.jobs import Job
+from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.machines import Machine, MachineId
 from sheepfold.model.tasks import Lease, LeaseState, Task, TaskId, Verdict
 from sheepfold.store import browsers as browser_rows
@@ -108,21 +108,23 @@ def poll(farm: Farm, maker: Maker, machine: Machine) -> Shot | None:
     Raises Throttled, Overloaded, NoActiveBrowsers, BrowsersBlocked, MachineSuspended, and NoRenderer where the last
     fitting browser was lost meanwhile.
     """
-    factory = farm.db.write_singly(lambda tx: _polled(tx, machine, farm.now()))
+    factory, over = farm.db.write_singly(lambda tx: _polled(tx, machine, farm.now()))
     _check_pace(farm, factory)
     if not factory.browsers:
         raise NoActiveBrowsers
     now = farm.now()
     if not factory.able_browsers(now):
         raise BrowsersBlocked
-    expire_orders(farm)
+    end_orders(farm, over)
     granted = claim_task(farm, maker, abilities_of(factory, maker.protocol, now), farm.settings.browsershots_lock_s)
     return None if granted is None else _shot(farm, maker, factory, granted)
 
 
-def _polled(tx: Tx, machine: Machine, now: int) -> Factory:
+def _polled(tx: Tx, machine: Machine, now: int) -> tuple[Factory, list[JobId]]:
+    """Note a poll; return the factory, and the orders that are over."""
     browser_rows.note_poll(tx, machine.id, now)
-    return browser_rows.factory_of(tx, machine)
+    *factory, over = tx.read_together(*browser_rows.factory_asked(machine.id), visit_rows.expired_asked(now, AT_A_TIME))
+    return browser_rows.factory_in(machine, *factory), visit_rows.expired_in(over)
 
 
 def _check_pace(farm: Farm, factory: Factory) -> None:

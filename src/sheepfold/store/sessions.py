@@ -96,8 +96,8 @@ _TOUCH_MACHINE = text("UPDATE machines SET last_seen_at = :now WHERE id = :machi
 
 def touch(tx: Tx, session: Session, now: int) -> None:
     """Note that a session and its machine were heard of."""
-    tx.execute(_TOUCH_SESSION, {"session_id": session.id, "now": now})
-    tx.execute(_TOUCH_MACHINE, {"machine_id": session.machine_id, "now": now})
+    tx.later(_TOUCH_SESSION, {"session_id": session.id, "now": now})
+    tx.later(_TOUCH_MACHINE, {"machine_id": session.machine_id, "now": now})
 
 
 def end_session(tx: Tx, session_id: SessionId, now: int) -> None:

@@ -1,5 +1,6 @@
 """Rows of orders of screenshots beyond their jobs, of the screenshots as Browsershots names them, and of small ones."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import Row, text
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import Soundness, TaskId, Verdict
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Question, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,17 @@ def count_of_account(tx: Tx, account_id: AccountId, since: int) -> int:
 
 def expired(tx: Tx, now: int, limit: int) -> list[JobId]:
     """Return orders that are worth nothing any more and have not been closed."""
-    return [JobId(row.job_id) for row in tx.execute(_EXPIRED, {"now": now, "limit": limit})]
+    return expired_in(tx.execute(*expired_asked(now, limit)))
+
+
+def expired_asked(now: int, limit: int) -> Question:
+    """Return the question that `expired_in` reads the answer of, to be asked along with others."""
+    return _EXPIRED, {"now": now, "limit": limit}
+
+
+def expired_in(rows: Iterable[Any]) -> list[JobId]:
+    """Return the orders that rows tell of."""
+    return [JobId(row.job_id) for row in rows]
 
 
 def close(tx: Tx, job_id: JobId, now: int) -> None:
