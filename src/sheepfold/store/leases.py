@@ -32,9 +32,10 @@ _HOLDING = """
     SELECT l.id, l.task_id, t.job_id, l.machine_id, l.account_id FROM leases l JOIN tasks t ON t.id = l.task_id
 """
 _BY_ID = text(_HOLDING + " WHERE l.id = :lease_id")
-# by ix_leases_task_id; the newest lease of the pair, an active one first
+# by ix_leases_task_id; here and below `+ 0` keeps PostgreSQL from walking all leases that the machine ever had, which it
+# plans for a table of few rows. The newest lease of the pair, an active one first
 _BY_PAIR = text(_HOLDING + """
-    WHERE l.task_id = :task_id AND l.machine_id = :machine_id
+    WHERE l.task_id = :task_id AND l.machine_id + 0 = :machine_id
     ORDER BY CASE l.state WHEN 'active' THEN 0 ELSE 1 END, l.id DESC LIMIT 1
 """)
 # by ix_leases_machine_id_id
@@ -44,29 +45,33 @@ _ACTIVE_OF_SESSION = text("""
     FROM leases l JOIN tasks t ON t.id = l.task_id
     WHERE l.machine_id = :machine_id AND l.session_id = :session_id AND l.state = 'active' ORDER BY l.id
 """)
-_WANTED = """
+_JUDGED_BY = """
     SELECT l.id, l.task_id, t.job_id, l.machine_id, l.account_id,
            j.kind, j.spec, j.cleared_at, t.frame, t.part, l.state, t.past_lease,
            EXISTS (SELECT 1 FROM results r WHERE r.task_id = t.id) AS has_results
-    FROM leases l JOIN tasks t ON t.id = l.task_id JOIN jobs j ON j.id = t.job_id
 """
+_WANTED = _JUDGED_BY + " FROM leases l JOIN tasks t ON t.id = l.task_id JOIN jobs j ON j.id = t.job_id"
 _WANTED_BY_ID = text(_WANTED + " WHERE l.id = :lease_id")
 _ACTIVE_FIRST = " ORDER BY CASE l.state WHEN 'active' THEN 0 ELSE 1 END, l.id DESC LIMIT 1"
 # by uq_tasks_job_id_frame_part, ix_leases_task_id
 _WANTED_AT = text(_WANTED + """
-    WHERE t.job_id = :job_id AND t.frame = :frame AND t.part = :part AND l.machine_id = :machine_id
+    WHERE t.job_id = :job_id AND t.frame = :frame AND t.part = :part AND l.machine_id + 0 = :machine_id
 """ + _ACTIVE_FIRST)
-# by pk_sheep before; each frame has as many parts as the first, and its pictures are numbered frame by frame
-_PARTS = "(SELECT max(part) + 1 FROM tasks WHERE job_id = s.job_id AND frame = 0)"
-_WANTED_OF_SHEEP = text(_WANTED + f"""
-    JOIN machines m ON m.id = l.machine_id JOIN sheep s ON s.job_id = t.job_id
-    WHERE s.generation = :generation AND s.number = :number AND m.name = :machine
-      AND t.frame = :picture / {_PARTS} AND t.part = :picture % {_PARTS}
+# by pk_sheep, then the same; each frame has as many parts as the first, and pictures are numbered frame by frame
+_WANTED_OF_SHEEP = text("""
+    WITH flame AS MATERIALIZED (
+        SELECT s.job_id, (SELECT max(part) + 1 FROM tasks WHERE job_id = s.job_id AND frame = 0) AS parts
+        FROM sheep s WHERE s.generation = :generation AND s.number = :number)
+""" + _JUDGED_BY + """
+    FROM flame f
+    JOIN tasks t ON t.job_id = f.job_id AND t.frame = :picture / f.parts AND t.part = :picture % f.parts
+    JOIN jobs j ON j.id = t.job_id JOIN leases l ON l.task_id = t.id JOIN machines m ON m.id = l.machine_id + 0
+    WHERE m.name = :machine
 """ + _ACTIVE_FIRST)
 _STATE = text("SELECT state FROM leases WHERE id = :lease_id")
 _FIGURES = text("SELECT figures FROM leases WHERE id = :lease_id")
 # by ix_leases_task_id
-_TOLD_OF_PAIR = text("SELECT id, figures FROM leases WHERE task_id = :task_id AND machine_id = :machine_id")
+_TOLD_OF_PAIR = text("SELECT id, figures FROM leases WHERE task_id = :task_id AND machine_id + 0 = :machine_id")
 _SAVE_FIGURES = text("UPDATE leases SET figures = :figures WHERE id = :lease_id")
 # what a lease that has ended said at its end stays; one that merely ran out may still be told about
 _SAVE_END = text("""
