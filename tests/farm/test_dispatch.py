@@ -13,7 +13,7 @@ from sheepfold.farm.dispatch import (
     give_up,
     heartbeat,
     held_lease,
-    lease_on,
+    lease_at,
     maker_named,
     open_session,
     read_input,
@@ -105,19 +105,19 @@ def test_a_foreign_lease_looks_like_none(world: World):
     assert len(told) == 1
 
 
-def test_a_lease_is_found_by_machine_and_task(world: World):
-    world.order()
+def test_a_lease_is_found_by_its_machine_and_its_tasks_place(world: World):
+    place = (world.order().id, 0, 0)
     box = world.maker("box")
     first = world.held(box)
-    assert lease_on(world.farm, box, first.task_id) == first
+    assert lease_at(world.farm, box.machine_id, place).held == first
     world.clock.advance(TERM_S)
     expire_leases(world.farm)
-    assert lease_on(world.farm, box, first.task_id) == first
+    assert lease_at(world.farm, box.machine_id, place).held == first
     second = world.held(box)
     assert second.task_id == first.task_id
-    assert lease_on(world.farm, box, first.task_id) == second
+    assert lease_at(world.farm, box.machine_id, place).held == second
     with pytest.raises(UnknownLease):
-        lease_on(world.farm, world.maker("other"), first.task_id)
+        lease_at(world.farm, world.maker("other").machine_id, place)
 
 
 def test_a_task_is_found_by_its_place(world: World):

@@ -63,7 +63,7 @@ def open_session(farm: Farm, maker: Maker, abilities: str, opened_by: str = "") 
     token = farm.token()
     now = farm.now()
     session = Session(SessionId(0), maker.machine_id, maker.account_id, maker.protocol, now, now)
-    farm.db.write(lambda tx: session_rows.add_session(tx, key_verifier(token), session, abilities, opened_by))
+    farm.db.write_singly(lambda tx: session_rows.add_session(tx, key_verifier(token), session, abilities, opened_by))
     return token
 
 
@@ -157,15 +157,10 @@ def session_with_lease(farm: Farm, token: str, lease_id: LeaseId) -> tuple[sessi
     return known, wanted if is_own else None
 
 
-def lease_on(farm: Farm, maker: Maker, task_id: TaskId) -> Holding:
-    """Return the lease of a machine on a task, its active one or else its newest; raises UnknownLease."""
-    return farm.db.look(lambda tx: lease_rows.holding_of_pair(tx, task_id, maker.machine_id))
-
-
 def lease_at(farm: Farm, machine_id: MachineId, place: tuple[JobId, int, int]) -> Wanted:
     """Return what the result of a machine's lease on the task at a job's frame and part is judged by, with one look.
 
-    Raises UnknownTask, UnknownLease.
+    It is the machine's active lease, or else its newest. Raises UnknownTask, UnknownLease.
     """
     wanted = farm.db.look(lambda tx: lease_rows.find_wanted(tx, machine_id, place))
     if wanted is None:

@@ -32,8 +32,8 @@ _HOLDING = """
     SELECT l.id, l.task_id, t.job_id, l.machine_id, l.account_id FROM leases l JOIN tasks t ON t.id = l.task_id
 """
 _BY_ID = text(_HOLDING + " WHERE l.id = :lease_id")
-# by ix_leases_task_id; here and below `+ 0` keeps PostgreSQL from walking all leases that the machine ever had, which it
-# plans for a table of few rows. The newest lease of the pair, an active one first
+# by ix_leases_task_id; here and below `+ 0` keeps PostgreSQL from walking all leases that the machine ever had, as it
+# plans to for a table of few rows. The newest lease of the pair, an active one first
 _BY_PAIR = text(_HOLDING + """
     WHERE l.task_id = :task_id AND l.machine_id + 0 = :machine_id
     ORDER BY CASE l.state WHEN 'active' THEN 0 ELSE 1 END, l.id DESC LIMIT 1
@@ -67,7 +67,7 @@ _WANTED_OF_SHEEP = text("""
     JOIN tasks t ON t.job_id = f.job_id AND t.frame = :picture / f.parts AND t.part = :picture % f.parts
     JOIN jobs j ON j.id = t.job_id JOIN leases l ON l.task_id = t.id JOIN machines m ON m.id = l.machine_id + 0
     WHERE m.name = :machine
-""" + _ACTIVE_FIRST)
+""" + _ACTIVE_FIRST)  # noqa: S608 -- made of constants
 _STATE = text("SELECT state FROM leases WHERE id = :lease_id")
 _FIGURES = text("SELECT figures FROM leases WHERE id = :lease_id")
 # by ix_leases_task_id

@@ -24,10 +24,8 @@ from sheepfold.farm.dispatch import (
     Input,
     claim_task,
     close_session,
-    find_task,
     give_up,
     lease_at,
-    lease_on,
 )
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.frametimes import expected_s
@@ -337,7 +335,7 @@ def _kept(farm: Farm, visit: Visit, beat: wire.Heartbeat) -> bool:
 
 def _held(farm: Farm, visit: Visit, job: int, frame: int) -> Holding:
     """Return a machine's lease on a frame, active or its newest; raises UnknownTask, UnknownLease."""
-    return lease_on(farm, visit.maker, find_task(farm, JobId(job), frame, 0))
+    return lease_at(farm, visit.session.machine_id, (JobId(job), frame, 0)).held
 
 
 # Downloads -----------------------------------------------------------------------------------------------------------
