@@ -9,12 +9,11 @@ from sheepfold.farm.browse import story
 from sheepfold.farm.dispatch import (
     claim_task,
     close_session,
-    find_maker,
     find_task,
     give_up,
     heartbeat,
     held_lease,
-    lease_on,
+    lease_at,
     maker_named,
     open_session,
     read_input,
@@ -30,7 +29,6 @@ from sheepfold.model.errors import (
     SessionEnded,
     UnknownBlob,
     UnknownLease,
-    UnknownMachine,
     UnknownTask,
 )
 from sheepfold.model.events import What
@@ -107,19 +105,19 @@ def test_a_foreign_lease_looks_like_none(world: World):
     assert len(told) == 1
 
 
-def test_a_lease_is_found_by_machine_and_task(world: World):
-    world.order()
+def test_a_lease_is_found_by_its_machine_and_its_tasks_place(world: World):
+    place = (world.order().id, 0, 0)
     box = world.maker("box")
     first = world.held(box)
-    assert lease_on(world.farm, box, first.task_id) == first
+    assert lease_at(world.farm, box.machine_id, place).held == first
     world.clock.advance(TERM_S)
     expire_leases(world.farm)
-    assert lease_on(world.farm, box, first.task_id) == first
+    assert lease_at(world.farm, box.machine_id, place).held == first
     second = world.held(box)
     assert second.task_id == first.task_id
-    assert lease_on(world.farm, box, first.task_id) == second
+    assert lease_at(world.farm, box.machine_id, place).held == second
     with pytest.raises(UnknownLease):
-        lease_on(world.farm, world.maker("other"), first.task_id)
+        lease_at(world.farm, world.maker("other").machine_id, place)
 
 
 def test_a_task_is_found_by_its_place(world: World):
@@ -269,9 +267,6 @@ def test_a_machine_is_known_by_its_name_from_its_first_call(world: World):
     owner = world.account("ann")
     first = maker_named(world.farm, owner.id, "Box", "browsershots")
     assert maker_named(world.farm, owner.id, "box", "browsershots") == first
-    assert find_maker(world.farm, "box", "browsershots") == first
-    with pytest.raises(UnknownMachine):
-        find_maker(world.farm, "nothing", "browsershots")
     with pytest.raises(InvalidName):
         maker_named(world.farm, owner.id, "../box", "browsershots")
 

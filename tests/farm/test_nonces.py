@@ -12,13 +12,13 @@ from sheepfold.farm.nonces import (
     Owner,
     OwnerOf,
     is_near,
-    issue_nonce,
-    machine_with_account,
+    issue_nonce_to_machine,
     use_nonce,
 )
 from sheepfold.model.accounts import Role, Scope
 from sheepfold.model.errors import BadCredentials, SessionEnded
 from sheepfold.protocols.browsershots.credentials import SCHEMES, encrypt, is_encrypted_with, key_verifiers
+from sheepfold.store.accounts import machine_named
 
 
 @pytest.fixture
@@ -26,12 +26,14 @@ def proved(world):
     """Return a function that takes a nonce, and one that uses it up."""
     world.account("ann", Role.ARTIST)
     key = add_key(replace(world.farm, verifiers=key_verifiers), "ann", "argo", Scope.WORK).key
-    machine, account = machine_with_account(world.farm, "argo")
+    machine = world.farm.db.look(lambda tx: machine_named(tx, "argo"))
     owner = Owner(OwnerOf.MACHINE, machine.id)
-    inner = dict(key_verifiers(key, account.name))
+    inner = dict(key_verifiers(key, "ann"))
 
     def take(scheme="browsershots-sha1", address="192.0.2.1"):
-        return encrypt(inner[scheme], issue_nonce(world.farm, owner, address))
+        nonce, account = issue_nonce_to_machine(world.farm, "argo", address)
+        assert account == "ann"
+        return encrypt(inner[scheme], nonce)
 
     def use(encrypted, address="192.0.2.1", owned=owner):
         return use_nonce(world.farm, owned, address, SCHEMES.values(),

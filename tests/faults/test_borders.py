@@ -10,8 +10,6 @@ ENDPOINTS = {
     "sheepit": "sheepfold.protocols.sheepit.endpoints",
     "browsershots": "sheepfold.farm.shots",
 }
-SUBMIT = {"rest": "submit_wanted", "electricsheep": "submit_wanted"}
-"""By which name a result is submitted, where it is another one."""
 CLAIM = (
     "before sheepfold.farm.dispatch:claim 3",
     "after sheepfold.farm.dispatch:claim 2",
@@ -31,8 +29,8 @@ PICTURE = (
     "before sheepfold.store.ledger:pay",
     "after sheepfold.store.ledger:pay 2",
     "after sheepfold.farm.intake:_settled 2",
-    "after {endpoint}:{submit}",
-    "after {endpoint}:{submit} 2",
+    "after {endpoint}:submit_wanted",
+    "after {endpoint}:submit_wanted 2",
 )
 CHORE = (
     "before sheepfold.farm.chores:keep_file",
@@ -43,13 +41,13 @@ CHORE = (
 VISIT = (
     "before sheepfold.farm.shots:visit_rows.add_screenshot",
     "after sheepfold.farm.nonces:_use 2",
-    "after sheepfold.store.leases:add_figures 2",
+    "after sheepfold.store.leases:save_figures 2",
     "after sheepfold.farm.shots:visit_rows.add_screenshot",
 )
 """What lies on the way of a screenshot alone."""
 FAST = {
     ("rest", "sqlite"): ("after sheepfold.farm.dispatch:claim 2", "after sheepfold.store.ledger:pay"),
-    ("rest", "postgresql"): ("after sheepfold.blobs.local:LocalBlobs.keep", "after {endpoint}:{submit}"),
+    ("rest", "postgresql"): ("after sheepfold.blobs.local:LocalBlobs.keep", "after {endpoint}:submit_wanted"),
     ("electricsheep", "sqlite"): ("after sheepfold.farm.intake:_settled", "after sheepfold.farm.chores:keep_file"),
 }
 
@@ -61,7 +59,7 @@ def live_through(house, protocol, borders, frames):
     crew.make_one()
     for number, border in enumerate(borders, 1):
         house.stop()
-        house.start(border.format(endpoint=ENDPOINTS[protocol], submit=SUBMIT.get(protocol, "submit_result")))
+        house.start(border.format(endpoint=ENDPOINTS[protocol]))
         if house.deaths < number:  # a chore that it takes over may kill it before it listens
             crew.work_until_it_dies()
         assert house.deaths == number, border

@@ -12,7 +12,7 @@ from sheepfold.farm.upkeep import expire_leases
 from sheepfold.store.transaction import Tx
 
 # a row for each sort of machine; and what a statement itself has found, which is a bounded number of rows
-SMALL = re.compile(r"needs|c|overdue|(own|all)_\d+|\d+")
+SMALL = re.compile(r"needs|c|f|flame|overdue|(own|all)_\d+|\d+")
 REMEMBERED = ("SELECT count(*) FROM machines WHERE last_seen_at >= :since",)
 """What is asked the more seldom, the longer it takes."""
 

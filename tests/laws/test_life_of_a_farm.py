@@ -35,7 +35,7 @@ from sheepfold.farm.dispatch import (
 from sheepfold.farm.farm import Farm, open_farm
 from sheepfold.farm.keeping import name_blob
 from sheepfold.farm.orders import cancel_job
-from sheepfold.farm.settlement import settle
+from sheepfold.farm.settlement import Known, settle
 from sheepfold.farm.upkeep import expire_leases, tidy_lanes
 from sheepfold.model import lifecycle
 from sheepfold.model.accounts import AccountId
@@ -138,7 +138,7 @@ class FarmLife(RuleBasedStateMachine):
             result = Result(desk.result_id, held.lease_id, held.machine_id, held.account_id, blob.digest, now, like,
                             verdict, SOUNDNESS[picture], media_type=picture)  # fmt: skip
             after = lifecycle.submit(before, result, now)
-            settle(tx, before, after, now, pasts={result.id: desk.past})
+            settle(tx, before, after, now, known=Known({result.id: desk.past}))
             return after
 
         return self.farm.db.write(submit)

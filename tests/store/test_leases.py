@@ -4,10 +4,11 @@ import pytest
 from tests.store.conftest import NOW, Rows
 
 from sheepfold.model.errors import UnknownLease
+from sheepfold.model.flock import SheepId
 from sheepfold.model.jobs import Terms
 from sheepfold.model.machines import MachineId, Session, SessionId
 from sheepfold.model.tasks import LeaseId
-from sheepfold.store import leases, sessions
+from sheepfold.store import flock, leases, sessions
 from sheepfold.store.claim import Claimant, claim
 
 
@@ -41,17 +42,35 @@ def test_a_pairs_lease_is_its_active_one_else_its_newest(rows: Rows):
         rows.db.read(lambda tx: leases.holding_of_pair(tx, first.task_id, MachineId(99)))
 
 
-def test_a_lease_is_found_by_its_machines_name_and_its_tasks_place(rows: Rows):
+def test_a_lease_is_found_by_its_machine_and_its_tasks_place(rows: Rows):
     job_id = rows.job()
     box, other = rows.machine("box"), rows.machine("other")
     granted = rows.claim(box)
 
-    def found(name: str, frame: int) -> object:
-        return rows.db.look(lambda tx: leases.find_wanted(tx, name, (job_id, frame, granted.part)))
+    def found(machine_id: MachineId, frame: int) -> object:
+        return rows.db.look(lambda tx: leases.find_wanted(tx, machine_id, (job_id, frame, granted.part)))
 
-    assert found(box.name, granted.frame) == rows.db.look(lambda tx: leases.wanted(tx, granted.lease_id))
-    assert found(other.name, granted.frame) is None
-    assert found(box.name, granted.frame + 1) is None
+    assert found(box.id, granted.frame) == rows.db.look(lambda tx: leases.wanted(tx, granted.lease_id))
+    assert found(other.id, granted.frame) is None
+    assert found(box.id, granted.frame + 1) is None
+
+
+def test_a_lease_on_a_picture_of_a_sheep_is_found_by_its_machines_name(rows: Rows):
+    job_id = rows.job(tasks=2)
+    rows.run("""INSERT INTO tasks (job_id, lane_id, frame, part, state, openings, cost_ms)
+                SELECT job_id, lane_id, frame, 1, state, openings, cost_ms FROM tasks""")
+    sheep = rows.db.write(lambda tx: flock.add_loop(tx, job_id))
+    box = rows.machine("box")
+    by_place = {(granted.frame, granted.part): granted.lease_id for granted in (rows.claim(box) for _ in range(4))}
+
+    def found(name: str, picture: int, sheep_id: SheepId = sheep.id) -> object:
+        wanted = rows.db.look(lambda tx: leases.find_wanted_of_sheep(tx, name, sheep_id, picture))
+        return wanted and wanted.held.lease_id
+
+    assert [found("box", picture) for picture in range(4)] == [by_place[place] for place in sorted(by_place)]
+    assert [found("box", picture) for picture in (-1, 4, 2**40)] == [None] * 3
+    assert found("other", 0) is None
+    assert found("box", 0, SheepId(sheep.id.generation, sheep.id.number + 1)) is None
 
 
 @pytest.mark.parametrize("against", [
@@ -113,14 +132,12 @@ def test_a_machines_active_leases_are_those_of_all_its_sessions(rows: Rows):
     assert [held.lease_id for held in of_session] == [in_session.lease_id]
 
 
-def test_the_newest_figure_of_a_name_stays(rows: Rows):
+def test_what_a_client_told_of_a_lease_is_kept_as_it_was_told(rows: Rows):
     rows.job()
     granted = rows.claim(rows.machine("box"))
-    for figures in ({"seconds": 1, "cores": 8}, {}, {"seconds": 2, "agent": "it's \"odd\""}):
-        rows.db.write(lambda tx, f=figures: leases.add_figures(tx, granted.lease_id, f))
-    assert rows.db.read(lambda tx: leases.figures_of(tx, granted.lease_id)) == {
-        "seconds": 2, "cores": 8, "agent": "it's \"odd\""
-    }  # fmt: skip
+    for figures in ({"seconds": 1, "cores": 8}, {"seconds": 2, "agent": "it's \"odd\" \0\ud800"}):
+        rows.db.write(lambda tx, f=figures: leases.save_figures(tx, granted.lease_id, f))
+        assert rows.db.read(lambda tx: leases.figures_of(tx, granted.lease_id)) == figures
 
 
 def test_a_tasks_leases_are_told_oldest_first_with_why_they_ended(rows: Rows):

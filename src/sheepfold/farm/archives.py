@@ -18,7 +18,7 @@ from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.machines import MachineId
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import renderers as renderer_rows
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Tx, read_at_once
 from sheepfold.store.renderers import ArchiveRow
 
 
@@ -37,7 +37,7 @@ def ensure_archive(farm: Farm, job: Job) -> ArchiveRow:
     A zip is handed on as it came, a .blend packed into one. Raises InvalidSpec with a sentence for the artist where
     the project cannot be trusted, and UnknownBlob where the job has none.
     """
-    known = farm.db.read(lambda tx: renderer_rows.find_archive(tx, job.id, job.revision))
+    known = farm.db.look(lambda tx: renderer_rows.find_archive(tx, job.id, job.revision))
     if known is not None:
         return known
     folder = Path(tempfile.mkdtemp(prefix="archive-", dir=farm.spool_folder))
@@ -73,13 +73,15 @@ def open_chunk(farm: Farm, machine_id: MachineId, digest: str) -> Input:
 def leased_job(farm: Farm, machine_id: MachineId, job_id: JobId) -> Job:
     """Return a job that a machine has, or had, a lease on; raises UnknownJob, UnknownBlob."""
 
-    def find(tx: Tx) -> Job:
-        job = job_rows.job_of(tx, job_id)
-        if not renderer_rows.has_rendered_for(tx, machine_id, job_id):
-            raise UnknownBlob(f"This machine renders nothing of job {job_id}.")
-        return job
+    def find(tx: Tx) -> tuple[Job, bool]:
+        jobs, leases = tx.read_together(job_rows.job_asked(tx, job_id),
+                                        renderer_rows.rendered_for_asked(machine_id, job_id))
+        return job_rows.job_among(jobs, job_id), bool(leases)
 
-    return farm.db.read(find)
+    job, is_its_own = read_at_once(farm.db, find)
+    if not is_its_own:
+        raise UnknownBlob(f"This machine renders nothing of job {job_id}.")
+    return job
 
 
 def pack_archive(farm: Farm, kind: str, spec: Spec, inputs: Mapping[str, Path], folder: Path) -> Packed | None:

@@ -7,7 +7,7 @@ from typing import Any
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.accounts import key_verifier
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.settlement import settle
+from sheepfold.farm.settlement import Known, settle
 from sheepfold.model import lifecycle
 from sheepfold.model.accounts import AccountId, checked_name
 from sheepfold.model.errors import Cleared, MachineSuspended, SessionEnded, UnknownBlob, UnknownLease
@@ -25,6 +25,7 @@ from sheepfold.store import tasks as task_rows
 from sheepfold.store.claim import Claimant, claim
 from sheepfold.store.database import Tx
 from sheepfold.store.leases import Holding, Wanted
+from sheepfold.store.tasks import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,17 @@ class Assignment:
     term_s: int
     input: str | None
 
+    def held_by(self, maker: Maker) -> Holding:
+        """Return the lease as whoever it was granted to holds it."""
+        return Holding(self.lease_id, self.task_id, self.job.id, maker.machine_id, maker.account_id)
+
 
 def open_session(farm: Farm, maker: Maker, abilities: str, opened_by: str = "") -> str:
     """Open a session and return its token; `abilities` is the protocol's own text, handed back by `session_of`."""
     token = farm.token()
     now = farm.now()
     session = Session(SessionId(0), maker.machine_id, maker.account_id, maker.protocol, now, now)
-    farm.db.write(lambda tx: session_rows.add_session(tx, key_verifier(token), session, abilities, opened_by))
+    farm.db.write_singly(lambda tx: session_rows.add_session(tx, key_verifier(token), session, abilities, opened_by))
     return token
 
 
@@ -72,7 +77,7 @@ def _heard_of(farm: Farm, found: session_rows.OpenSession | None) -> session_row
         raise SessionEnded
     now = farm.now()
     if now - found.session.last_seen_at >= session_rows.SEEN_GRAIN_S:
-        farm.db.write(lambda tx: session_rows.touch(tx, found.session, now))
+        farm.db.write_singly(lambda tx: session_rows.touch(tx, found.session, now))
     return found
 
 
@@ -95,12 +100,6 @@ def maker_named(farm: Farm, account_id: AccountId, machine_name: str, protocol: 
     if machine is None:
         machine = farm.db.write(lambda tx: account_rows.ensure_machine(tx, account_id, name, farm.now()))
     return Maker(machine.id, account_id, protocol)
-
-
-def find_maker(farm: Farm, machine_name: str, protocol: str) -> Maker:
-    """Return the maker that a wire without sessions names; raises UnknownMachine."""
-    machine = farm.db.look(lambda tx: account_rows.machine_named(tx, machine_name))
-    return Maker(machine.id, machine.account_id, protocol)
 
 
 def find_task(farm: Farm, job_id: JobId, frame: int, part: int) -> TaskId:
@@ -126,13 +125,13 @@ def _claimed(farm: Farm, maker: Maker, needs_ids: tuple[int, ...], term_s: int,
     def grant(tx: Tx) -> Assignment | None:
         now = farm.now()
         since = 0 if maker.is_proven else now - UNPROVEN_SUSPENSION_S
-        claimant = Claimant(maker.machine_id, maker.account_id, maker.protocol, maker.session_id, term_s, since)
+        claimant = Claimant(maker.machine_id, maker.account_id, maker.protocol, maker.session_id, term_s, since,
+                            figures or {})
         granted = claim(tx, claimant, needs_ids, now)
         if granted is None:
             if account_rows.is_suspended(tx, maker.machine_id, since):
                 raise MachineSuspended
             return None
-        lease_rows.add_figures(tx, granted.lease_id, figures or {})
         return Assignment(granted.lease_id, granted.task_id, granted.job, granted.frame, granted.part,
                           granted.deadline_at, term_s, granted.input)
 
@@ -158,20 +157,16 @@ def session_with_lease(farm: Farm, token: str, lease_id: LeaseId) -> tuple[sessi
     return known, wanted if is_own else None
 
 
-def lease_on(farm: Farm, maker: Maker, task_id: TaskId) -> Holding:
-    """Return the lease of a machine on a task, its active one or else its newest; raises UnknownLease."""
-    return farm.db.look(lambda tx: lease_rows.holding_of_pair(tx, task_id, maker.machine_id))
-
-
-def lease_at(farm: Farm, machine_name: str, protocol: str, place: tuple[JobId, int, int]) -> Wanted:
+def lease_at(farm: Farm, machine_id: MachineId, place: tuple[JobId, int, int]) -> Wanted:
     """Return what the result of a machine's lease on the task at a job's frame and part is judged by, with one look.
 
-    Raises UnknownMachine, UnknownTask, UnknownLease.
+    It is the machine's active lease, or else its newest. Raises UnknownTask, UnknownLease.
     """
-    wanted = farm.db.look(lambda tx: lease_rows.find_wanted(tx, machine_name, place))
+    wanted = farm.db.look(lambda tx: lease_rows.find_wanted(tx, machine_id, place))
     if wanted is None:
-        held = lease_on(farm, find_maker(farm, machine_name, protocol), find_task(farm, *place))
-        return farm.db.look(lambda tx: lease_rows.wanted(tx, held.lease_id))
+        task_id = find_task(farm, *place)
+        held = farm.db.look(lambda tx: lease_rows.holding_of_pair(tx, task_id, machine_id))
+        return farm.db.look(lambda tx: lease_rows.wanted(tx, held.lease_id))  # it was granted just now
     return wanted
 
 
@@ -218,8 +213,8 @@ def heartbeat(farm: Farm, held: Holding, term_s: int, figures: Mapping[str, Any]
         now = farm.now()
         before = task_rows.load(tx, held.task_id, lock=True)
         after = lifecycle.heartbeat(lifecycle.transition(before, now), held.lease_id, now + term_s)
-        settle(tx, before, after, now)
-        lease_rows.add_figures(tx, held.lease_id, figures or {})
+        told = Told(held.lease_id, {**lease_rows.figures_of(tx, held.lease_id), **figures}) if figures else None
+        settle(tx, before, after, now, known=Known(told=told))
         return lifecycle.lease_of(after, held.lease_id).deadline_at
 
     return farm.db.write(move)

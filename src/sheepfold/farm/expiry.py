@@ -1,5 +1,7 @@
 """How long an order of screenshots is worth making: prolonged by its owner, ended when its time is up."""
 
+from collections.abc import Iterable
+
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import cancel_order
 from sheepfold.farm.rights import own_job
@@ -50,9 +52,14 @@ def _is_over(visit: Visit, now: int) -> bool:
 def expire_orders(farm: Farm) -> int:
     """End the orders that are worth nothing any more; returns how many there were. Looking costs no write."""
     over = farm.db.look(lambda tx: visit_rows.expired(tx, farm.now(), AT_A_TIME))
-    for job_id in over:
-        _expire(farm, job_id)
+    end_orders(farm, over)
     return len(over)
+
+
+def end_orders(farm: Farm, job_ids: Iterable[JobId]) -> None:
+    """End orders that were worth nothing any more when one looked."""
+    for job_id in job_ids:
+        _expire(farm, job_id)
 
 
 def _expire(farm: Farm, job_id: JobId) -> None:

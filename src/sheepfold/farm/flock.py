@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sheepfold.farm.dispatch import Input, open_blob
+from sheepfold.farm.dispatch import Input, lease_at, open_blob
 from sheepfold.farm.farm import Farm
 from sheepfold.kinds.seam import Spec
 from sheepfold.model.accounts import Account
@@ -10,12 +10,15 @@ from sheepfold.model.errors import BadInput, InvalidSpec, UnknownBlob, UnknownSh
 from sheepfold.model.events import Event, What
 from sheepfold.model.flock import SheepId
 from sheepfold.model.jobs import Job, JobId
+from sheepfold.store import accounts as account_rows
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import events as event_rows
 from sheepfold.store import flock as flock_rows
 from sheepfold.store import jobs as job_rows
+from sheepfold.store import leases as lease_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.flock import FilmedSheep
+from sheepfold.store.leases import Wanted
 
 PLAYER_FILM = "film.avi"
 """What old screensavers play; the same pictures as `film.mp4`, in the container that their file names promise."""
@@ -90,7 +93,7 @@ def vote(farm: Farm, number: int, voter: str, value: int, generation: int | None
 
 def living_generation(farm: Farm) -> int:
     """Return the generation that new sheep are born into."""
-    return farm.db.read(living_of)
+    return farm.db.look(living_of)
 
 
 def living_of(tx: Tx) -> int:
@@ -101,8 +104,20 @@ def living_of(tx: Tx) -> int:
 
 def find_sheep(farm: Farm, job_id: JobId) -> SheepId | None:
     """Return the sheep that a job is; None for a job that is none."""
-    sheep = farm.db.look(lambda tx: flock_rows.find_sheep_of_job(tx, job_id))
-    return None if sheep is None else sheep.id
+    return farm.outlook.sheep_of(job_id)
+
+
+def lease_on_sheep(farm: Farm, machine_name: str, sheep_id: SheepId, picture: int) -> Wanted:
+    """Return what the result of a machine's lease on a picture of a sheep is judged by, with one look.
+
+    Pictures are numbered frame by frame, part by part. Raises UnknownMachine, UnknownSheep, UnknownTask, UnknownLease.
+    """
+    wanted = farm.db.look(lambda tx: lease_rows.find_wanted_of_sheep(tx, machine_name, sheep_id, picture))
+    if wanted is None:
+        job = job_of_sheep(farm, sheep_id)
+        machine = farm.db.look(lambda tx: account_rows.machine_named(tx, machine_name))
+        return lease_at(farm, machine.id, (job.id, *divmod(picture, job.spec["parts"])))
+    return wanted
 
 
 def job_of_sheep(farm: Farm, sheep_id: SheepId) -> Job:

@@ -15,15 +15,16 @@ from sheepfold.blobs.blobs import Blob
 from sheepfold.blobs.spool import Digest, Spooled
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import name_blob
-from sheepfold.farm.settlement import settle
+from sheepfold.farm.settlement import Known, settle
 from sheepfold.kinds.seam import Facts, Inspection
 from sheepfold.model import lifecycle
 from sheepfold.model.errors import LeaseNotHeld
 from sheepfold.model.tasks import Result, ResultId, Soundness, Task, TaskState, Verdict
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import tasks as task_rows
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Tx, read_at_once
 from sheepfold.store.leases import Holding, Wanted
+from sheepfold.store.tasks import Told
 
 COMPARISONS = 8
 """How often a result is compared anew because another one came in meanwhile; each round needs one more machine."""
@@ -95,7 +96,7 @@ def submit_wanted(farm: Farm, wanted: Wanted, spooled: Spooled, figures: Mapping
 
 
 def _task(farm: Farm, held: Holding) -> Task:
-    return farm.db.read(lambda tx: task_rows.load(tx, held.task_id, lock=False))
+    return read_at_once(farm.db, lambda tx: task_rows.load(tx, held.task_id, lock=False))
 
 
 def _known(task: Task, held: Holding, digest: str) -> Result | None:
@@ -147,17 +148,17 @@ def _firsts(task: Task) -> dict[ResultId, Result]:
 def _settled(farm: Farm, arrival: _Arrival, likeness: _Likeness, tx: Tx) -> Receipt:
     now = farm.now()
     held, blob = arrival.held, arrival.blob
-    desk = task_rows.load_desk(tx, held.task_id, held.machine_id)
+    desk = task_rows.load_desk(tx, held.task_id, held.machine_id, held.lease_id if arrival.figures else None)
     before = desk.task
     if (known := _known(before, held, blob.digest)) is not None:
         return _receipt(before, known)
     if arrival.result.verdict is not Verdict.INVALID and not likeness.compared.issuperset(_firsts(before)):
         raise _NewRival
     name_blob(tx, blob, now)
-    lease_rows.add_figures(tx, held.lease_id, arrival.figures)
+    told = Told(held.lease_id, {**desk.figures, **arrival.figures}) if arrival.figures else None
     result = replace(arrival.result, id=desk.result_id, like=likeness.like, submitted_at=now)
     after = lifecycle.submit(before, result, now)
-    settle(tx, before, after, now, pasts={result.id: desk.past})
+    settle(tx, before, after, now, known=Known({result.id: desk.past}, told))
     return _receipt(after, after.results[-1])
 
 

@@ -1,18 +1,19 @@
 """Nonces: one call each, for one machine or account, bound to the neighbourhood of an address."""
 
 import ipaddress
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from sheepfold.farm.farm import Farm
 from sheepfold.model.accounts import Account, AccountId, Scope
 from sheepfold.model.errors import BadCredentials, SessionEnded
-from sheepfold.model.machines import Machine, MachineId
+from sheepfold.model.machines import Machine
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import browsers as browser_rows
-from sheepfold.store.browsers import NonceRow, ProofRow
-from sheepfold.store.database import Tx
+from sheepfold.store.browsers import Door, NonceRow
+from sheepfold.store.database import Tx, read_at_once
 
 NONCE_S = 600
 """How long a nonce is good (protocol note, section 1.5)."""
@@ -23,6 +24,7 @@ MOST_OPEN = 500
 SWEEP_EVERY = 256
 """Each how many nonces the forgotten ones are swept."""
 
+T = TypeVar("T")
 IsProof = Callable[[str, str], bool]
 """Of a shared digest and a nonce: whether what the client sent was made of them."""
 
@@ -46,28 +48,38 @@ class Owner:
     id: int
 
 
-def machine_with_account(farm: Farm, name: str) -> tuple[Machine, Account]:
-    """Return a machine and whose it is; raises UnknownMachine."""
-    return farm.db.look(lambda tx: account_rows.machine_with_account(tx, name))
-
-
 def account_named(farm: Farm, name: str) -> Account:
     """Return an account; raises UnknownAccount."""
-    return farm.db.read(lambda tx: account_rows.account_named(tx, name))
+    return farm.db.look(lambda tx: account_rows.account_named(tx, name))
 
 
-def issue_nonce(farm: Farm, owner: Owner, address: str) -> str:
-    """Give out a nonce: 32 small hex digits."""
+def issue_nonce(farm: Farm, account_id: AccountId, address: str) -> str:
+    """Give an account a nonce: 32 small hex digits."""
+    nonce, _ = _issued(farm, address, lambda tx, row: browser_rows.add_nonce(tx, OwnerOf.ACCOUNT, account_id, row))
+    return nonce
+
+
+def issue_nonce_to_machine(farm: Farm, name: str, address: str) -> tuple[str, str]:
+    """Give the machine of a name a nonce; returns also the name of whose it is. Raises UnknownMachine."""
+    return _issued(farm, address, lambda tx, row: browser_rows.add_nonce_of_machine(tx, name, row))
+
+
+def _issued(farm: Farm, address: str, add: Callable[[Tx, NonceRow], T]) -> tuple[str, T]:
     nonce = farm.token()
 
-    def add(tx: Tx) -> None:
+    def issue(tx: Tx) -> T:
         now = farm.now()
-        browser_rows.add_nonce(tx, owner.sort, owner.id, NonceRow(nonce, address, now))
+        added = add(tx, NonceRow(nonce, address, now))
         if int(nonce[:8], 16) % SWEEP_EVERY == 0:
             browser_rows.sweep_nonces(tx, now - REMEMBERED_S)
+        return added
 
-    farm.db.write_singly(add)
-    return nonce
+    return nonce, farm.db.write_singly(issue)
+
+
+def find_door(farm: Farm, machine_name: str, schemes: Collection[str]) -> tuple[Machine, Door]:
+    """Return a machine with what it may come in by, with one look; raises UnknownMachine."""
+    return read_at_once(farm.db, lambda tx: browser_rows.door_of_machine(tx, machine_name, MOST_OPEN, schemes))
 
 
 def use_nonce(farm: Farm, owner: Owner, address: str, schemes: Collection[str], is_proof: IsProof) -> Scope:
@@ -75,16 +87,14 @@ def use_nonce(farm: Farm, owner: Owner, address: str, schemes: Collection[str], 
 
     Raises BadCredentials where no nonce fits, OtherAddress (the nonce stays) and SessionEnded where it is too old.
     """
+    door = read_at_once(farm.db, lambda tx: browser_rows.door_of(tx, owner.sort, owner.id, MOST_OPEN, schemes))
+    return enter(farm, door, address, is_proof)
 
-    def find(tx: Tx) -> tuple[Sequence[NonceRow], Sequence[ProofRow]]:
-        nonces = browser_rows.nonces_of(tx, owner.sort, owner.id, MOST_OPEN)
-        if owner.sort is OwnerOf.MACHINE:
-            return nonces, browser_rows.proofs_of_machine(tx, MachineId(owner.id), schemes)
-        return nonces, browser_rows.proofs_of_account(tx, AccountId(owner.id), schemes)
 
-    nonces, proofs = farm.db.read(find)
-    for nonce in nonces:
-        for proof in proofs:
+def enter(farm: Farm, door: Door, address: str, is_proof: IsProof) -> Scope:
+    """Do as `use_nonce` does, at a door that was looked up just now."""
+    for nonce in door.nonces:
+        for proof in door.proofs:
             if is_proof(proof.inner, nonce.nonce):
                 _check_address(farm, nonce, address)
                 _use(farm, nonce)

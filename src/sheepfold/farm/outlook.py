@@ -1,15 +1,19 @@
-"""Figures over very many rows that clients show people: looked up anew the more seldom, the longer that takes."""
+"""What is not looked up each time: figures over very many rows that clients show people, names that never change."""
 
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.credit import Millipoints
+from sheepfold.model.flock import SheepId
+from sheepfold.model.jobs import JobId
 from sheepfold.model.machines import SessionId
+from sheepfold.store import flock as flock_rows
 from sheepfold.store import ledger as ledger_rows
 from sheepfold.store import standing as standing_rows
 from sheepfold.store.database import Database, Tx
@@ -22,31 +26,37 @@ REMEMBERED = 4096
 CONNECTED_S = 1200
 """A machine counts as connected so long after it was heard of: clients are silent for 17 minutes while they render."""
 
+ASIDE = 64
+"""So many keys of a question may be looked up at once: whose figures these are need not wait for one another."""
+
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 class Remembered(Generic[K, V]):
-    """Answers to a question, one for each of its keys; one caller at a time looks for a new one."""
+    """Answers to a question, one for each of its keys; one caller at a time looks for a key's new one."""
 
     def __init__(self, look: Callable[[K], V]) -> None:
         self._look = look
+        self._turns = [threading.Lock() for _ in range(ASIDE)]
         self._lock = threading.Lock()
         self._known: OrderedDict[K, tuple[V, float]] = OrderedDict()
 
     def of(self, key: K) -> V:
         """Return the answer, as it was a while ago."""
-        with self._lock:
-            value, good_until = self._known.get(key, (None, 0.0))
+        with self._turns[hash(key) % ASIDE]:
+            with self._lock:
+                value, good_until = self._known.get(key, (None, 0.0))
             began_at = time.monotonic()
             if value is not None and began_at < good_until:
                 return value
             fresh = self._look(key)
             ended_at = time.monotonic()
-            self._known[key] = fresh, ended_at + SHARE * (ended_at - began_at)
-            self._known.move_to_end(key)
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
+            with self._lock:
+                self._known[key] = fresh, ended_at + SHARE * (ended_at - began_at)
+                self._known.move_to_end(key)
+                if len(self._known) > REMEMBERED:
+                    self._known.popitem(last=False)
             return fresh
 
 
@@ -75,6 +85,13 @@ class Outlook:
         def earned_in(session_id: SessionId) -> Millipoints:
             return db.look(lambda tx: standing_rows.earned_in_session(tx, session_id))
 
+        @lru_cache(maxsize=REMEMBERED)
+        def sheep_of(job_id: JobId) -> SheepId | None:
+            sheep = db.look(lambda tx: flock_rows.find_sheep_of_job(tx, job_id))
+            return None if sheep is None else sheep.id
+
+        self.sheep_of = sheep_of
+        """Of a job: which sheep it is, None for one that is none; it is so from its order on, and never changes."""
         self.bustle = Remembered(bustle)
         self.earned_by = Remembered(earned_by)
         self.earned_in = Remembered(earned_in)

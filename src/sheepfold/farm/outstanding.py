@@ -5,18 +5,23 @@ session's leases need more care than one heartbeat each. Asking for a task tells
 leases so far only await their upload, and no later sign of life moves their deadline.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from sheepfold.farm.dispatch import give_up, heartbeat
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.renderers import BLENDER, some
 from sheepfold.model.errors import LeaseNotHeld
 from sheepfold.model.machines import Session
 from sheepfold.model.tasks import LeaseState, TaskState
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import refusals as refusal_rows
+from sheepfold.store import renderers as renderer_rows
 from sheepfold.store import tasks as task_rows
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Tx, read_at_once
 from sheepfold.store.leases import Holding
+from sheepfold.store.renderers import RendererRow
 
 RENDERED_AT = "rendered_at"
 """The figure of a lease whose client has asked for another task since: it awaits its upload."""
@@ -24,21 +29,33 @@ GRAIN_S = 60
 """A deadline is moved only if it gains so much, so that a download of many pieces costs few writes."""
 
 
-def note_next_asked(farm: Farm, session: Session, awaiting: int) -> None:
-    """Take note that a session asks for its next task; of those before, the newest `awaiting` may still be uploaded.
+def ask_next(farm: Farm, session: Session, awaiting: int, system: str, bits: int) -> list[RendererRow]:
+    """Take note that a session asks for its next task, and return the renderers for its system, the newest first.
 
-    The older ones are given back: their client has lost them.
+    Of its tasks so far, the newest `awaiting` may still be uploaded; the older ones are given back: their client has
+    lost them. Raises NoRenderer.
     """
 
+    def look(tx: Tx) -> tuple[Sequence[Any], list[RendererRow]]:
+        held, renderers = tx.read_together(lease_rows.active_asked(session.machine_id, session.id),
+                                           renderer_rows.renderers_asked(BLENDER, system, bits))
+        return held, renderer_rows.renderers_in(renderers)
+
+    held, renderers = read_at_once(farm.db, look)
+    if held:
+        _note_rendered(farm, session, awaiting)
+    return some(renderers, system, bits)
+
+
+def _note_rendered(farm: Farm, session: Session, awaiting: int) -> None:
     def note(tx: Tx) -> list[Holding]:
         held = lease_rows.active_of_machine(tx, session.machine_id, session.id)
         for one in held:
-            if RENDERED_AT not in lease_rows.figures_of(tx, one.lease_id):
-                lease_rows.add_figures(tx, one.lease_id, {RENDERED_AT: farm.now()})
+            figures = lease_rows.figures_of(tx, one.lease_id)
+            if RENDERED_AT not in figures:
+                lease_rows.save_figures(tx, one.lease_id, {**figures, RENDERED_AT: farm.now()})
         return held[:max(0, len(held) - awaiting)]
 
-    if not farm.db.read(lambda tx: lease_rows.active_of_machine(tx, session.machine_id, session.id)):
-        return
     for lost in farm.db.write(note):
         give_up(farm, lost, "The client asked for other tasks instead of sending it.", failed=False)
 
@@ -51,12 +68,8 @@ def keep_off(farm: Farm, held: Holding, seconds: int) -> None:
 
 def rendering(farm: Farm, session: Session) -> list[Holding]:
     """Return the leases that a session may be rendering: those granted since it last asked."""
-
-    def find(tx: Tx) -> list[Holding]:
-        held = lease_rows.active_of_machine(tx, session.machine_id, session.id)
-        return [one for one in held if RENDERED_AT not in lease_rows.figures_of(tx, one.lease_id)]
-
-    return farm.db.read(find)
+    active = farm.db.look(lambda tx: lease_rows.told_of_active(tx, session.machine_id, session.id))
+    return [held for held, figures in active if RENDERED_AT not in figures]
 
 
 def keep_alive(farm: Farm, session: Session, term_s: int) -> None:
@@ -70,7 +83,7 @@ def keep_lease(farm: Farm, held: Holding, term_s: int, figures: dict[str, int] |
 
     A lease that has merely expired is still wanted as long as its task is open, since a late picture counts.
     """
-    task = farm.db.read(lambda tx: task_rows.load(tx, held.task_id, lock=False))
+    task = read_at_once(farm.db, lambda tx: task_rows.load(tx, held.task_id, lock=False))
     lease = next(lease for lease in task.leases if lease.id == held.lease_id)
     if task.state is not TaskState.OPEN or lease.state not in {LeaseState.ACTIVE, LeaseState.EXPIRED}:
         return False

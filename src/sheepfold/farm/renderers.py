@@ -72,7 +72,11 @@ def remove_renderer(farm: Farm, target: Target) -> None:
 
 def renderers_for(farm: Farm, system: str, bits: int) -> list[RendererRow]:
     """Return the renderers for a system, the newest first; raises NoRenderer where there is none."""
-    found = farm.db.read(lambda tx: renderer_rows.renderers_for(tx, BLENDER, system, bits))
+    return some(farm.db.look(lambda tx: renderer_rows.renderers_for(tx, BLENDER, system, bits)), system, bits)
+
+
+def some(found: list[RendererRow], system: str, bits: int) -> list[RendererRow]:
+    """Return the renderers that were found for a system; raises NoRenderer where there are none."""
     if not found:
         raise NoRenderer(f"This farm has no renderer for {system[:40] or 'an unknown system'}, {bits} bits.")
     return found

@@ -6,6 +6,7 @@ caller's transaction.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from sheepfold.model.credit import Effort, earned, power
 from sheepfold.model.events import Event, What
@@ -26,6 +27,7 @@ from sheepfold.store import webhooks as hook_rows
 from sheepfold.store.chores import ChoreWhat
 from sheepfold.store.database import Tx
 from sheepfold.store.ledger import Past
+from sheepfold.store.tasks import Told
 
 _LEASE_EVENTS = {
     LeaseState.FAILED: What.LEASE_FAILED,
@@ -42,19 +44,27 @@ _TASK_EVENTS = {
 _JOB_EVENTS = {JobState.DONE: What.JOB_DONE, JobState.FAILED: What.JOB_FAILED, JobState.CANCELED: What.JOB_CANCELED}
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a settlement knows beforehand: what machines did before their results, and what a client told."""
+
+    pasts: Mapping[ResultId, Past] = field(default_factory=dict)
+    told: Told | None = None
+
+
 def settle(tx: Tx, before: Task, after: Task, now: int, detail: dict[str, object] | None = None,
-           pasts: Mapping[ResultId, Past] | None = None) -> None:
+           known: Known | None = None) -> None:
     """Write what a rule changed of a task, and all that follows from it.
 
-    `before` must have been loaded under its lock in this transaction. `detail` goes into the events of its leases,
-    `pasts` are what is known already of what machines did before their results.
+    `before` must have been loaded under its lock in this transaction. `detail` goes into the events of its leases.
     """
+    known = known or Known()
+    task_rows.save(tx, before, after, now, known.told)
     if after == before:
         return
-    task_rows.save(tx, before, after, now)
     judged = _newly_judged(before, after)
     events = [*_lease_events(before, after, detail or {}), *_result_events(before, after, judged)]
-    events += _paid(tx, after, judged, pasts or {}, now)
+    events += _paid(tx, after, judged, known.pasts, now)
     event_rows.add(tx, [*events, *_task_events(before, after)], now)
     event_rows.add(tx, _job_events(tx, before, after, now), now)
     if openings(after) > openings(before):

@@ -1,14 +1,16 @@
 """The way of a request through a screenshot factory: polled, visited, delivered, and watched by who ordered it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sheepfold.blobs.spool import Spooled
 from sheepfold.farm import sites
-from sheepfold.farm.dispatch import Assignment, Maker, claim_task, give_up, held_lease
-from sheepfold.farm.expiry import expire_orders
+from sheepfold.farm.dispatch import Assignment, Maker, claim_task, give_up
+from sheepfold.farm.expiry import AT_A_TIME, end_orders
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.intake import Receipt, submit_result
+from sheepfold.farm.intake import Receipt, submit_wanted
 from sheepfold.kinds.screenshot.spec import View, views
 from sheepfold.kinds.screenshot.split import needs_of
 from sheepfold.model.accounts import AccountId
@@ -35,7 +37,7 @@ from sheepfold.model.errors import (
     Overloaded,
     UnknownTask,
 )
-from sheepfold.model.jobs import Job
+from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.machines import Machine, MachineId
 from sheepfold.model.tasks import Lease, LeaseState, Task, TaskId, Verdict
 from sheepfold.store import browsers as browser_rows
@@ -43,8 +45,8 @@ from sheepfold.store import jobs as job_rows
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store import visits as visit_rows
-from sheepfold.store.database import Tx
-from sheepfold.store.leases import Holding
+from sheepfold.store.database import Question, Tx, read_at_once
+from sheepfold.store.leases import Holding, Wanted
 
 REPEAT_S = 600
 """How long a browser may load the same redirect again: browsers prefetch, retry, and restore sessions."""
@@ -106,21 +108,23 @@ def poll(farm: Farm, maker: Maker, machine: Machine) -> Shot | None:
     Raises Throttled, Overloaded, NoActiveBrowsers, BrowsersBlocked, MachineSuspended, and NoRenderer where the last
     fitting browser was lost meanwhile.
     """
-    factory = farm.db.write(lambda tx: _polled(tx, machine, farm.now()))
+    factory, over = farm.db.write_singly(lambda tx: _polled(tx, machine, farm.now()))
     _check_pace(farm, factory)
     if not factory.browsers:
         raise NoActiveBrowsers
     now = farm.now()
     if not factory.able_browsers(now):
         raise BrowsersBlocked
-    expire_orders(farm)
+    end_orders(farm, over)
     granted = claim_task(farm, maker, abilities_of(factory, maker.protocol, now), farm.settings.browsershots_lock_s)
     return None if granted is None else _shot(farm, maker, factory, granted)
 
 
-def _polled(tx: Tx, machine: Machine, now: int) -> Factory:
+def _polled(tx: Tx, machine: Machine, now: int) -> tuple[Factory, list[JobId]]:
+    """Note a poll; return the factory, and the orders that are over."""
     browser_rows.note_poll(tx, machine.id, now)
-    return browser_rows.factory_of(tx, machine)
+    *factory, over = tx.read_together(*browser_rows.factory_asked(machine.id), visit_rows.expired_asked(now, AT_A_TIME))
+    return browser_rows.factory_in(machine, *factory), visit_rows.expired_in(over)
 
 
 def _check_pace(farm: Farm, factory: Factory) -> None:
@@ -135,8 +139,7 @@ def _shot(farm: Farm, maker: Maker, factory: Factory, granted: Assignment) -> Sh
     view = views(granted.job.spec)[granted.frame]
     browser = choose_browser(factory, needs_of(granted.job.spec, view), farm.now())
     if browser is None:
-        held = held_lease(farm, maker, granted.lease_id)
-        give_up(farm, held, _NO_BROWSER, failed=False)
+        give_up(farm, granted.held_by(maker), _NO_BROWSER, failed=False)
         raise NoRenderer(_NO_BROWSER)
     screen = choose_screen(factory, view.width, granted.job.spec["height"], granted.job.spec["bpp"])
     return Shot(granted.task_id, granted.job, view, browser, screen)
@@ -156,6 +159,14 @@ class _Locked:
         return Holding(self.lease.id, self.task.id, self.task.job_id, self.lease.machine_id, self.lease.account_id)
 
     @property
+    def wanted(self) -> Wanted:
+        """What its picture will be judged by."""
+        task, job = self.task, self.job
+        is_plain = (not task.results and self.lease.state is not LeaseState.WITHDRAWN
+                    and self.lease.id > task.past_lease)
+        return Wanted(self.holding, job.kind, job.spec, task.frame, task.part, job.cleared_at is not None, is_plain)
+
+    @property
     def view(self) -> View:
         return views(self.job.spec)[self.task.frame]
 
@@ -163,7 +174,7 @@ class _Locked:
 def revisit(farm: Farm, maker: Maker, task_id: TaskId, password: str) -> str | None:
     """Return the page where the same browser asks once more for the visit that it was let in for, else None."""
     try:
-        locked = farm.db.read(lambda tx: _locked(tx, maker, task_id))
+        locked = read_at_once(farm.db, lambda tx: _locked(tx, maker, task_id))
     except (Conflict, NotFound):
         return None
     visited_at = locked.figures.get("visited_at")
@@ -179,8 +190,7 @@ def visit(farm: Farm, maker: Maker, machine: Machine, task_id: TaskId, came: tup
     where the browser was removed meanwhile, and InvalidSpec or Forbidden where the page may not be visited (any more).
     """
     user_agent, password = came
-    locked = farm.db.read(lambda tx: _locked(tx, maker, task_id))
-    factory = farm.db.read(lambda tx: browser_rows.factory_of(tx, machine))
+    locked, factory = read_at_once(farm.db, lambda tx: _locked_with_factory(tx, maker, task_id, machine))
     chosen = _chosen(factory, locked)
     if chosen is None:
         give_up(farm, locked.holding, _NO_BROWSER, failed=False)
@@ -199,7 +209,7 @@ def visit(farm: Farm, maker: Maker, machine: Machine, task_id: TaskId, came: tup
         raise
     told = {"browser": browser.program.name, "version": browser.program.version, "browser_id": browser.id,
             "user_agent": user_agent, "pass": password, "visited_at": farm.now()}
-    farm.db.write(lambda tx: lease_rows.add_figures(tx, locked.lease.id, told))
+    farm.db.write_singly(lambda tx: lease_rows.save_figures(tx, locked.lease.id, {**locked.figures, **told}))
     return url
 
 
@@ -213,18 +223,35 @@ def _chosen(factory: Factory, locked: _Locked) -> Registered | None:
 def _learn(farm: Farm, factory: Factory, browser: Registered) -> None:
     """Keep what a visit taught of a browser."""
     if browser not in factory.browsers:
-        farm.db.write(lambda tx: browser_rows.set_browser(tx, browser.id, browser.program))
+        farm.db.write_singly(lambda tx: browser_rows.set_browser(tx, browser.id, browser.program))
 
 
 def block(farm: Farm, browser: Registered, fault: str) -> None:
     """Leave a browser in peace for some minutes."""
-    farm.db.write(lambda tx: browser_rows.block_browser(tx, browser.id, fault[:500], farm.now()))
+    farm.db.write_singly(lambda tx: browser_rows.block_browser(tx, browser.id, fault[:500], farm.now()))
 
 
 def _locked(tx: Tx, maker: Maker, task_id: TaskId) -> _Locked:
     """Return a request that a factory has locked. A lock that is past its time holds until another factory has one."""
-    task = task_rows.load(tx, task_id, lock=False)
-    job = job_rows.job_of(tx, task.job_id)
+    return _locked_in(tx, maker, task_id, tx.read_together(*_lock_asked(tx, maker, task_id)))
+
+
+def _locked_with_factory(tx: Tx, maker: Maker, task_id: TaskId, machine: Machine) -> tuple[_Locked, Factory]:
+    lock, factory = _lock_asked(tx, maker, task_id), browser_rows.factory_asked(machine.id)
+    found = tx.read_together(*lock, *factory)
+    locked = _locked_in(tx, maker, task_id, found[:len(lock)])
+    return locked, browser_rows.factory_in(machine, *found[len(lock):])
+
+
+def _lock_asked(tx: Tx, maker: Maker, task_id: TaskId) -> tuple[Question, ...]:
+    return (*task_rows.task_asked(task_id), job_rows.job_of_task_asked(tx, task_id),
+            lease_rows.told_asked(task_id, maker.machine_id))
+
+
+def _locked_in(tx: Tx, maker: Maker, task_id: TaskId, found: Sequence[Sequence[Any]]) -> _Locked:
+    *parts, jobs, told = found
+    task = task_rows.task_in(task_id, *parts)
+    job = job_rows.job_among(jobs, task.job_id)
     if job.kind != "screenshot":
         raise UnknownTask(f"Request not found with pk={task_id}.")
     mine = [lease for lease in task.leases if lease.machine_id == maker.machine_id]
@@ -235,7 +262,7 @@ def _locked(tx: Tx, maker: Maker, task_id: TaskId) -> _Locked:
         lease = mine[-1]
     if lease is None:
         raise _not_mine(tx, [one for one in task.leases if one not in mine], active)
-    return _Locked(task, job, lease, dict(lease_rows.figures_of(tx, lease.id)))
+    return _Locked(task, job, lease, lease_rows.told_in(told)[lease.id])
 
 
 def _not_mine(tx: Tx, others: list[Lease], active: list[Lease]) -> Conflict:
@@ -250,11 +277,11 @@ def deliver(farm: Farm, maker: Maker, task_id: TaskId, spooled: Spooled) -> Deli
 
     Raises UnknownTask, NotLocked, LockedByOther, NotVisited, and LeaseNotHeld where it has sent another one before.
     """
-    locked = farm.db.read(lambda tx: _locked(tx, maker, task_id))
+    locked = read_at_once(farm.db, lambda tx: _locked(tx, maker, task_id))
     if "visited_at" not in locked.figures:
         raise NotVisited
-    receipt = submit_result(farm, locked.holding, spooled)
-    return Delivery(farm.db.write(lambda tx: _named(tx, farm, locked, receipt)), receipt)
+    receipt = submit_wanted(farm, locked.wanted, spooled)
+    return Delivery(farm.db.write_singly(lambda tx: _named(tx, farm, locked, receipt)), receipt)
 
 
 def _named(tx: Tx, farm: Farm, locked: _Locked, receipt: Receipt) -> str:

@@ -1,6 +1,6 @@
 """Rows of accounts, their machines, and the machines' keys."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +10,12 @@ from sheepfold.model.accounts import Account, AccountId, Role, Scope
 from sheepfold.model.errors import NameTaken, UnknownAccount, UnknownMachine
 from sheepfold.model.machines import Machine, MachineId
 from sheepfold.store import schema
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Question, Tx
 
 _ACCOUNT = select(*schema.accounts.c["id", "name", "role", "weight"])
 _MACHINE = select(*schema.machines.c["id", "account_id", "name", "last_seen_at"])
 # by uq_machines_name
 _MACHINE_NAMED = text("SELECT id, account_id, name, last_seen_at FROM machines WHERE name = :name")
-_MACHINE_WITH_ACCOUNT = text("""
-    SELECT m.id AS machine_id, m.name AS machine, m.last_seen_at, a.id, a.name, a.role, a.weight
-    FROM machines m JOIN accounts a ON a.id = m.account_id WHERE m.name = :name
-""")
 _SUSPENDED_AT = text("SELECT suspended_at FROM machines WHERE id = :machine_id")
 
 
@@ -84,25 +80,25 @@ def ensure_machine(tx: Tx, account_id: AccountId, name: str, now: int) -> Machin
 
 def find_machine(tx: Tx, name: str) -> Machine | None:
     """Return the machine of a name, or None."""
-    row = tx.execute(_MACHINE_NAMED, {"name": name}).one_or_none()
+    row = tx.execute(*machine_asked(name)).one_or_none()
     return None if row is None else _machine(row)
 
 
 def machine_named(tx: Tx, name: str) -> Machine:
     """Return the machine of a name; raises UnknownMachine."""
-    machine = find_machine(tx, name)
-    if machine is None:
-        raise UnknownMachine(f"There is no machine {name!r}.")
-    return machine
+    return machine_among(tx.execute(*machine_asked(name)).all(), name)
 
 
-def machine_with_account(tx: Tx, name: str) -> tuple[Machine, Account]:
-    """Return a machine and whose it is, by one statement; raises UnknownMachine."""
-    row = tx.execute(_MACHINE_WITH_ACCOUNT, {"name": name}).one_or_none()
-    if row is None:
+def machine_asked(name: str) -> Question:
+    """Return the question that `machine_among` reads the answer of, to be asked along with others."""
+    return _MACHINE_NAMED, {"name": name}
+
+
+def machine_among(rows: Sequence[Any], name: str) -> Machine:
+    """Return the machine that the only row tells of; raises UnknownMachine where there is no row."""
+    if not rows:
         raise UnknownMachine(f"There is no machine {name!r}.")
-    account = _account(row)
-    return Machine(MachineId(row.machine_id), account.id, row.machine, row.last_seen_at), account
+    return _machine(rows[0])
 
 
 def machine_of(tx: Tx, machine_id: MachineId) -> Machine:
@@ -178,5 +174,5 @@ def _account(row: Row[Any]) -> Account:
     return Account(AccountId(row.id), row.name, Role(row.role), row.weight)
 
 
-def _machine(row: Row[Any]) -> Machine:
+def _machine(row: Any) -> Machine:  # noqa: ANN401 -- a row
     return Machine(MachineId(row.id), AccountId(row.account_id), row.name, row.last_seen_at)

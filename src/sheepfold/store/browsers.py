@@ -1,6 +1,6 @@
 """Rows of screenshot factories: their browsers and screens, and the nonces that they prove themselves with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +8,10 @@ from sqlalchemy import Row, text
 
 from sheepfold.model.accounts import AccountId, Scope
 from sheepfold.model.browsers import BrowserId, BrowserProgram, Factory, Registered, Screen
-from sheepfold.model.errors import NotFound
+from sheepfold.model.errors import NotFound, UnknownMachine
 from sheepfold.model.machines import Machine, MachineId
-from sheepfold.store.database import Tx
+from sheepfold.store.accounts import machine_among, machine_asked
+from sheepfold.store.database import Question, Tx
 
 _ENSURE = text("""
     INSERT INTO factories (machine_id, platform) VALUES (:machine_id, :platform)
@@ -52,14 +53,25 @@ def ensure_factory(tx: Tx, machine_id: MachineId, platform: str) -> None:
 
 def factory_of(tx: Tx, machine: Machine) -> Factory:
     """Return a machine as a factory; one that has no browser is a factory of none."""
-    row = tx.execute(_FACTORY, {"machine_id": machine.id}).one_or_none()
-    if row is None:
+    return factory_in(machine, *tx.read_together(*factory_asked(machine.id)))
+
+
+def factory_asked(machine_id: MachineId) -> tuple[Question, ...]:
+    """Return the three questions that `factory_in` reads the answers of, to be asked along with others."""
+    asked = {"machine_id": machine_id}
+    return (_FACTORY, asked), (_BROWSERS, asked), (_SCREENS, asked)
+
+
+def factory_in(machine: Machine, rows: Sequence[Any], browsers: Sequence[Any], screens: Sequence[Any]) -> Factory:
+    """Return the factory that rows tell of."""
+    if not rows:
         return Factory(machine)
+    row = rows[0]
     return Factory(
         machine,
         row.platform,
-        tuple(_registered(one) for one in tx.execute(_BROWSERS, {"machine_id": machine.id})),
-        tuple(Screen(one.width, one.height, one.bpp) for one in tx.execute(_SCREENS, {"machine_id": machine.id})),
+        tuple(_registered(one) for one in browsers),
+        tuple(Screen(one.width, one.height, one.bpp) for one in screens),
         row.polled_at,
         row.uploaded_at,
         row.queue_estimate_s,
@@ -134,26 +146,26 @@ def add_screen(tx: Tx, machine_id: MachineId, screen: Screen) -> None:
 
 def block_browser(tx: Tx, browser_id: BrowserId, fault: str, now: int) -> None:
     """Note that a browser failed."""
-    tx.execute(_FAILED, {"id": browser_id, "fault": fault, "now": now})
+    tx.later(_FAILED, {"id": browser_id, "fault": fault, "now": now})
 
 
 def note_poll(tx: Tx, machine_id: MachineId, now: int) -> None:
     """Note that a factory asked for work."""
-    tx.execute(_POLLED, {"machine_id": machine_id, "now": now})
-    tx.execute(_SEEN, {"machine_id": machine_id, "now": now})
+    tx.later(_POLLED, {"machine_id": machine_id, "now": now})
+    tx.later(_SEEN, {"machine_id": machine_id, "now": now})
 
 
 def note_upload(tx: Tx, machine_id: MachineId, browser_id: BrowserId, now: int, estimate_s: int | None) -> None:
     """Note that a factory's browser made a screenshot; `estimate_s` is how long that order had waited for it."""
-    tx.execute(_UPLOADED, {"machine_id": machine_id, "now": now, "estimate_s": estimate_s})
-    tx.execute(_BROWSER_UPLOADED, {"id": browser_id, "now": now})
+    tx.later(_UPLOADED, {"machine_id": machine_id, "now": now, "estimate_s": estimate_s})
+    tx.later(_BROWSER_UPLOADED, {"id": browser_id, "now": now})
 
 
 def _values(program: BrowserProgram) -> dict[str, Any]:
     return {name: getattr(program, name) for name in BrowserProgram.__slots__}
 
 
-def _registered(row: Row[Any]) -> Registered:
+def _registered(row: Any) -> Registered:  # noqa: ANN401 -- a row
     program = BrowserProgram(row.name, row.version, row.user_agent, row.command, row.javascript, row.java, row.flash)
     return Registered(BrowserId(row.id), MachineId(row.machine_id), program, row.added_at, row.uploaded_at,
                       row.failed_at, row.fault)
@@ -180,11 +192,19 @@ _ADD_NONCE = text("""
     INSERT INTO nonces (nonce, owner, owner_id, address, issued_at)
     VALUES (:nonce, :owner, :owner_id, :address, :now)
 """)
+# by uq_machines_name; whose the machine is stands in the answer
+_ADD_NONCE_OF_NAMED = text("""
+    INSERT INTO nonces (nonce, owner, owner_id, address, issued_at)
+    SELECT :nonce, 'machine', m.id, :address, :now FROM machines m WHERE m.name = :name
+    RETURNING (SELECT a.name FROM machines o JOIN accounts a ON a.id = o.account_id WHERE o.id = owner_id) AS account
+""")
 # by ix_nonces_owner_owner_id_issued_at
 _NONCES = text("""
     SELECT nonce, address, issued_at FROM nonces WHERE owner = :owner AND owner_id = :owner_id
     ORDER BY issued_at DESC LIMIT :limit
 """)
+_NAMED = "(SELECT id FROM machines WHERE name = :name)"
+_NONCES_OF_NAMED = text(_NONCES.text.replace(":owner_id", _NAMED).replace(":owner", "'machine'"))
 _DROP_NONCE = text("DELETE FROM nonces WHERE nonce = :nonce")
 # by ix_nonces_issued_at
 _SWEEP_NONCES = text("DELETE FROM nonces WHERE issued_at < :before")
@@ -193,6 +213,7 @@ _PROOFS_OF_MACHINE = text("""
     SELECT v.scheme, v.value, k.scope FROM machine_keys k JOIN key_verifiers v ON v.key_id = k.id
     WHERE k.machine_id = :owner_id AND k.revoked_at IS NULL ORDER BY k.id DESC
 """)
+_PROOFS_OF_NAMED = text(_PROOFS_OF_MACHINE.text.replace(":owner_id", _NAMED))
 _PROOFS_OF_ACCOUNT = text("""
     SELECT v.scheme, v.value, k.scope FROM machines m
     JOIN machine_keys k ON k.machine_id = m.id AND k.revoked_at IS NULL JOIN key_verifiers v ON v.key_id = k.id
@@ -206,10 +227,42 @@ def add_nonce(tx: Tx, owner: str, owner_id: int, nonce: NonceRow) -> None:
                             "now": nonce.issued_at})
 
 
-def nonces_of(tx: Tx, owner: str, owner_id: int, limit: int) -> list[NonceRow]:
-    """Return the newest nonces of an owner."""
-    rows = tx.execute(_NONCES, {"owner": owner, "owner_id": owner_id, "limit": limit})
-    return [NonceRow(row.nonce, row.address, row.issued_at) for row in rows]
+def add_nonce_of_machine(tx: Tx, machine: str, nonce: NonceRow) -> str:
+    """Keep a nonce of the machine of a name, and return the name of whose that is; raises UnknownMachine."""
+    values = {"nonce": nonce.nonce, "name": machine, "address": nonce.address, "now": nonce.issued_at}
+    account = tx.execute(_ADD_NONCE_OF_NAMED, values).scalar_one_or_none()
+    if account is None:
+        raise UnknownMachine(f"There is no machine {machine!r}.")
+    return str(account)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What an owner may come in by: the newest nonces that it was given, and what its living keys are proved by."""
+
+    nonces: Sequence[NonceRow]
+    proofs: Sequence[ProofRow]
+
+
+def door_of_machine(tx: Tx, name: str, limit: int, schemes: Iterable[str]) -> tuple[Machine, Door]:
+    """Return the machine of a name with its door, `limit` nonces at most; raises UnknownMachine."""
+    machines, nonces, proofs = tx.read_together(
+        machine_asked(name), (_NONCES_OF_NAMED, {"name": name, "limit": limit}), (_PROOFS_OF_NAMED, {"name": name}))
+    return machine_among(machines, name), _door(nonces, proofs, schemes)
+
+
+def door_of(tx: Tx, owner: str, owner_id: int, limit: int, schemes: Iterable[str]) -> Door:
+    """Return the door of a machine or an account, by its id."""
+    proofs = _PROOFS_OF_MACHINE if owner == "machine" else _PROOFS_OF_ACCOUNT
+    nonces, keys = tx.read_together((_NONCES, {"owner": owner, "owner_id": owner_id, "limit": limit}),
+                                    (proofs, {"owner_id": owner_id}))
+    return _door(nonces, keys, schemes)
+
+
+def _door(nonces: Sequence[Any], proofs: Sequence[Any], schemes: Iterable[str]) -> Door:
+    wanted = set(schemes)
+    return Door([NonceRow(row.nonce, row.address, row.issued_at) for row in nonces],
+                [ProofRow(row.value, Scope(row.scope)) for row in proofs if row.scheme in wanted])
 
 
 def drop_nonce(tx: Tx, nonce: str) -> bool:
@@ -220,18 +273,3 @@ def drop_nonce(tx: Tx, nonce: str) -> bool:
 def sweep_nonces(tx: Tx, before: int) -> int:
     """Forget nonces that were given out before a time; returns how many."""
     return tx.execute(_SWEEP_NONCES, {"before": before}).rowcount
-
-
-def proofs_of_machine(tx: Tx, machine_id: MachineId, schemes: Iterable[str]) -> list[ProofRow]:
-    """Return what the living keys of a machine can be proved by."""
-    return _proofs(tx.execute(_PROOFS_OF_MACHINE, {"owner_id": machine_id}), schemes)
-
-
-def proofs_of_account(tx: Tx, account_id: AccountId, schemes: Iterable[str]) -> list[ProofRow]:
-    """Return what the living keys of all machines of an account can be proved by."""
-    return _proofs(tx.execute(_PROOFS_OF_ACCOUNT, {"owner_id": account_id}), schemes)
-
-
-def _proofs(rows: Iterable[Any], schemes: Iterable[str]) -> list[ProofRow]:
-    wanted = set(schemes)
-    return [ProofRow(row.value, Scope(row.scope)) for row in rows if row.scheme in wanted]

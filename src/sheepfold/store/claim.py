@@ -12,7 +12,9 @@ then, so that claims that come together serve different accounts and wait for no
 it finds there, and only appends the charge, for the house to fold in once a second.
 """
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -46,6 +48,8 @@ class Claimant:
     session_id: SessionId | None
     term_s: int
     suspended_since: int = 0
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """What its client told with its request, which is kept with the lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,8 @@ def _job_in(tx: Tx, row: Any) -> Job:  # noqa: ANN401 -- a row
 
 def _lease_values(claimant: Claimant, now: int) -> dict[str, Any]:
     return {"machine_id": claimant.machine_id, "account_id": claimant.account_id, "session_id": claimant.session_id,
-            "protocol": claimant.protocol, "now": now, "deadline_at": now + claimant.term_s}
+            "protocol": claimant.protocol, "now": now, "deadline_at": now + claimant.term_s,
+            "figures": json.dumps(dict(claimant.figures), sort_keys=True)}
 
 
 def _lanes_values(claimant: Claimant, needs_ids: tuple[int, ...], seen: list[int]) -> dict[str, Any]:
@@ -184,14 +189,15 @@ def plans(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...]) -> dict[str, l
 
 
 # by ix_tasks_open; a machine takes no task that it holds already, that waits for others to confirm what it sent, or
-# whose job it refused. The lane is asked for as a range and ordered by: else PostgreSQL may walk all tasks by their id
+# whose job it refused. The lane is asked for as a range and ordered by: else PostgreSQL may walk all tasks by their id;
+# and `+ 0` keeps it from walking all that the machine ever sent, for each task, which it plans for a table of few rows
 _FIRST_OF = """
     SELECT t.id, t.job_id, t.cost_ms, t.frame, t.part, t.input FROM tasks t
     WHERE t.lane_id >= {lane} AND t.lane_id <= {lane} AND t.openings > 0
       AND NOT EXISTS (SELECT 1 FROM leases l
                       WHERE l.task_id = t.id AND l.machine_id = :machine_id AND l.state = 'active')
       AND NOT EXISTS (SELECT 1 FROM results r
-                      WHERE r.task_id = t.id AND r.machine_id = :machine_id
+                      WHERE r.task_id = t.id AND r.machine_id + 0 = :machine_id
                         AND r.verdict = 'pending' AND r.soundness <> 'blank')
       AND NOT EXISTS (SELECT 1 FROM refusals f
                       WHERE f.machine_id = :machine_id AND f.job_id = t.job_id AND f.until_at > :now)
@@ -200,8 +206,8 @@ _FIRST_OF = """
 _FIRST = text(_FIRST_OF.format(lane=":lane_id"))
 _TAKE = text("UPDATE tasks SET openings = openings - 1 WHERE id = :task_id")
 _GRANT = text("""
-    INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at)
-    VALUES (:task_id, :machine_id, :account_id, :session_id, :protocol, 'active', :now, :deadline_at)
+    INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at, figures)
+    VALUES (:task_id, :machine_id, :account_id, :session_id, :protocol, 'active', :now, :deadline_at, :figures)
     RETURNING id
 """)
 _CHARGE = text("UPDATE lanes SET virtual_time = virtual_time + :charge WHERE id = :lane_id")
@@ -241,8 +247,10 @@ def _at_once_query(needs_count: int, seen_count: int) -> TextClause:
             ) AS tries CROSS JOIN LATERAL ({first}) AS t LIMIT 1),
         taken AS (UPDATE tasks SET openings = openings - 1 FROM first WHERE tasks.id = first.id),
         granted AS (
-            INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at)
-            SELECT id, :machine_id, :account_id, :session_id, :protocol, 'active', :now, :deadline_at FROM first
+            INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at,
+                                figures)
+            SELECT id, :machine_id, :account_id, :session_id, :protocol, 'active', :now, :deadline_at, :figures
+            FROM first
             RETURNING id AS lease_id, machine_id, protocol),
         told AS (
             INSERT INTO events (at, job_id, task_id, what, detail)

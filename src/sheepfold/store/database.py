@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 import psycopg
+from sqlalchemy import TextClause
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sheepfold.model.errors import StoreUnavailable
 from sheepfold.store.transaction import Tx as Tx  # noqa: PLC0414 -- every module of the store and the farm has it from here
+from sheepfold.store.transaction import Values
 
 T = TypeVar("T")
+Question = tuple[TextClause, Values]
+"""A statement that only reads, with what it is asked of: several are asked together (`Tx.read_together`)."""
 
 
 class Database(Protocol):
@@ -56,6 +60,14 @@ class Database(Protocol):
     def close(self) -> None:
         """End all threads and connections."""
         ...
+
+
+def read_at_once(db: Database, operation: Callable[[Tx], T]) -> T:
+    """Run an operation that asks all that it reads together, on a snapshot.
+
+    On PostgreSQL its questions are one statement, which is a snapshot by itself (`Tx.read_together`).
+    """
+    return (db.read if db.url.startswith("sqlite") else db.look)(operation)
 
 
 _TROUBLES = (

@@ -30,7 +30,7 @@ class FrameTimes:
 
 def frame_times(tx: Tx, task_id: TaskId) -> FrameTimes:
     """Return what is known of the time that a task takes."""
-    cost_ms = int(tx.execute(_COST, {"task_id": task_id}).scalar_one())
-    told = [json.loads(row.figures) for row in tx.execute(_FIGURES, {"task_id": task_id, "newest": NEWEST})]
+    costs, leases = tx.read_together((_COST, {"task_id": task_id}), (_FIGURES, {"task_id": task_id, "newest": NEWEST}))
+    told = [json.loads(row.figures) for row in leases]
     taken = [figures[word] for figures in told for word in _WORDS if isinstance(figures.get(word), int)]
-    return FrameTimes(cost_ms, tuple(seconds for seconds in taken if seconds > 0))
+    return FrameTimes(int(costs[0].cost_ms), tuple(seconds for seconds in taken if seconds > 0))

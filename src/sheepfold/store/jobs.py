@@ -1,18 +1,19 @@
 """Rows of jobs: what was ordered, with its inputs and its counts of tasks."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, text
+from sqlalchemy import insert, or_, select, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownJob
 from sheepfold.model.flock import SheepId
 from sheepfold.model.jobs import Job, JobId, JobState, Progress, Terms
+from sheepfold.model.tasks import TaskId
 from sheepfold.store import schema
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Question, Tx
 from sheepfold.store.teams import seen_in_team
 
 
@@ -77,18 +78,34 @@ _JOB_OF = {dialect: text(f"SELECT {columns} FROM jobs j WHERE j.id = :job_id")  
 _JOB_OF_SHEEP = {dialect: text(query.text.replace(
     "id = :job_id", "id = (SELECT job_id FROM sheep WHERE generation = :generation AND number = :number)"))
     for dialect, query in _JOB_OF.items()}
+_JOB_OF_TASK = {dialect: text(query.text.replace("id = :job_id", "id = (SELECT job_id FROM tasks WHERE id = :task_id)"))
+                for dialect, query in _JOB_OF.items()}
 _INPUTS = text("SELECT name, digest FROM job_inputs WHERE job_id = :job_id")
 
 
 def job_of(tx: Tx, job_id: JobId) -> Job:
     """Return a job whole; raises UnknownJob."""
-    row = tx.execute(_JOB_OF[tx.dialect.name], {"job_id": job_id}).one_or_none()
-    if row is None:
+    return job_among(tx.execute(*job_asked(tx, job_id)).all(), job_id)
+
+
+def job_asked(tx: Tx, job_id: JobId) -> Question:
+    """Return the question that `job_among` reads the answer of, to be asked along with others."""
+    return _JOB_OF[tx.dialect.name], {"job_id": job_id}
+
+
+def job_of_task_asked(tx: Tx, task_id: TaskId) -> Question:
+    """Return the question for the job of a task."""
+    return _JOB_OF_TASK[tx.dialect.name], {"task_id": task_id}
+
+
+def job_among(rows: Sequence[Any], job_id: JobId) -> Job:
+    """Return the job that the only row tells of; raises UnknownJob where there is no row."""
+    if not rows:
         raise UnknownJob(f"There is no job {job_id}.")
-    return job_in(row)
+    return job_in(rows[0])
 
 
-def job_in(row: Row[Any]) -> Job:
+def job_in(row: Any) -> Job:  # noqa: ANN401 -- a row
     """Return the job that a row tells of, in JOB_COLUMNS."""
     return _job(row, json.loads(row.inputs or "{}"))
 
@@ -172,7 +189,7 @@ def reopen_job(tx: Tx, job_id: JobId) -> bool:
     return tx.execute(_REOPEN, {"job_id": job_id}).rowcount > 0
 
 
-def _job(row: Row[Any], inputs: Mapping[str, str]) -> Job:
+def _job(row: Any, inputs: Mapping[str, str]) -> Job:  # noqa: ANN401
     return Job(
         id=JobId(row.id),
         account_id=AccountId(row.account_id),

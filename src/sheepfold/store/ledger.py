@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.credit import Effort, Millipoints, Purse, power
@@ -12,8 +12,7 @@ from sheepfold.model.jobs import JobId
 from sheepfold.model.lifecycle import RESULTS_OF_A_LEASE
 from sheepfold.model.machines import MachineId
 from sheepfold.model.tasks import Result, ResultId, Verdict
-from sheepfold.store.database import Tx
-from sheepfold.store.transaction import Values
+from sheepfold.store.database import Question, Tx
 
 NEWEST = 32
 """So many of a machine's newest results tell its power."""
@@ -72,7 +71,7 @@ def past_of(tx: Tx, machine_id: MachineId, before: ResultId | None = None) -> Pa
     return past_in(tx.execute(*past_asked(machine_id, before)).all())
 
 
-def past_asked(machine_id: MachineId, before: ResultId | None = None) -> tuple[TextClause, Values]:
+def past_asked(machine_id: MachineId, before: ResultId | None = None) -> Question:
     """Return the question that `past_in` reads the answer of, to be asked along with others."""
     return _BEFORE, {"machine_id": machine_id, "before": 2**62 if before is None else before, "newest": NEWEST}
 

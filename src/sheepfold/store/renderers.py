@@ -1,13 +1,14 @@
 """Rows of renderers, and of jobs' archives: what old clients download before they can render."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from sheepfold.model.jobs import JobId
 from sheepfold.model.machines import MachineId
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Question, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,17 @@ def list_renderers(tx: Tx) -> list[RendererRow]:
 
 def renderers_for(tx: Tx, name: str, os: str, bits: int) -> list[RendererRow]:
     """Return the renderers of a name for a system, the newest first."""
-    return [_renderer(row) for row in tx.execute(_FOR_SYSTEM, {"name": name, "os": os, "bits": bits})]
+    return renderers_in(tx.execute(*renderers_asked(name, os, bits)))
+
+
+def renderers_asked(name: str, os: str, bits: int) -> Question:
+    """Return the question that `renderers_in` reads the answer of, to be asked along with others."""
+    return _FOR_SYSTEM, {"name": name, "os": os, "bits": bits}
+
+
+def renderers_in(rows: Iterable[Any]) -> list[RendererRow]:
+    """Return the renderers that rows tell of."""
+    return [_renderer(row) for row in rows]
 
 
 def remove_renderer(tx: Tx, name: str, version: str, os: str, bits: int) -> bool:
@@ -114,8 +125,13 @@ def jobs_of_archive(tx: Tx, digest: str) -> list[JobId]:
 
 def has_rendered_for(tx: Tx, machine_id: MachineId, job_id: JobId) -> bool:
     """Say whether a machine has, or ever had, a lease on a task of a job."""
-    return tx.execute(_EVER_LEASED, {"job_id": job_id, "machine_id": machine_id}).first() is not None
+    return tx.execute(*rendered_for_asked(machine_id, job_id)).first() is not None
 
 
-def _renderer(row: Row[Any]) -> RendererRow:
+def rendered_for_asked(machine_id: MachineId, job_id: JobId) -> Question:
+    """Return the question that a row answers where a machine has, or ever had, a lease on a task of a job."""
+    return _EVER_LEASED, {"job_id": job_id, "machine_id": machine_id}
+
+
+def _renderer(row: Any) -> RendererRow:  # noqa: ANN401 -- a row
     return RendererRow(row.name, row.version, row.os, row.bits, row.digest, row.md5, row.made, row.added_at)

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import TextClause, insert, text, update
+from sqlalchemy import insert, text, update
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.machines import MachineId, Session, SessionId
 from sheepfold.store import schema
 from sheepfold.store.accounts import HOLDER_COLUMNS, KeyHolder, holder_in
-from sheepfold.store.database import Tx
-from sheepfold.store.transaction import Values
+from sheepfold.store.database import Question, Tx
 
 SEEN_GRAIN_S = 60
 """`last_seen_at` is written at most once in this time, so that a busy session costs no write a request."""
@@ -62,7 +61,7 @@ def find_session(tx: Tx, token_hash: str) -> OpenSession | None:
     return session_in(tx.execute(*session_asked(token_hash)).all())
 
 
-def session_asked(token_hash: str) -> tuple[TextClause, Values]:
+def session_asked(token_hash: str) -> Question:
     """Return the question that `session_in` reads the answer of, to be asked along with others."""
     return _BY_TOKEN, {"token_hash": token_hash}
 
@@ -97,8 +96,8 @@ _TOUCH_MACHINE = text("UPDATE machines SET last_seen_at = :now WHERE id = :machi
 
 def touch(tx: Tx, session: Session, now: int) -> None:
     """Note that a session and its machine were heard of."""
-    tx.execute(_TOUCH_SESSION, {"session_id": session.id, "now": now})
-    tx.execute(_TOUCH_MACHINE, {"machine_id": session.machine_id, "now": now})
+    tx.later(_TOUCH_SESSION, {"session_id": session.id, "now": now})
+    tx.later(_TOUCH_MACHINE, {"machine_id": session.machine_id, "now": now})
 
 
 def end_session(tx: Tx, session_id: SessionId, now: int) -> None:

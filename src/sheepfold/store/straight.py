@@ -65,6 +65,11 @@ class Straight:
         """Begin with these commands as soon as anything else is to be run."""
         self._beginning = commands
 
+    @property
+    def waits_to_begin(self) -> bool:
+        """Say whether something waits to go with the next statement."""
+        return bool(self._beginning)
+
     def end(self, command: str) -> None:
         """End what `begin` began; where nothing was run since, there is nothing to end."""
         if self._beginning:

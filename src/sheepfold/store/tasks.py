@@ -1,10 +1,11 @@
 """Tasks whole, as the lifecycle wants them: loaded under a lock, and saved by what a rule has changed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownTask
@@ -23,9 +24,8 @@ from sheepfold.model.tasks import (
     TaskState,
     Verdict,
 )
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Question, Tx
 from sheepfold.store.ledger import Past, past_asked, past_in
-from sheepfold.store.transaction import Values
 
 # all by primary key, or by the indexes on task_id
 _TASK = """
@@ -43,6 +43,7 @@ _RESULTS = text("""
            like_id, verdict, soundness, reason, media_type, width, height
     FROM results WHERE task_id = :task_id ORDER BY id
 """)
+_FIGURES = text("SELECT figures FROM leases WHERE id = :lease_id")
 _NEXT_RESULT_OF = {"sqlite": text("SELECT coalesce(max(id), 0) + 1 AS id FROM results"),
                    "postgresql": text("SELECT nextval('results_id_seq') AS id")}
 
@@ -57,6 +58,16 @@ class Desk:
     task: Task
     result_id: ResultId
     past: Past
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """What its client has told of its lease, where that was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a client has told of a lease, all of it, to be kept with the lease."""
+
+    lease_id: LeaseId
+    figures: Mapping[str, Any]
 
 
 def load(tx: Tx, task_id: TaskId, *, lock: bool) -> Task:
@@ -64,32 +75,43 @@ def load(tx: Tx, task_id: TaskId, *, lock: bool) -> Task:
 
     Raises UnknownTask. On SQLite a write transaction is alone anyway, and the lock costs nothing.
     """
-    tasks, leases, results = tx.read_together(*_task_asked(tx, task_id, lock=lock))
-    return _task(_only(tasks, task_id), leases, results)
+    if lock:
+        return task_in(task_id, *tx.in_turn(*_locked_task_asked(tx, task_id)))
+    return task_in(task_id, *tx.read_together(*task_asked(task_id)))
 
 
-def load_desk(tx: Tx, task_id: TaskId, machine_id: MachineId) -> Desk:
-    """Return a locked task with what a new result of a machine needs besides, as early as that; raises UnknownTask."""
-    tasks, leases, results, ids, past = tx.read_together(
-        *_task_asked(tx, task_id, lock=True), (_NEXT_RESULT_OF[tx.dialect.name], {}), past_asked(machine_id))
-    return Desk(_task(_only(tasks, task_id), leases, results), ResultId(ids[0].id), past_in(past))
-
-
-def _task_asked(tx: Tx, task_id: TaskId, *, lock: bool) -> tuple[tuple[TextClause, Values], ...]:
-    """Return the questions for a task, and for what belongs to it, which come once it is locked: so they stay true."""
+def task_asked(task_id: TaskId) -> tuple[Question, ...]:
+    """Return the three questions that `task_in` reads the answers of, to be asked along with others."""
     asked = {"task_id": task_id}
-    task = _TASK_LOCKED if lock and tx.dialect.name == "postgresql" else _TASK_SHARED
-    return (task, asked), (_LEASES, asked), (_RESULTS, asked)
+    return (_TASK_SHARED, asked), (_LEASES, asked), (_RESULTS, asked)
 
 
-def _only(tasks: Sequence[Any], task_id: TaskId) -> Row[Any]:
-    if not tasks:
+def task_in(task_id: TaskId, rows: Sequence[Any], leases: Sequence[Any], results: Sequence[Any]) -> Task:
+    """Return the task that rows tell of; raises UnknownTask where there is none."""
+    if not rows:
         raise UnknownTask(f"There is no task {task_id}.")
-    row: Row[Any] = tasks[0]
-    return row
+    return _task(rows[0], leases, results)
 
 
-def _task(row: Row[Any], leases: Sequence[Any], results: Sequence[Any]) -> Task:
+def load_desk(tx: Tx, task_id: TaskId, machine_id: MachineId, told_of: LeaseId | None = None) -> Desk:
+    """Return a locked task with what a new result of a machine needs besides, as early as that; raises UnknownTask.
+
+    `told_of` is the lease whose figures are needed, too.
+    """
+    figures = () if told_of is None else ((_FIGURES, {"lease_id": told_of}),)
+    rows, leases, results, ids, past, *told = tx.in_turn(
+        *_locked_task_asked(tx, task_id), (_NEXT_RESULT_OF[tx.dialect.name], {}), past_asked(machine_id), *figures)
+    known = json.loads(told[0][0].figures) if told else {}
+    return Desk(task_in(task_id, rows, leases, results), ResultId(ids[0].id), past_in(past), known)
+
+
+def _locked_task_asked(tx: Tx, task_id: TaskId) -> tuple[Question, ...]:
+    """Return the questions of `task_asked`, to be asked in turn: what belongs to a task stays once it is locked."""
+    task, *parts = task_asked(task_id)
+    return (_TASK_LOCKED, task[1]) if tx.dialect.name == "postgresql" else task, *parts
+
+
+def _task(row: Any, leases: Sequence[Any], results: Sequence[Any]) -> Task:  # noqa: ANN401 -- a row
     return Task(
         id=TaskId(row.id),
         job_id=JobId(row.job_id),
@@ -108,6 +130,11 @@ def _task(row: Row[Any], leases: Sequence[Any], results: Sequence[Any]) -> Task:
 _SAVE_LEASE = text("""
     UPDATE leases SET state = :state, deadline_at = :deadline_at, ended_at = :ended_at WHERE id = :id
 """)
+_SAVE_LEASE_AND_FIGURES = text("""
+    UPDATE leases SET state = :state, deadline_at = :deadline_at, ended_at = :ended_at, figures = :figures
+    WHERE id = :id
+""")
+_SAVE_FIGURES = text("UPDATE leases SET figures = :figures WHERE id = :id")
 _SAVE_VERDICT = text("UPDATE results SET verdict = :verdict, reason = :reason WHERE id = :id")
 _ADD_RESULT = text("""
     INSERT INTO results (id, task_id, lease_id, machine_id, account_id, digest, submitted_at,
@@ -120,9 +147,9 @@ _SAVE_TASK = text("""
 """)
 
 
-def save(tx: Tx, before: Task, after: Task, now: int) -> None:
-    """Write what a rule changed of a task: its leases, its results, its state and openings."""
-    _save_leases(tx, before, after)
+def save(tx: Tx, before: Task, after: Task, now: int, told: Told | None = None) -> None:
+    """Write what a rule changed of a task: its leases, its results, its state and openings; and what a client told."""
+    _save_leases(tx, before, after, told)
     if after.state is not before.state or openings(after) != openings(before):
         ended_at = None if after.state is TaskState.OPEN else now
         values = {"state": after.state, "openings": openings(after), "ended_at": ended_at,
@@ -131,12 +158,16 @@ def save(tx: Tx, before: Task, after: Task, now: int) -> None:
     _save_results(tx, before, after)
 
 
-def _save_leases(tx: Tx, before: Task, after: Task) -> None:
+def _save_leases(tx: Tx, before: Task, after: Task, told: Told | None) -> None:
     known = {lease.id: lease for lease in before.leases}
     for lease in after.leases:
+        is_told = told is not None and told.lease_id == lease.id
+        figures = {"figures": json.dumps(dict(told.figures), sort_keys=True)} if told and is_told else {}
         if lease != known[lease.id]:
             values = {"state": lease.state, "deadline_at": lease.deadline_at, "ended_at": lease.ended_at}
-            tx.later(_SAVE_LEASE, values | {"id": lease.id})
+            tx.later(_SAVE_LEASE_AND_FIGURES if figures else _SAVE_LEASE, values | figures | {"id": lease.id})
+        elif figures:
+            tx.later(_SAVE_FIGURES, figures | {"id": lease.id})
 
 
 def _save_results(tx: Tx, before: Task, after: Task) -> None:

@@ -12,6 +12,7 @@ from collections import deque, namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from types import SimpleNamespace
 from typing import Any, cast
 
 from psycopg import RawCursor
@@ -110,12 +111,23 @@ class Tx:
         return self.flush()
 
     def read_together(self, *asked: tuple[TextClause, Values]) -> list[Sequence[Any]]:
-        """Run several questions, one after another; returns the rows of each. On PostgreSQL they make one trip."""
-        self.flush()
+        """Run several questions; returns the rows of each. On PostgreSQL they are one statement, answered in JSON."""
         if self._straight is None:
-            return [self._run(query.text, values).all() for query, values in asked]
-        bound = [_bound(query.text, values) for query, values in asked]
-        answers = self._straight.run_in_turn(bound)
+            return [self.execute(query, values).all() for query, values in asked]
+        self.flush()
+        named = {f"{name}_{n}": value for n, (_, values) in enumerate(asked) for name, value in values.items()}
+        row = self._run(_gathered(tuple(query.text for query, _ in asked)), named).one()
+        return [[SimpleNamespace(**found) for found in rows or ()] for rows in row]
+
+    def in_turn(self, *asked: tuple[TextClause, Values]) -> list[Sequence[Any]]:
+        """Run several statements, each after the one before it; returns the rows of each. They make one trip.
+
+        So the second may read what the first one had to wait for, as where this is locked.
+        """
+        if self._straight is None:
+            return [self.execute(query, values).all() for query, values in asked]
+        self.flush()
+        answers = self._straight.run_in_turn([_bound(query.text, values) for query, values in asked])
         return [self._answer(query.text, answer).all() for (query, _), answer in zip(asked, answers, strict=True)]
 
     def flush(self) -> Answer:
@@ -307,6 +319,15 @@ def _joined(statements: tuple[str, ...]) -> str:
     *before, last = (_PARAMETER.sub(rf":\1_{n}", statement) for n, statement in enumerate(statements))
     withs = ", ".join(f"waiting_{n} AS ({statement})" for n, statement in enumerate(before))
     return f"WITH {withs} {last}" if withs else last
+
+
+@lru_cache(maxsize=64)
+def _gathered(questions: tuple[str, ...]) -> str:
+    """Write questions as one whose only row has the rows of each, or NULL, as JSON."""
+    each = (_PARAMETER.sub(rf":\1_{n}", question) for n, question in enumerate(questions))
+    asked = (f"(SELECT json_agg(asked_{n}) FROM ({question}) AS asked_{n})"  # noqa: S608 -- the store's own words
+             for n, question in enumerate(each))
+    return f"SELECT {', '.join(asked)}"
 
 
 def _bound(statement: str, values: Values) -> tuple[str, list[Any]]:

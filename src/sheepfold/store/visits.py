@@ -1,5 +1,6 @@
 """Rows of orders of screenshots beyond their jobs, of the screenshots as Browsershots names them, and of small ones."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import Row, text
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import Soundness, TaskId, Verdict
-from sheepfold.store.database import Tx
+from sheepfold.store.database import Question, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,17 @@ def count_of_account(tx: Tx, account_id: AccountId, since: int) -> int:
 
 def expired(tx: Tx, now: int, limit: int) -> list[JobId]:
     """Return orders that are worth nothing any more and have not been closed."""
-    return [JobId(row.job_id) for row in tx.execute(_EXPIRED, {"now": now, "limit": limit})]
+    return expired_in(tx.execute(*expired_asked(now, limit)))
+
+
+def expired_asked(now: int, limit: int) -> Question:
+    """Return the question that `expired_in` reads the answer of, to be asked along with others."""
+    return _EXPIRED, {"now": now, "limit": limit}
+
+
+def expired_in(rows: Iterable[Any]) -> list[JobId]:
+    """Return the orders that rows tell of."""
+    return [JobId(row.job_id) for row in rows]
 
 
 def close(tx: Tx, job_id: JobId, now: int) -> None:
@@ -107,7 +118,8 @@ class Screenshot:
 
 _ADD_SCREENSHOT = text("""
     INSERT INTO screenshots (hashkey, result_id, browser, version, user_agent, uploaded_at)
-    VALUES (:hashkey, :result_id, :browser, :version, :user_agent, :now) ON CONFLICT (result_id) DO NOTHING
+    VALUES (:hashkey, :result_id, :browser, :version, :user_agent, :now)
+    ON CONFLICT (result_id) DO NOTHING RETURNING hashkey
 """)
 _KEY_OF_RESULT = text("SELECT hashkey FROM screenshots WHERE result_id = :result_id")
 _SCREENSHOT = """
@@ -133,8 +145,10 @@ _OF_JOB = text(_SCREENSHOT + " WHERE t.job_id = :job_id ORDER BY t.frame, s.uplo
 def add_screenshot(tx: Tx, hashkey: str, result_id: int, browser: tuple[str, str, str], now: int) -> str:
     """Name a result, by a browser of this name, version and User-Agent; returns the name that it has for good."""
     name, version, user_agent = browser
-    tx.execute(_ADD_SCREENSHOT, {"hashkey": hashkey, "result_id": result_id, "browser": name, "version": version,
-                                 "user_agent": user_agent, "now": now})
+    values = {"hashkey": hashkey, "result_id": result_id, "browser": name, "version": version,
+              "user_agent": user_agent, "now": now}
+    if tx.together(_ADD_SCREENSHOT, values).first() is not None:
+        return hashkey
     return str(tx.execute(_KEY_OF_RESULT, {"result_id": result_id}).scalar_one())
 
 

@@ -9,7 +9,7 @@ from sheepfold.blobs.spool import Spooled
 from sheepfold.farm import browsers as browser_verbs
 from sheepfold.farm import nonces, screenshots, shots
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.nonces import Owner, OwnerOf
+from sheepfold.farm.nonces import IsProof, Owner, OwnerOf
 from sheepfold.farm.orders import Order, order_job
 from sheepfold.model import errors
 from sheepfold.model.accounts import Account, Scope
@@ -22,6 +22,7 @@ from sheepfold.model.user_agents import PLATFORMS
 from sheepfold.protocols.browsershots import calls, wire
 from sheepfold.protocols.browsershots.credentials import SCHEMES, salt_for
 from sheepfold.protocols.browsershots.wire import Algorithm, Fault, KnownFault, MethodCall, Value
+from sheepfold.store.browsers import Door
 
 PROTOCOL = "browsershots"
 
@@ -71,35 +72,43 @@ _FAULTS: dict[type[SheepfoldError], KnownFault] = {
 
 def log_in(farm: Farm, factory: str, encrypted: str, address: str) -> Machine:
     """Return the machine that proved its key, using its nonce up; raises UnknownMachine, BadCredentials and kin."""
-    machine, _ = nonces.machine_with_account(farm, factory)
-    _prove(farm, Owner(OwnerOf.MACHINE, machine.id), encrypted, address)
+    machine, door = knock(farm, factory)
+    enter(farm, door, encrypted, address)
     return machine
+
+
+def knock(farm: Farm, factory: str) -> tuple[Machine, Door]:
+    """Return a factory's machine with what it may come in by; raises UnknownMachine."""
+    return nonces.find_door(farm, factory, SCHEMES.values())
+
+
+def enter(farm: Farm, door: Door, encrypted: str, address: str) -> None:
+    """Use up the nonce that a factory proved its key with; raises BadCredentials and kin."""
+    nonces.enter(farm, door, address, _proof(encrypted))
 
 
 def _log_in_user(caller: Caller, username: str, encrypted: str) -> tuple[Account, Scope]:
     account = nonces.account_named(caller.farm, username)
-    return account, _prove(caller.farm, Owner(OwnerOf.ACCOUNT, account.id), encrypted, caller.address)
+    owner = Owner(OwnerOf.ACCOUNT, account.id)
+    return account, nonces.use_nonce(caller.farm, owner, caller.address, SCHEMES.values(), _proof(encrypted))
 
 
-def _prove(farm: Farm, owner: Owner, encrypted: str, address: str) -> Scope:
-    return nonces.use_nonce(farm, owner, address, SCHEMES.values(),
-                            lambda inner, nonce: wire.is_encrypted_with(encrypted, inner, nonce))
+def _proof(encrypted: str) -> IsProof:
+    return lambda inner, nonce: wire.is_encrypted_with(encrypted, inner, nonce)
 
 
 def _challenge(caller: Caller, asked: wire.Challenge) -> Value:
-    machine, account = nonces.machine_with_account(caller.farm, asked.factory)
-    return _challenged(caller, Owner(OwnerOf.MACHINE, machine.id), account)
+    return _challenged(caller, *nonces.issue_nonce_to_machine(caller.farm, asked.factory, caller.address))
 
 
 def _challenge_user(caller: Caller, asked: wire.ChallengeUser) -> Value:
     account = nonces.account_named(caller.farm, asked.username)
-    return _challenged(caller, Owner(OwnerOf.ACCOUNT, account.id), account)
+    return _challenged(caller, nonces.issue_nonce(caller.farm, account.id, caller.address), account.name)
 
 
-def _challenged(caller: Caller, owner: Owner, account: Account) -> Value:
+def _challenged(caller: Caller, nonce: str, account_name: str) -> Value:
     algorithm = Algorithm(caller.farm.settings.browsershots_hash)
-    nonce = nonces.issue_nonce(caller.farm, owner, caller.address)
-    return wire.ChallengeAnswer(algorithm, salt_for(algorithm, account.name), nonce).to_value()
+    return wire.ChallengeAnswer(algorithm, salt_for(algorithm, account_name), nonce).to_value()
 
 
 def _verify(caller: Caller, asked: wire.Verify) -> Value:

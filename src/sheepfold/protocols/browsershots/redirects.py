@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sheepfold.farm import nonces, shots
+from sheepfold.farm import shots
 from sheepfold.farm.farm import Farm
 from sheepfold.kinds.screenshot.contents import SIGN, SIGN_SIDE
 from sheepfold.model.errors import MissingParameter, SheepfoldError
 from sheepfold.model.tasks import TaskId
-from sheepfold.protocols.browsershots.answering import PROTOCOL, fault_of, log_in
+from sheepfold.protocols.browsershots.answering import PROTOCOL, enter, fault_of, knock
 from sheepfold.protocols.browsershots.pages import HEADERS, render
 from sheepfold.protocols.browsershots.wire import Fault, MethodCall
 
@@ -50,14 +50,14 @@ async def _redirect(farm: Farm, request: Request) -> Response:
 
 def _led(farm: Farm, request: Request) -> Response:
     words = request.path_params
-    machine, _ = nonces.machine_with_account(farm, words["factory"])
+    machine, door = knock(farm, words["factory"])
     maker = shots.maker_of(machine, PROTOCOL)
     text = words["request"]
     task_id = TaskId(int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else 0)
     url = shots.revisit(farm, maker, task_id, words["encrypted"])
     if url is None:
         host = request.client.host if request.client else ""
-        log_in(farm, words["factory"], words["encrypted"], host)
+        enter(farm, door, words["encrypted"], host)
         user_agent = request.headers.get("user-agent", "")[:LONGEST_USER_AGENT]
         if not user_agent:
             raise MissingParameter("A browser tells its name: the header User-Agent is missing.")

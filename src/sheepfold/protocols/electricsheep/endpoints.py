@@ -13,14 +13,7 @@ from starlette.routing import BaseRoute
 from sheepfold.blobs.spool import Spooled
 from sheepfold.farm import flock as flock_verbs
 from sheepfold.farm.accounts import holder_by
-from sheepfold.farm.dispatch import (
-    Assignment,
-    Maker,
-    claim_task,
-    lease_at,
-    maker_named,
-    open_blob,
-)
+from sheepfold.farm.dispatch import Assignment, Maker, claim_task, maker_named, open_blob
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.intake import Receipt, submit_wanted
 from sheepfold.kinds.flame.flam3 import animate_args
@@ -188,9 +181,8 @@ async def _put(farm: Farm, request: Request) -> Response:
 
 def _submitted(farm: Farm, asked: wire.PutRequest, spooled: Spooled) -> Receipt:
     """Find the lease by UID, generation, sheep and job, since this wire carries no other name of it."""
-    job = flock_verbs.job_of_sheep(farm, SheepId(asked.generation, asked.sheep))
-    frame, part = divmod(asked.job, job.spec["parts"])
-    wanted = lease_at(farm, machine_name(asked.uid), PROTOCOL, (job.id, frame, part))
+    sheep_id = SheepId(asked.generation, asked.sheep)
+    wanted = flock_verbs.lease_on_sheep(farm, machine_name(asked.uid), sheep_id, asked.job)
     return submit_wanted(farm, wanted, spooled)
 
 

@@ -24,16 +24,14 @@ from sheepfold.farm.dispatch import (
     Input,
     claim_task,
     close_session,
-    find_task,
     give_up,
-    held_lease,
-    lease_on,
+    lease_at,
 )
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.frametimes import expected_s
-from sheepfold.farm.intake import Receipt, submit_result
+from sheepfold.farm.intake import Receipt, submit_wanted
 from sheepfold.farm.keeping import keep_log
-from sheepfold.farm.outstanding import keep_alive, keep_lease, keep_off, note_next_asked, rendering
+from sheepfold.farm.outstanding import ask_next, keep_alive, keep_lease, keep_off, rendering
 from sheepfold.farm.renderers import open_renderer, pick, renderers_for
 from sheepfold.farm.standing import earned_in_session, open_last_picture
 from sheepfold.model.errors import (
@@ -243,8 +241,8 @@ async def _request_job(room: Room, request: Request) -> Response:
     pairs = wire.read_pairs(query, body if is_form else b"")
     visit = await _visit(room, request, pairs)
     asked = wire.JobRequest.from_pairs(pairs, b"" if is_form else body)
-    await run_in_threadpool(note_next_asked, farm, visit.session, farm.settings.sheepit_awaiting_uploads)
-    renderers = await run_in_threadpool(renderers_for, farm, visit.told.system, visit.told.bits)
+    renderers = await run_in_threadpool(ask_next, farm, visit.session, farm.settings.sheepit_awaiting_uploads,
+                                        visit.told.system, visit.told.bits)
     client = request.headers.get("user-agent", "")[:100]
     offer = Offer(visit, asked, renderers, base_url(request, farm), client)
     granted = await _granted(room, request, offer)
@@ -260,11 +258,11 @@ MAX_CACHE_BYTES = 1024 * 1024
 
 def _answered(farm: Farm, offer: Offer, granted: Assignment) -> bytes:
     """Write the answer; a task that cannot be put into words is given back, as failed where its job is to blame."""
-    held = held_lease(farm, offer.visit.maker, granted.lease_id)
     try:
         return answer(farm, offer, granted).to_xml()
     except SheepfoldError as error:
         is_its_own_fault = wire.numbers_for(type(error)).job is wire.JobStatus.INTERNAL_ERROR
+        held = granted.held_by(offer.visit.maker)
         give_up(farm, held, f"Its project cannot be sent: {error}", failed=is_its_own_fault)
         raise
 
@@ -275,7 +273,7 @@ async def _granted(room: Room, request: Request, offer: Offer) -> Assignment | N
     if granted is None and wait_s:
         granted = await _awaited(room, request, offer, wait_s)
     if granted is not None and await request.is_disconnected():
-        held = await run_in_threadpool(held_lease, room.farm, offer.visit.maker, granted.lease_id)
+        held = granted.held_by(offer.visit.maker)
         await run_in_threadpool(give_up, room.farm, held, "The client went away.", failed=False)
     return granted
 
@@ -305,7 +303,7 @@ def _claim(farm: Farm, offer: Offer) -> Assignment | None:
         cores = offer.asked.cpu_cores or offer.visit.told.cpu_cores
         if limit_s is None or expected_s(farm, granted.task_id, cores) <= limit_s:
             return granted
-        held = held_lease(farm, maker, granted.lease_id)
+        held = granted.held_by(maker)
         keep_off(farm, held, TOO_LONG_S)
         give_up(farm, held, "Its frames take longer than the machine's owner allows.", failed=False)
     return None
@@ -337,7 +335,7 @@ def _kept(farm: Farm, visit: Visit, beat: wire.Heartbeat) -> bool:
 
 def _held(farm: Farm, visit: Visit, job: int, frame: int) -> Holding:
     """Return a machine's lease on a frame, active or its newest; raises UnknownTask, UnknownLease."""
-    return lease_on(farm, visit.maker, find_task(farm, JobId(job), frame, 0))
+    return lease_at(farm, visit.session.machine_id, (JobId(job), frame, 0)).held
 
 
 # Downloads -----------------------------------------------------------------------------------------------------------
@@ -431,10 +429,10 @@ def _given_up_as_too_large(farm: Farm, visit: Visit, query: wire.Pairs, error: T
 
 
 def _submitted(farm: Farm, visit: Visit, sent: wire.FrameUpload, spooled: Spooled) -> Receipt:
-    held = _held(farm, visit, sent.job, sent.frame_number)
+    wanted = lease_at(farm, visit.session.machine_id, (JobId(sent.job), sent.frame_number, 0))
     told = {"seconds": sent.rendertime_s, "memory_kib": sent.memory_kib, "cores": sent.cores,
             "samples_a_second": sent.speedsamples}
-    return submit_result(farm, held, spooled, {name: value for name, value in told.items() if value is not None})
+    return submit_wanted(farm, wanted, spooled, {name: value for name, value in told.items() if value is not None})
 
 
 _FAULTS: dict[Soundness, type[BadResult]] = {
