@@ -13,7 +13,8 @@ from sheepfold.store.straight import Straight
 from sheepfold.store.transaction import Tx
 
 TRIPS = {"rest": 8, "electricsheep": 6, "sheepit": 12, "browsershots": 21}
-"""From the request for a task to the answer to its picture (docs/decisions/0023-fewer-trips-on-all-wires.md, 0024-straight.md).
+"""From the request for a task to the answer to its picture (docs/decisions/0023-fewer-trips-on-all-wires.md and
+0024-straight.md).
 
 Two of REST's and SheepIt's note that a session was heard of, once a minute. Four of Browsershots' are challenges, of
 which old factories make one less.

@@ -3,10 +3,9 @@
 import logging
 from functools import partial
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from sheepfold.blobs.spool import Spool, Spooled
 from sheepfold.farm.farm import Farm
@@ -14,7 +13,7 @@ from sheepfold.model.errors import BadInput, MalformedMessage, SheepfoldError, T
 from sheepfold.protocols.browsershots import pages, redirects, wire
 from sheepfold.protocols.browsershots.answering import PROTOCOL, Caller, answer
 from sheepfold.protocols.browsershots.wire import Fault, KnownFault, Limits, MessageReader
-from sheepfold.protocols.direct import judged
+from sheepfold.protocols.direct import DirectRoute, at_once, judged
 from sheepfold.protocols.uploads import announced_length
 
 RETRY_S = 60
@@ -27,7 +26,7 @@ _log = logging.getLogger(__name__)
 def routes(farm: Farm) -> list[BaseRoute]:
     """Return the routes of this wire, at the root of the application."""
     return [
-        Route("/xmlrpc/", partial(_call, farm), methods=["POST"]),
+        DirectRoute("/xmlrpc/", partial(_call, farm), methods=["POST"]),
         *pages.routes(farm),
         *redirects.routes(farm),
     ]
@@ -45,7 +44,7 @@ async def _call(farm: Farm, request: Request) -> Response:
             return pages.method_list()
         host = request.client.host if request.client else ""
         caller = Caller(farm, host, file.whole)
-        run = judged if file.has_begun else run_in_threadpool
+        run = judged if file.has_begun else at_once
         return _answered(wire.write_response(await run(answer, caller, reader.close_call())))
     except ClientDisconnect:
         return Response(status_code=400)

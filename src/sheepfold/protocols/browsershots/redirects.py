@@ -4,7 +4,6 @@ import logging
 from functools import partial
 from urllib.parse import quote
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -17,6 +16,7 @@ from sheepfold.model.tasks import TaskId
 from sheepfold.protocols.browsershots.answering import PROTOCOL, enter, fault_of, knock
 from sheepfold.protocols.browsershots.pages import HEADERS, render
 from sheepfold.protocols.browsershots.wire import Fault, MethodCall
+from sheepfold.protocols.direct import DirectRoute, at_once
 
 LONGEST_USER_AGENT = 400
 _HTTP_STATUSES = {400, 401, 403, 404, 406, 408, 409, 423, 503}
@@ -31,7 +31,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
     path = "/redirect/{factory}/{encrypted}/{request}"
     return [
         Route("/redirect/", _help, methods=["GET"]),
-        Route(path + "/", partial(_redirect, farm), methods=methods),
+        DirectRoute(path + "/", partial(_redirect, farm), methods=methods),
         Route(path, _with_slash, methods=["GET", "HEAD"]),
     ]
 
@@ -40,7 +40,7 @@ async def _redirect(farm: Farm, request: Request) -> Response:
     """Lead a browser to its page, or show why not; a page with an error bears a sign that inspections know."""
     words = request.path_params
     try:
-        return await run_in_threadpool(_led, farm, request)
+        return await at_once(_led, farm, request)
     except SheepfoldError as error:
         fault = fault_of(error, MethodCall("redirect", (words["factory"], "", words["request"])))
         _log.info("wire=%s redirect=%s request=%s fault=%d reason=%s", PROTOCOL, words["factory"][:48],

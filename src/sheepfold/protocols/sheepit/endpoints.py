@@ -48,7 +48,7 @@ from sheepfold.model.events import Event
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import Soundness, Verdict
 from sheepfold.protocols.bell import MAKES_WORK, Bell
-from sheepfold.protocols.direct import judged
+from sheepfold.protocols.direct import DirectRoute, at_once, judged
 from sheepfold.protocols.sheepit import multipart, wire
 from sheepfold.protocols.sheepit.sessions import COOKIE, Visit, has_cookie, log_in, log_in_again, visit_of
 from sheepfold.protocols.sheepit.tasks import Offer, answer, stats
@@ -75,6 +75,8 @@ class Room:
     bell: Bell
 
 
+_HOT = frozenset({RequestKind.JOB, RequestKind.VALIDATION, RequestKind.HEARTBEAT})
+"""What a fleet at work asks all the time."""
 _Answer = Callable[[Room, Request], Awaitable[Response]]
 
 
@@ -83,7 +85,8 @@ def routes(farm: Farm) -> list[BaseRoute]:
     room = Room(farm, Bell(farm))
 
     def route(path: str, kind: RequestKind, reply: _Answer) -> Route:
-        return Route(path, partial(_guarded, room, kind, reply), methods=["GET", "POST"])
+        sort = DirectRoute if kind in _HOT else Route
+        return sort(path, partial(_guarded, room, kind, reply), methods=["GET", "POST"])
 
     plain = [route(wire.CONFIG_PATH, RequestKind.CONFIG, _config)]
     for path, endpoint in wire.LITERAL_PATHS.items():
@@ -206,7 +209,11 @@ def _numbers(version: str) -> list[int]:
 
 
 async def _visit(room: Room, request: Request, pairs: wire.Pairs) -> Visit:
-    visit = await run_in_threadpool(visit_of, room.farm, request, pairs)
+    return await at_once(_visited, room.farm, request, pairs)
+
+
+def _visited(farm: Farm, request: Request, pairs: wire.Pairs) -> Visit:
+    visit = visit_of(farm, request, pairs)
     request.state.era = visit.told.era
     return visit
 
@@ -239,21 +246,27 @@ async def _request_job(room: Room, request: Request) -> Response:
     # Old clients label their XML as a form; a form that is one is read as such.
     is_form = bool(body) and not body.lstrip().startswith(b"<")
     pairs = wire.read_pairs(query, body if is_form else b"")
-    visit = await _visit(room, request, pairs)
-    asked = wire.JobRequest.from_pairs(pairs, b"" if is_form else body)
-    renderers = await run_in_threadpool(ask_next, farm, visit.session, farm.settings.sheepit_awaiting_uploads,
-                                        visit.told.system, visit.told.bits)
-    client = request.headers.get("user-agent", "")[:100]
-    offer = Offer(visit, asked, renderers, base_url(request, farm), client)
-    granted = await _granted(room, request, offer)
+    offer, granted = await at_once(_offered, farm, request, pairs, b"" if is_form else body)
+    granted = await _granted(room, request, offer, granted)
     if granted is None:
-        figures = await run_in_threadpool(stats, farm, visit)
+        figures = await at_once(stats, farm, offer.visit)
         return _xml(wire.JobAnswer(wire.JobStatus.NO_JOB, figures).to_xml())
-    return _xml(await run_in_threadpool(_answered, farm, offer, granted))
+    return _xml(await at_once(_answered, farm, offer, granted))
 
 
 MAX_CACHE_BYTES = 1024 * 1024
 """Ten thousand archives in a client's cache; a longer list helps nobody."""
+
+
+def _offered(farm: Farm, request: Request, pairs: wire.Pairs, xml: bytes) -> tuple[Offer, Assignment | None]:
+    """Return who asks, with which renderers, and the first try's task."""
+    visit = _visited(farm, request, pairs)
+    asked = wire.JobRequest.from_pairs(pairs, xml)
+    renderers = ask_next(farm, visit.session, farm.settings.sheepit_awaiting_uploads, visit.told.system,
+                         visit.told.bits)
+    client = request.headers.get("user-agent", "")[:100]
+    offer = Offer(visit, asked, renderers, base_url(request, farm), client)
+    return offer, _claim(farm, offer)
 
 
 def _answered(farm: Farm, offer: Offer, granted: Assignment) -> bytes:
@@ -267,8 +280,8 @@ def _answered(farm: Farm, offer: Offer, granted: Assignment) -> bytes:
         raise
 
 
-async def _granted(room: Room, request: Request, offer: Offer) -> Assignment | None:
-    granted = await _claimed(room.farm, offer)
+async def _granted(room: Room, request: Request, offer: Offer, granted: Assignment | None) -> Assignment | None:
+    """Wait for a task where there was none yet; one whose client went away meanwhile is given back."""
     wait_s = room.farm.settings.claim_wait_limit_s
     if granted is None and wait_s:
         granted = await _awaited(room, request, offer, wait_s)
@@ -284,16 +297,12 @@ async def _awaited(room: Room, request: Request, offer: Offer, wait_s: int) -> A
     ends_at = clock.time() + wait_s
     async with room.bell.ear(_makes_work) as ear:
         while not room.farm.closing.is_set() and not await request.is_disconnected():
-            granted = await _claimed(room.farm, offer)
+            granted = await at_once(_claim, room.farm, offer)
             left_s = ends_at - clock.time()
             if granted is not None or left_s <= 0:
                 return granted
             await ear.wait(min(left_s, ANYWAY_S))
     return None
-
-
-async def _claimed(farm: Farm, offer: Offer) -> Assignment | None:
-    return await run_in_threadpool(_claim, farm, offer)
 
 
 def _claim(farm: Farm, offer: Offer) -> Assignment | None:
@@ -318,7 +327,7 @@ async def _heartbeat(room: Room, request: Request) -> Response:
     body = await multipart.read_small(request, wire.MAX_PAIRS_BYTES)
     pairs = wire.read_pairs(request.scope["query_string"], body)
     visit = await _visit(room, request, pairs)
-    is_wanted = await run_in_threadpool(_kept, room.farm, visit, wire.Heartbeat.from_pairs(pairs))
+    is_wanted = await at_once(_kept, room.farm, visit, wire.Heartbeat.from_pairs(pairs))
     status = wire.HeartbeatStatus.OK if is_wanted else wire.HeartbeatStatus.STOP
     return _xml(wire.KeepAliveAnswer(status).to_xml())
 
