@@ -45,7 +45,7 @@ WHOLE = {
     "progressive, with restarts": encoded(progressive=True, restart_marker_rows=2),
     "grey": encoded(COLOURS.convert("L")),
     "for print": encoded(COLOURS.convert("CMYK")),
-    "with a profile in four segments": encoded(icc_profile=bytes(200_000)),
+    "with a comment of 60 KB": encoded(comment=bytes(60_000)),
     "with what stands behind": encoded() + b"PK\5\6" + SCAN * 1000,
     "by FFmpeg": by_ffmpeg(),
 }

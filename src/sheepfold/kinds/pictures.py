@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from sheepfold.kinds.colours import as_seen
 from sheepfold.kinds.crumbs import is_crumbled
 from sheepfold.kinds.jpeg import check_jpeg
 from sheepfold.kinds.png import MOST_BYTES, PlainPng
@@ -179,8 +180,8 @@ def _load(file: BinaryIO, path: Path) -> Image.Image:
     try:
         image.load()
         is_upright = _is_upright(image)
-        loaded = _as_rgb(image)
-    except MemoryError:
+        loaded = as_seen(_as_rgb(image), image)
+    except (MemoryError, UndecodablePicture):
         raise
     except Exception as error:  # the same dozen kinds, from a file that is cut short or damaged
         raise UndecodablePicture(f"The picture is cut short or damaged: {error}") from error

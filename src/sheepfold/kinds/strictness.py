@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from sheepfold.kinds import colours
 from sheepfold.model.errors import UndecodablePicture
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _CRITICAL = {b"PLTE", b"IDAT", b"IEND"}
-_BEFORE_ROWS = {b"PLTE", b"tRNS"}
+_BEFORE_ROWS = {b"PLTE", b"tRNS", colours.PROFILE}
 _MOST_PALETTE_BYTES = 3 * 256
 _ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -31,6 +32,7 @@ def check_png(file: BinaryIO) -> None:
         raise UndecodablePicture("The PNG does not begin with its header.")
     rows = _Rows(_rows_bytes(head))
     seen = {name}
+    said: list[tuple[bytes, bytes]] = []
     while name != b"IEND":
         before, (name, length) = name, _head(file)
         _check_place(name, before, seen)
@@ -41,9 +43,12 @@ def check_png(file: BinaryIO) -> None:
             crc = zlib.crc32(piece, crc)
             if name == b"IDAT":
                 rows.take(piece)
+            elif name == colours.PROFILE or name in colours.CHUNKS:
+                said.append((name, piece))
         if file.read(4) != _sum(crc):
             raise UndecodablePicture(f"The PNG is cut short or damaged: the checksum of {name!r} is wrong.")
     rows.end()
+    colours.check_chunks(said)
 
 
 def _head(file: BinaryIO) -> tuple[bytes, int]:
