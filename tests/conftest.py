@@ -27,7 +27,7 @@ from tests.serving import free_port
 from sheepfold.blobs.spool import Spool, Spooled
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account
-from sheepfold.farm.browse import story
+from sheepfold.farm.browse import purses, story
 from sheepfold.farm.checkup import check
 from sheepfold.farm.chores import do_next_chore
 from sheepfold.farm.dispatch import Assignment, Maker, claim_task, held_lease, maker_named
@@ -285,6 +285,11 @@ def farm(database_url: str, tmp_path: Path, clock: Clock, shared_inspector: Insp
     settings = Settings(data=tmp_path / "data", database_url=database_url, result_limit_bytes=2**20, **ANY_SITE)
     with open_farm(settings, backwards, clock, shared_inspector) as opened:
         yield opened
+
+
+def balances(farm: Farm) -> dict[str, int]:
+    """Return what each account has earned, by name."""
+    return {name: purse.earned for name, purse in purses(farm).items()}
 
 
 @dataclass

@@ -388,7 +388,8 @@ def main(folder: Path) -> None:
             pass
         view = browse.view_job(farm, job.id)
         print(view.job.state, *(product.name for product in view.products))
-        print("findings", len(list(checkup.check(farm, read_blobs=True))), "credit", browse.balances(farm)["shepherd"])
+        credit = browse.purses(farm)["shepherd"].earned
+        print("findings", len(list(checkup.check(farm, read_blobs=True))), "credit", credit)
 
 
 def make_one(client: TestClient, key: str, folder: Path) -> bool:

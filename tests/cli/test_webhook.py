@@ -36,3 +36,10 @@ def test_a_webhook_is_added_listed_tried_and_removed(folder):
     assert done("enable", hook_id) == f"Webhook {hook_id} is told again.\n"
     assert done("remove", hook_id) == f"Webhook {hook_id} is removed.\n"
     assert json.loads(done("list", "--json")) == {"webhooks": [], "next": None}
+
+
+def test_a_webhook_to_a_private_place_is_refused_in_a_sentence(folder):
+    asked = ["add", "http://localhost/x", "--data", str(folder), "--account", "ann"]
+    ended = CliRunner().invoke(app, asked)
+    assert ended.exit_code != 0
+    assert "webhook_allowed_ranges" in str(ended.exception)

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.conftest import HEIGHT, WIDTH, World, backwards, new_database, picture
+from tests.conftest import HEIGHT, WIDTH, World, backwards, balances, new_database, picture
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.backup import HOLD_S, MANIFEST, back_up, read_backup, restore
 from sheepfold.farm.backups import ask_backup, list_backups, make_next_backup
-from sheepfold.farm.browse import balances, list_jobs, view_job
+from sheepfold.farm.browse import list_jobs, view_job
 from sheepfold.farm.checkup import check
 from sheepfold.farm.dispatch import held_lease
 from sheepfold.farm.farm import open_farm

@@ -1,10 +1,9 @@
 """Browsing: what people and players ask of the farm."""
 
 import pytest
-from tests.conftest import World, picture
+from tests.conftest import World, balances, picture
 
 from sheepfold.farm.browse import (
-    balances,
     list_jobs,
     list_machines,
     newest_event_id,

@@ -4,6 +4,7 @@ import subprocess
 import threading
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -13,11 +14,19 @@ from tests.conftest import World
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.browse import list_jobs, newest_event_id, open_preview, open_product, view_job
-from sheepfold.farm.chores import PREVIEW_WIDTH, are_chores_due, do_next_chore, household, take_up_again
+from sheepfold.farm.chores import (
+    MOST_DEATHS,
+    PREVIEW_WIDTH,
+    are_chores_due,
+    do_next_chore,
+    heed_clock,
+    household,
+    take_up_again,
+)
 from sheepfold.farm.dispatch import held_lease, read_input
 from sheepfold.farm.flock import PLAYER_FILM
 from sheepfold.kinds.flame.flam3 import animate_args
-from sheepfold.model.errors import UnknownBlob
+from sheepfold.model.errors import Unavailable, UnknownBlob
 from sheepfold.model.events import What
 from sheepfold.store import chores as chore_rows
 from sheepfold.store import events as event_rows
@@ -144,6 +153,108 @@ def test_a_broken_executor_is_told_of_and_the_chore_stays(world: World):
     assert view_job(world.farm, job.id).chores_waiting == 2
     world.clock.advance(60)
     assert world.do_chores() == 2
+    assert world.findings() == []
+
+
+class Silent(Executor):
+    """An executor in whose stead the blobs do not answer."""
+
+    def submit(self, *_: object, **__: object) -> Future[object]:
+        raise Unavailable("The blobs do not answer.")
+
+
+def one_chore(world: World) -> int:
+    """Leave a preview as the only chore; returns its id."""
+    world.order()
+    world.make_all(world.maker("box"))
+    chore = world.farm.db.write(lambda tx: chore_rows.take(tx, world.clock.now, 60))
+    world.do_chores()
+    world.farm.db.write(lambda tx: chore_rows.put_back(tx, chore.id, world.clock.now))
+    return chore.id
+
+
+def dies_at(world: World) -> chore_rows.Chore | None:
+    """Take the next chore and die of it, then start anew."""
+    farm = world.farm
+    found = farm.db.write(lambda tx: chore_rows.take(tx, world.clock.now, farm.settings.chore_term_s, farm.house))
+    take_up_again(farm)
+    return found
+
+
+def test_a_chore_that_takes_its_house_down_does_so_ever_less_often_and_is_given_up(world: World):
+    poison, began_at, times = one_chore(world), world.clock.now, []
+    while len(times) < MOST_DEATHS:
+        if dies_at(world) is None:
+            world.clock.advance(10)
+        else:
+            times.append(world.clock.now - began_at)
+    assert times[:3] == [0, 0, 20]
+    waits = [later - before for before, later in pairwise(times)]
+    assert all(20 * 2**n <= wait < 20 * 2**n + 20 for n, wait in enumerate(waits[1:]))
+    world.clock.advance(3600)
+    with ThreadPoolExecutor(1) as executor:
+        assert do_next_chore(world.farm, executor)
+    assert [chore.id for chore in world.farm.db.read(chore_rows.failed)] == [poison]
+    assert any("died" in finding for finding in world.findings())
+
+
+def test_a_chore_whose_process_is_killed_from_without_is_made_all_the_same(world: World):
+    one_chore(world)
+    for _ in range(world.farm.settings.chore_attempts + 2):
+        with pytest.raises(BrokenExecutor):
+            do_next_chore(world.farm, BrokenPool())
+        world.clock.advance(3600)
+    assert world.do_chores() == 1
+    assert world.findings() == []
+
+
+def test_blobs_that_do_not_answer_are_no_chores_fault(world: World):
+    one_chore(world)
+    for _ in range(3 * MOST_DEATHS):
+        with pytest.raises(Unavailable):
+            do_next_chore(world.farm, Silent())
+        take_up_again(world.farm, has_died=False)
+        world.clock.advance(1)
+    assert world.do_chores() == 1
+    assert world.findings() == []
+
+
+@pytest.mark.parametrize("deaths", [1, 3])
+def test_a_chore_whose_house_died_gets_its_turn_however_many_others_come(world: World, deaths: int):
+    lost = one_chore(world)
+    job = list_jobs(world.farm)[0].id
+    now = world.clock.now
+
+    def queue(tx):
+        for _ in range(2):
+            chore_rows.add(tx, chore_rows.ChoreWhat.ASSEMBLE, job, None, world.clock.now)
+
+    while deaths:
+        if dies_at(world) is None:
+            world.clock.advance(1)
+        else:
+            deaths -= 1
+    world.farm.db.write(queue)
+    for _ in range(200):  # two come with each that is done
+        taken = world.farm.db.write(lambda tx: chore_rows.take(tx, world.clock.now, 60, world.farm.house))
+        world.farm.db.write(lambda tx, chore=taken: chore_rows.end(tx, chore.id, failed=False))
+        if taken.id == lost:
+            break
+        world.clock.advance(1)
+        world.farm.db.write(queue)
+    assert taken.id == lost
+    assert world.clock.now - now < 200
+
+
+def test_chores_of_a_day_ahead_are_done_when_the_clock_is_right_again(world: World):
+    world.order()
+    world.clock.advance(86_400)
+    world.make_all(world.maker("box"))
+    world.clock.advance(-86_400)
+    assert not are_chores_due(world.farm)
+    heed_clock(world.farm)
+    assert world.do_chores() == 2
+    heed_clock(world.farm)
     assert world.findings() == []
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from tests.conftest import balances
 
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account
-from sheepfold.farm.browse import balances
 from sheepfold.farm.farm import open_farm
 from sheepfold.model.accounts import ANONYMOUS, Role
 from sheepfold.model.errors import StoreUnavailable

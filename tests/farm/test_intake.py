@@ -1,9 +1,9 @@
 """Intake: what machines send is kept, inspected, compared, judged and paid."""
 
 import pytest
-from tests.conftest import HEIGHT, TERM_S, WIDTH, World, anew, blank, in_threads, picture
+from tests.conftest import HEIGHT, TERM_S, WIDTH, World, anew, balances, blank, in_threads, picture
 
-from sheepfold.farm.browse import balances, open_picture, story, view_job
+from sheepfold.farm.browse import open_picture, story, view_job
 from sheepfold.farm.dispatch import open_blob
 from sheepfold.farm.intake import submit_result
 from sheepfold.farm.upkeep import expire_leases

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
-from tests.conftest import GENOMES, World, in_threads, picture
+from tests.conftest import GENOMES, World, balances, in_threads, picture
 
-from sheepfold.farm.browse import balances, list_jobs, story, view_job
+from sheepfold.farm.browse import list_jobs, story, view_job
 from sheepfold.farm.dispatch import open_blob, read_input
 from sheepfold.farm.flock import job_of_sheep, read_genomes
 from sheepfold.farm.orders import TITLE_LENGTH, Order, cancel_job, order_job

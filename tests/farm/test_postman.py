@@ -103,13 +103,23 @@ def test_who_asks_to_wait_is_waited_for(near, inbox, clock):
 
 def test_private_addresses_are_refused_when_added_and_when_called(world):
     ann = world.account("ann")
-    for url in ("http://127.0.0.1/x", "http://[::1]/", "http://169.254.169.254/latest", "http://10.0.0.1:8080/"):
-        with pytest.raises(Forbidden):
+    for url in ("http://127.0.0.1/x", "http://[::1]/", "http://169.254.169.254/latest", "http://10.0.0.1:8080/",
+                "http://localhost:8080/", "http://2130706433/"):
+        with pytest.raises(Forbidden, match="webhook_allowed_ranges"):
             webhooks.add_webhook(world.farm, ann, Wanted(url))
+    with pytest.raises(Forbidden):
+        webhooks.add_webhook(world.farm, ann, Wanted("http://office.example/"), lambda host, port: ["10.0.0.1"])
+    assert webhooks.list_webhooks(world.farm, ann) == []
     hook = webhooks.add_webhook(world.farm, ann, Wanted("http://hooks.example/x"))
     webhooks.try_webhook(world.farm, ann, hook.id)
     postman.deliver_due(world.farm, resolve=lambda host, port: ["93.184.215.14", "127.0.0.1"])
     assert "no public address" in webhooks.list_deliveries(world.farm, ann, hook.id)[0].answer
+
+
+def test_a_name_that_leads_to_an_allowed_network_is_taken(near):
+    ann = near.account("ann")
+    hook = webhooks.add_webhook(near.farm, ann, Wanted("http://office.example/"), lambda host, port: ["127.0.0.1"])
+    assert webhooks.list_webhooks(near.farm, ann) == [hook]
 
 
 @pytest.mark.parametrize("url", ["ftp://a.example/", "https:///x", "https://u:p@a.example/", "http://a.example:x/",

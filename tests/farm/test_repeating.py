@@ -1,9 +1,9 @@
 """Frames rendered anew: opened once more, the old picture shown and paid until there is another."""
 
 import pytest
-from tests.conftest import picture
+from tests.conftest import balances, picture
 
-from sheepfold.farm.browse import balances, open_picture, story, view_job
+from sheepfold.farm.browse import open_picture, story, view_job
 from sheepfold.farm.dispatch import claim_task, heartbeat, held_lease
 from sheepfold.farm.orders import Order, cancel_job, order_job
 from sheepfold.farm.repeating import render_again, render_task_again

@@ -86,10 +86,15 @@ def test_the_same_domain_counts_with_and_without_www() -> None:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., str]]:
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nothing known of what sites allow, so that each is asked anew."""
+    monkeypatch.setattr(sites, "_robots", sites._Robots())
+
+
+@pytest.fixture
+def serve(forgetful: None) -> Iterator[Callable[..., str]]:
     """Serve one answer to everything on loopback; returns the address."""
     servers: list[ThreadingHTTPServer] = []
-    sites.forget_robots()
 
     def start(status: int, body: bytes, **headers: str) -> str:
         class Answer(BaseHTTPRequestHandler):
@@ -153,9 +158,9 @@ def test_a_large_robots_txt_is_read_as_far_as_it_must(serve: Callable[..., str])
         check_site(OBEDIENT, f"{site}/x")
 
 
+@pytest.mark.usefixtures("forgetful")
 def test_a_site_that_drips_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sites, "ROBOTS_S", 0.5)
-    sites.forget_robots()
     ended = threading.Event()
 
     class Drip(socketserver.BaseRequestHandler):

@@ -397,8 +397,7 @@ def test_a_network_that_does_its_worst_changes_nothing(build, protocol, seed, di
 @pytest.mark.parametrize("protocol", KIND_OF)
 def test_of_a_server_any_child_may_be_killed_while_the_others_go_on(build, protocol):
     frames, chance = 12, random.Random(protocol)
-    # a chore that took its process down three times is given up, which is right, and not what is asked here
-    house = build(words=("--processes", "2"), environment={"SHEEPFOLD_CHORE_ATTEMPTS": "100"})
+    house = build(words=("--processes", "2"))
     people = furnish(house, frames, KIND_OF[protocol])
     house.start()
     crew = Crew(house, people, protocol)

@@ -20,11 +20,11 @@ import numpy as np
 import pytest
 from bench.ground.fuzzing import Asked, Tracebacks, answered
 from PIL import Image
+from tests.conftest import balances
 
 from sheepfold.app import make_app
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account, add_key, key_verifier
-from sheepfold.farm.browse import balances
 from sheepfold.farm.checkup import check
 from sheepfold.farm.dispatch import Maker, open_session
 from sheepfold.farm.farm import open_farm

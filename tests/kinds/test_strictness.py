@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from sheepfold.kinds import pictures
+from sheepfold.kinds.jpeg import MOST_SCANS
 from sheepfold.kinds.seam import Inspection, Soundness
-from sheepfold.kinds.strictness import MOST_SCANS
 
 SIDE = 48
 NOISE = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3), np.uint8)

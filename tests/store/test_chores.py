@@ -1,6 +1,7 @@
 """Rows of chores."""
 
 import pytest
+from sqlalchemy import text
 from tests.conftest import in_threads
 from tests.store.conftest import NOW, Rows
 
@@ -27,8 +28,13 @@ def test_the_chore_that_waited_longest_is_taken_first(queued: Rows):
     assert take(queued) is None
 
 
-def test_a_new_chore_is_due_even_where_the_clock_is_set_back(queued: Rows):
-    assert take(queued, NOW - 86_400).id == 1
+def test_what_a_clock_that_was_wrong_put_off_is_made_due(queued: Rows):
+    yesterday = NOW - 86_400
+    assert take(queued, yesterday) is None
+    assert queued.db.read(lambda tx: chores.is_any_due_after(tx, yesterday + 3600))
+    assert queued.db.write(lambda tx: chores.hasten(tx, yesterday, yesterday + 3600)) == 3
+    assert not queued.db.read(lambda tx: chores.is_any_due_after(tx, yesterday + 3600))
+    assert take(queued, yesterday).id == 1
 
 
 def test_a_chore_that_nobody_ended_is_taken_again_after_its_term(queued: Rows):
@@ -36,6 +42,47 @@ def test_a_chore_that_nobody_ended_is_taken_again_after_its_term(queued: Rows):
     assert take(queued, NOW).attempts == 1
     assert take(queued, NOW + TERM_S - 1) is None
     assert take(queued, NOW + TERM_S).attempts == 2
+
+
+def test_a_house_that_died_is_counted_apart_from_attempts(queued: Rows):
+    queued.run("DELETE FROM chores WHERE id > 1")
+    for deaths in range(3):
+        taken = queued.db.write(lambda tx, n=deaths: chores.take(tx, NOW + n * TERM_S, TERM_S, f"house {n}"))
+        assert (taken.attempts, taken.deaths) == (1, deaths)
+    assert [chore.id for chore in queued.db.read(lambda tx: chores.taken_by(tx, "house 2"))] == [1]
+    assert queued.db.read(lambda tx: chores.taken_by(tx, "house 1")) == []
+
+
+def test_new_chores_and_those_that_are_tried_again_stand_in_one_queue(queued: Rows):
+    first, second, job_id = take(queued), take(queued), queued.job()
+    queued.db.write(lambda tx: chores.retry(tx, first.id, NOW + 4, "Later."))
+    queued.db.write(lambda tx: chores.lose(tx, second.id, NOW + 6))
+    for at in (NOW + 3, NOW + 5, NOW + 7):
+        queued.db.write(lambda tx, at=at: chores.add(tx, ChoreWhat.CLEAR, job_id, None, at))
+    assert [take(queued).id for _ in range(6)] == [3, 4, 1, 5, 2, 6]
+
+
+def test_a_chore_that_is_lost_for_the_first_time_keeps_its_place(queued: Rows):
+    taken = take(queued)
+    queued.db.write(lambda tx: chores.lose(tx, taken.id, 0))
+    again = take(queued)
+    assert (again.id, again.attempts, again.deaths) == (taken.id, 1, 1)
+
+
+def test_chores_are_taken_by_their_index(queued: Rows):
+    """Neither sorted as a whole nor read as a whole, however many wait."""
+    queued.run("INSERT INTO chores (what, job_id, state, attempts, reason, queued_at, due_at, taken_by) SELECT 'clear',"
+               " c.job_id, 'queued', 0, '', c.queued_at + n.id, c.queued_at + n.id, ''"
+               " FROM chores c CROSS JOIN (SELECT 1000 + row_number() OVER () AS id FROM chores a, chores b, chores c2,"
+               " chores d, chores e) n")
+    inner = chores._TAKE[chores._TAKE.index("(SELECT id") + 1:chores._TAKE.index(")\n    RETURNING")]
+    is_sqlite = queued.db.read(lambda tx: tx.dialect.name) == "sqlite"
+    if not is_sqlite:
+        queued.run("ANALYZE chores")
+    asked = text(("EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN ") + inner.format(lock=""))
+    plan = [str(row) for row in queued.db.read(lambda tx: tx.execute(asked, {"now": NOW + 10**6}).all())]
+    assert any("ix_chores_due" in line for line in plan), plan
+    assert not any("TEMP B-TREE" in line or "Seq Scan" in line for line in plan), plan
 
 
 def test_a_sign_of_life_puts_the_term_off(queued: Rows):

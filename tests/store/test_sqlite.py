@@ -249,6 +249,40 @@ def test_a_server_hears_of_the_commits_of_another(db: SqliteDatabase, neighbour:
     assert heard.wait(60)
 
 
+class Looks(threading.Event):
+    """The end of a listener, who waits for it between two looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = threading.Semaphore(0)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.done.release()
+        return super().wait(timeout)
+
+    def wait_for_another(self) -> None:
+        """Wait until a look that begins from now on is over."""
+        while self.done.acquire(blocking=False):
+            pass
+        for _ in range(2):  # the first may end one that had begun
+            assert self.done.acquire(timeout=60)
+
+
+def test_a_listener_outlives_a_disk_that_fails_for_a_while(db: SqliteDatabase, neighbour: SqliteDatabase, monkeypatch):
+    heard, looks = threading.Event(), Looks()
+    neighbour._ended = looks
+    neighbour.listen(heard.set)
+    with monkeypatch.context() as trouble:
+        trouble.setattr("sheepfold.store.sqlite._VERSION", text("ATTACH '/nowhere/there/is/none' AS disk"))
+        with pytest.raises(StoreUnavailable, match="unable to open"):
+            neighbour._version()
+        for _ in range(3):
+            looks.wait_for_another()
+    heard.clear()
+    db.write(lambda tx: add(tx, "ann"))
+    assert heard.wait(60)
+
+
 def test_what_waits_too_long_for_its_turn_never_happens(db: SqliteDatabase, neighbour: SqliteDatabase, monkeypatch):
     held = Held(db)
     monkeypatch.setattr("sheepfold.store.sqlite.PATIENCE_S", 0.2)

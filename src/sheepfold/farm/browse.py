@@ -7,7 +7,7 @@ from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.retention import check_there
 from sheepfold.model.accounts import Account, AccountId
-from sheepfold.model.credit import Millipoints, Purse
+from sheepfold.model.credit import Purse
 from sheepfold.model.errors import UnknownBlob
 from sheepfold.model.events import Event
 from sheepfold.model.flock import Sheep
@@ -148,11 +148,6 @@ def powers(farm: Farm) -> Mapping[MachineId, float | None]:
     """Return how many reference cores each machine is worth, None while too little is known of it."""
     return farm.db.read(
         lambda tx: {one.id: ledger_rows.power_of(tx, one.id) for one in account_rows.list_machines(tx)})
-
-
-def balances(farm: Farm) -> Mapping[str, Millipoints]:
-    """Return what each account has earned, by name."""
-    return {name: purse.earned for name, purse in purses(farm).items()}
 
 
 def purse_of(farm: Farm, account: Account) -> Purse:

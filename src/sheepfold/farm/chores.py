@@ -36,6 +36,11 @@ PATIENCE_S = 2.0
 """How long a chore may go on when the server is to end; then it is left to the next house, from its beginning."""
 LOOK_PERIOD_S = 0.2
 
+MOST_DEATHS = 10
+"""After how many deaths of its process or house a chore is given up, which takes two hours at least: a process may be
+killed by whoever restarts the server, for lack of memory that another one took, or by what the chore itself does."""
+LONGEST_DELAY_S = 3600
+
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -74,12 +79,33 @@ def is_house_kept(farm: Farm) -> bool:
     return False
 
 
-def take_up_again(farm: Farm) -> int:
-    """Let chores be taken that this folder's house has left undone; returns how many. Only while it does none."""
-    freed = farm.db.write(lambda tx: chore_rows.free_those_of(tx, farm.house, farm.now()))
+def take_up_again(farm: Farm, *, has_died: bool = True) -> int:
+    """Let chores be taken that this folder's house has left undone; returns how many. Only while it does none.
+
+    Where the house has died, one of them may be why, so that each waits the longer the more often that happened.
+    """
+    def free(tx: Tx) -> int:
+        taken = chore_rows.taken_by(tx, farm.house)
+        for chore in taken:
+            if has_died:
+                chore_rows.lose(tx, chore.id, _due_after_death(chore, farm.now()))
+            else:
+                chore_rows.put_back(tx, chore.id, farm.now())
+        return len(taken)
+
+    freed = farm.db.write(free)
     if freed:
         _log.info("chores_taken_over=%d", freed)
     return freed
+
+
+def heed_clock(farm: Farm) -> None:
+    """Make chores due that a clock which was wrong has put off for longer than anything else does."""
+    now = farm.now()
+    until = now + 2 * max(LONGEST_DELAY_S, farm.settings.chore_term_s)
+    if farm.db.read(lambda tx: chore_rows.is_any_due_after(tx, until)):
+        hastened = farm.db.write(lambda tx: chore_rows.hasten(tx, now, until))
+        _log.warning("chores_hastened=%d reason=%s", hastened, "the clock was set back")
 
 
 def do_next_chore(farm: Farm, executor: Executor) -> bool:
@@ -92,6 +118,9 @@ def do_next_chore(farm: Farm, executor: Executor) -> bool:
     chore = farm.db.write(lambda tx: chore_rows.take(tx, farm.now(), farm.settings.chore_term_s, farm.house))
     if chore is None:
         return False
+    if chore.deaths >= MOST_DEATHS:
+        _give_up(farm, chore, f"What did it died {chore.deaths} times, the server or a process of its own.")
+        return True
     try:
         _DEEDS[chore.what](farm, executor, chore)
     except Unavailable:
@@ -102,7 +131,7 @@ def do_next_chore(farm: Farm, executor: Executor) -> bool:
     except BrokenExecutor:
         _log.warning("chore=%s what=%s job=%s task=%s took its process down", chore.id, chore.what, chore.job_id,
                      chore.task_id)
-        _postpone(farm, chore, "The process that did it died.")
+        farm.db.write(lambda tx: chore_rows.lose(tx, chore.id, _due_after_death(chore, farm.now())))
         raise
     except Exception as error:  # noqa: BLE001 -- whatever it stumbled over, it is tried again later
         _log.exception("chore=%s what=%s job=%s task=%s failed", chore.id, chore.what, chore.job_id, chore.task_id)
@@ -110,18 +139,27 @@ def do_next_chore(farm: Farm, executor: Executor) -> bool:
     return True
 
 
+def _due_after_death(chore: Chore, now: int) -> int:
+    """Return when a chore is tried again: in its old place after a first death, which is hardly ever its own doing."""
+    return 0 if chore.deaths == 0 else now + min(LONGEST_DELAY_S, 10 * 2**chore.deaths)
+
+
 def _postpone(farm: Farm, chore: Chore, reason: str) -> None:
-    now = farm.now()
+    if chore.attempts >= farm.settings.chore_attempts:
+        _give_up(farm, chore, reason)
+        return
+    due_at = farm.now() + 5 * 2**chore.attempts
+    farm.db.write(lambda tx: chore_rows.retry(tx, chore.id, due_at, reason))
 
-    def postpone(tx: Tx) -> None:
-        if chore.attempts < farm.settings.chore_attempts:
-            chore_rows.retry(tx, chore.id, now + 5 * 2**chore.attempts, reason)
-            return
+
+def _give_up(farm: Farm, chore: Chore, reason: str) -> None:
+    told = {"chore": chore.id, "what": chore.what, "reason": reason}
+
+    def give_up(tx: Tx) -> None:
         chore_rows.end(tx, chore.id, failed=True, reason=reason)
-        told = {"chore": chore.id, "what": chore.what, "reason": reason}
-        event_rows.add(tx, [Event(What.CHORE_FAILED, chore.job_id, chore.task_id, told)], now)
+        event_rows.add(tx, [Event(What.CHORE_FAILED, chore.job_id, chore.task_id, told)], farm.now())
 
-    farm.db.write(postpone)
+    farm.db.write(give_up)
 
 
 def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:

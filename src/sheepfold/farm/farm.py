@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sheepfold.blobs.blobs import Blobs, open_blobs
 from sheepfold.config import Settings
+from sheepfold.farm.boards import Boards
 from sheepfold.farm.needs import NeedsIndex
 from sheepfold.farm.outlook import Outlook
 from sheepfold.kinds.inspector import Inspector
@@ -34,6 +35,7 @@ class Farm:
     anonymous: Account
     needs: NeedsIndex
     outlook: Outlook
+    boards: Boards
     verifiers: Verifiers
     now: Callable[[], int]
     token: Callable[[], str]
@@ -67,6 +69,7 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
             anonymous=db.write(lambda tx: _ensure_anonymous(tx, clock())),
             needs=NeedsIndex(db),
             outlook=Outlook(db, clock),
+            boards=Boards(db),
             verifiers=verifiers,
             now=clock,
             token=lambda: secrets.token_hex(16),

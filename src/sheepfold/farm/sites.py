@@ -143,11 +143,6 @@ class _Robots:
 _robots = _Robots()
 
 
-def forget_robots() -> None:
-    """Forget what sites allowed, so that each is asked anew."""
-    _robots.__init__()  # type: ignore[misc]
-
-
 def _read_robots(rules: Rules, origin: str, resolve: Resolve) -> RobotFileParser:
     """Fetch and read a site's robots.txt, which must be readable or absent (protocol note, section 4.4)."""
     try:

@@ -24,8 +24,8 @@ class TeamPage:
 
 
 def list_teams(farm: Farm, limit: int, after: Place | None = None) -> list[Team]:
-    """Return the teams, those whose members earned most first, from a place on."""
-    return farm.db.read(lambda tx: team_rows.list_teams(tx, limit, after))
+    """Return the teams, those whose members earned most first, from a place on; on a large farm as a while ago."""
+    return farm.boards.teams.page(limit, after)
 
 
 def view_team(farm: Farm, name: str) -> TeamPage:

@@ -10,7 +10,7 @@ from itertools import islice
 
 from sheepfold.blobs.spool import Digest, sweep_spools
 from sheepfold.farm.backups import Backups
-from sheepfold.farm.chores import are_chores_due, do_next_chore, household, take_up_again
+from sheepfold.farm.chores import are_chores_due, do_next_chore, heed_clock, household, take_up_again
 from sheepfold.farm.evolution import Evolution
 from sheepfold.farm.expiry import expire_orders
 from sheepfold.farm.farm import Farm
@@ -162,12 +162,13 @@ class House:
             self._keep_on(is_alone=is_alone)
 
     def _keep_on(self, *, is_alone: bool) -> None:
-        was_stopped = is_alone  # or its predecessor was
+        was_stopped = is_alone  # or its predecessor was, which may have died of a chore
+        has_died = True
         next_beat = time.monotonic()
         while not self._ended.is_set():
             try:
                 if was_stopped:
-                    take_up_again(self._farm)
+                    take_up_again(self._farm, has_died=has_died)
                     was_stopped = False
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + BEAT_S
@@ -175,7 +176,7 @@ class House:
                 self.do_chores()
             except Unavailable as error:
                 _log.warning("house=waiting reason=%s", error)
-                was_stopped = is_alone
+                was_stopped, has_died = is_alone, False
             except BrokenExecutor:
                 _log.warning("house=hires reason=%s", "a chore took its process down")
                 self._executor.shutdown(wait=False, cancel_futures=True)
@@ -192,6 +193,7 @@ class House:
             pass
         expire_orders(self._farm)
         tidy_lanes(self._farm)
+        heed_clock(self._farm)
         self._favour()
         self._sweep_on()
         self._forget_on()

@@ -122,18 +122,33 @@ def appending(farm: Farm, account: Account, upload_id: str, offset_bytes: int) -
         os.close(file)
 
 
+def settle_upload(farm: Farm, account: Account, upload_id: str) -> Upload:
+    """Return an upload to which bytes were appended, its digest proven where they were the last ones.
+
+    Raises UnknownBlob, and IncompleteUpload for another digest than was announced: then the upload is removed.
+    """
+    found = find_upload(farm, account, upload_id)
+    if found.is_whole:
+        _prove(farm, account, found)
+    return found
+
+
 @contextmanager
 def uploaded_file(farm: Farm, account: Account, upload_id: str) -> Iterator[Path]:
     """Yield the file of a whole upload, its digest proven; raises UnknownBlob, IncompleteUpload."""
     found = find_upload(farm, account, upload_id)
     if not found.is_whole:
         raise IncompleteUpload(f"Upload {found.id} has {found.offset_bytes} of its {found.size_bytes} bytes.")
-    path = _root(farm) / found.id / "bytes"
+    yield _prove(farm, account, found)
+
+
+def _prove(farm: Farm, account: Account, whole: Upload) -> Path:
+    path = _root(farm) / whole.id / "bytes"
     digest = spooled_already(path).sha256
-    if digest != found.sha256:
-        drop_upload(farm, account, upload_id)
-        raise IncompleteUpload(f"Upload {found.id} has the digest {digest}, not {found.sha256}; send it anew.")
-    yield path
+    if digest != whole.sha256:
+        drop_upload(farm, account, whole.id)
+        raise IncompleteUpload(f"Upload {whole.id} has the digest {digest}, not {whole.sha256}; send it anew.")
+    return path
 
 
 def drop_upload(farm: Farm, account: Account, upload_id: str) -> None:

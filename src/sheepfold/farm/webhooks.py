@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from sheepfold.farm.farm import Farm
-from sheepfold.kinds.screenshot.shooting.gate import is_open, networks
+from sheepfold.farm.sites import Resolve, Rules, checked_addresses, system_addresses
 from sheepfold.model.accounts import Account, AccountId, Role
-from sheepfold.model.errors import BadInput, Conflict, Forbidden
+from sheepfold.model.errors import BadInput, Conflict, Forbidden, InvalidSpec
 from sheepfold.model.notices import Form, Notice, Reach, Topic
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import jobs as job_rows
@@ -55,18 +54,18 @@ class Wanted:
     token: str = ""
 
 
-def add_webhook(farm: Farm, account: Account, wanted: Wanted) -> Hook:
+def add_webhook(farm: Farm, account: Account, wanted: Wanted, resolve: Resolve = system_addresses) -> Hook:
     """Have an account told at an address; returns the hook with its secret, which signs what is sent.
 
-    The secret is told now and never again. Raises BadInput for an address that
-    cannot be one, Forbidden for one that is private or where an artist asks for the farm's reach, and Conflict above
-    MOST_HOOKS.
+    The secret is told now and never again. Raises BadInput for an address that cannot be one, Forbidden for one that
+    is private, by its number or by where its name leads now, or where an artist asks for the farm's reach, and
+    Conflict above MOST_HOOKS.
     """
     if wanted.reach is Reach.FARM and account.role is not Role.OWNER:
         raise Forbidden("Only the farm's owner is told of everybody's jobs and machines.")
     if wanted.token and wanted.form is not Form.MATRIX:
         raise BadInput("Only a Matrix server takes a token.")
-    checked, topics = _checked_url(farm, wanted.url), tuple(dict.fromkeys(wanted.topics))
+    checked, topics = _checked_url(farm, wanted.url, resolve), tuple(dict.fromkeys(wanted.topics))
     secret = wanted.token or secrets.token_urlsafe(32)
     hook = Hook(0, account.id, wanted.reach, wanted.form, checked, secret, topics, farm.now(), None, "")
 
@@ -189,8 +188,8 @@ def _job(told: Mapping[str, Any]) -> str:
     return f"Job {job['id']}" + (f" \"{job['title']}\"" if job["title"] else "")
 
 
-def _checked_url(farm: Farm, url: str) -> str:
-    """Return an address that may be told; where its host is a name, where that leads is checked at each delivery."""
+def _checked_url(farm: Farm, url: str, resolve: Resolve) -> str:
+    """Return an address that may be told; where its name leads is checked now, and again at each delivery."""
     try:
         parts = urlsplit(url.strip())
         _ = parts.port
@@ -201,10 +200,15 @@ def _checked_url(farm: Farm, url: str) -> str:
         raise BadInput("A webhook's address begins with https:// or http:// and names a host, without a user.")
     if len(plain) > LONGEST_URL or not plain.isascii() or not plain.isprintable() or " " in plain:
         raise BadInput(f"A webhook's address has at most {LONGEST_URL} printable ASCII characters.")
-    try:
-        address = ip_address(parts.hostname.partition("%")[0])
-    except ValueError:
-        return plain
-    if not is_open(address, networks(farm.settings.webhook_allowed_ranges)):
-        raise Forbidden(f"{parts.hostname[:80]} is no public address, and the farm's owner has not allowed it.")
+    _check_place(farm, parts, resolve)
     return plain
+
+
+def _check_place(farm: Farm, parts: SplitResult, resolve: Resolve) -> None:
+    """Refuse what leads to a private place; a name that leads nowhere yet may be one that is not served today."""
+    try:
+        checked_addresses(Rules(farm.settings.webhook_allowed_ranges), parts, resolve)
+    except InvalidSpec:
+        return
+    except Forbidden as error:
+        raise Forbidden(f"{error} The farm's owner can allow it by the setting webhook_allowed_ranges.") from error

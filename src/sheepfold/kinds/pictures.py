@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from sheepfold.kinds.colours import as_seen
 from sheepfold.kinds.crumbs import is_crumbled
+from sheepfold.kinds.jpeg import check_jpeg
 from sheepfold.kinds.png import MOST_BYTES, PlainPng
 from sheepfold.kinds.seam import Inspection, Soundness
-from sheepfold.kinds.strictness import check_jpeg, check_png
+from sheepfold.kinds.strictness import check_png
 from sheepfold.model.errors import UndecodablePicture
 
 MAX_PIXELS = 80_000_000  # below the number at which Pillow warns of a bomb
@@ -54,7 +56,7 @@ def examine(path: Path, misfit: Callable[[int, int], str], *, allow_blank: bool 
             reason = misfit(width, height)
             if reason:
                 return Inspection(Soundness.WRONG_SIZE, reason, media_type, width, height)
-            image = _load(file)
+            image = _load(file, path)
     except UndecodablePicture as error:
         return Inspection(Soundness.UNDECODABLE, str(error), media_type, width, height)
     if not allow_blank and (reason := doubt(image)):
@@ -92,7 +94,7 @@ def open_picture(path: Path) -> Image.Image:
     """
     with path.open("rb") as file:
         _header(file)
-        return _load(file)
+        return _load(file, path)
 
 
 def pixels(path: Path) -> Pixels:
@@ -169,14 +171,17 @@ def _opened(file: BinaryIO) -> Image.Image:
         raise UndecodablePicture(f"The picture cannot be read: {error}") from error
 
 
-def _load(file: BinaryIO) -> Image.Image:
+def _load(file: BinaryIO, path: Path) -> Image.Image:
     image = _opened(file)
-    (check_png if image.format == "PNG" else check_jpeg)(file)
+    if image.format == "PNG":
+        check_png(file)
+    else:
+        check_jpeg(path)
     try:
         image.load()
         is_upright = _is_upright(image)
-        loaded = _as_rgb(image)
-    except MemoryError:
+        loaded = as_seen(_as_rgb(image), image)
+    except (MemoryError, UndecodablePicture):
         raise
     except Exception as error:  # the same dozen kinds, from a file that is cut short or damaged
         raise UndecodablePicture(f"The picture is cut short or damaged: {error}") from error

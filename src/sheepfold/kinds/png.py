@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
+from sheepfold.kinds.colours import is_srgb
 from sheepfold.kinds.crumbs import most_pieces
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -135,7 +136,7 @@ def _is_usual(name: bytes, body: bytes) -> bool:
     if name in {b"tEXt", b"zTXt"}:  # Pillow keeps texts where it keeps what it reads by, such as `interlace`
         is_harmless = body.startswith(b"flam3_") or not body[:1].islower()
         return is_harmless and (name == b"tEXt" or _is_packed_text(body))
-    return name == b"IDAT" or _LENGTHS.get(name) == len(body)
+    return name == b"IDAT" or (_LENGTHS.get(name) == len(body) and is_srgb(name, body))
 
 
 def _is_packed_text(body: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""What every reader of pictures agrees on: PNGs and JPEGs that some readers forgive and others refuse are none here.
+"""What every reader of PNGs agrees on: those that some readers forgive and others refuse are none here.
 
 The farm's own reader is a lenient one, so a picture that it takes might stay dark in a volunteer's browser, in a film's
 maker, or show something else there: another size, an animation, the upper half.
@@ -9,23 +9,18 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from sheepfold.kinds import colours
 from sheepfold.model.errors import UndecodablePicture
 
-MOST_SCANS = 100
-"""Of a JPEG that is refined step by step: programs make about ten, and each one is work on all pixels."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _CRITICAL = {b"PLTE", b"IDAT", b"IEND"}
-_BEFORE_ROWS = {b"PLTE", b"tRNS"}
+_BEFORE_ROWS = {b"PLTE", b"tRNS", colours.PROFILE}
 _MOST_PALETTE_BYTES = 3 * 256
 _ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _PIECE_BYTES = 1 << 20
-_FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive; browsers know no arithmetic coding and nothing lossless
-_NO_FRAMES = {0xC4, 0xC8, 0xCC}  # of the markers that begin with a C: tables, and one that is reserved
-_BARE = {0x01, 0xD8, *range(0xD0, 0xD8)}  # markers without a length
-_SCAN = b"\xff\xda"
 
 
 def check_png(file: BinaryIO) -> None:
@@ -37,6 +32,7 @@ def check_png(file: BinaryIO) -> None:
         raise UndecodablePicture("The PNG does not begin with its header.")
     rows = _Rows(_rows_bytes(head))
     seen = {name}
+    said: list[tuple[bytes, bytes]] = []
     while name != b"IEND":
         before, (name, length) = name, _head(file)
         _check_place(name, before, seen)
@@ -47,22 +43,12 @@ def check_png(file: BinaryIO) -> None:
             crc = zlib.crc32(piece, crc)
             if name == b"IDAT":
                 rows.take(piece)
+            elif name == colours.PROFILE or name in colours.CHUNKS:
+                said.append((name, piece))
         if file.read(4) != _sum(crc):
             raise UndecodablePicture(f"The PNG is cut short or damaged: the checksum of {name!r} is wrong.")
     rows.end()
-
-
-def check_jpeg(file: BinaryIO) -> None:
-    """Raise UndecodablePicture where a JPEG is coded as not all readers understand, or in a hundred steps."""
-    if _frame_of(file) not in _FRAMES:
-        raise UndecodablePicture("The JPEG is coded in a way that not every reader knows.")
-    file.seek(0)
-    scans, last = 0, b""
-    while piece := file.read(_PIECE_BYTES):
-        scans += (last + piece).count(_SCAN)
-        last = piece[-1:]
-    if scans > MOST_SCANS:
-        raise UndecodablePicture(f"The JPEG comes in {scans} scans; {MOST_SCANS} are allowed.")
+    colours.check_chunks(said)
 
 
 def _head(file: BinaryIO) -> tuple[bytes, int]:
@@ -141,15 +127,3 @@ class _Rows:
         if not is_so:
             raise UndecodablePicture("The PNG holds more or less than its rows.")
 
-
-def _frame_of(file: BinaryIO) -> int:
-    """Return which kind of frame a JPEG has, 0 where it has none before its first scan."""
-    file.seek(2)
-    while len(head := file.read(2)) == 2 and head != _SCAN:
-        if head[0] != 0xFF or head[1] == 0xFF:  # what is no marker readers pass over
-            file.seek(-1, 1)
-        elif 0xC0 <= head[1] <= 0xCF and head[1] not in _NO_FRAMES:
-            return head[1]
-        elif head[1] not in _BARE:
-            file.seek(max(0, int.from_bytes(file.read(2), "big") - 2), 1)
-    return 0

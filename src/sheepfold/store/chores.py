@@ -24,37 +24,54 @@ class ChoreWhat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """A piece of slow work on a job, or on one task of it."""
+    """A piece of slow work on a job, or on one task of it.
+
+    `attempts` counts how often it was begun, without the `deaths` of the process or house that was at it.
+    """
 
     id: ChoreId
     what: ChoreWhat
     job_id: JobId
     task_id: TaskId | None
     attempts: int
+    deaths: int
 
 
 _ADD = text("""
     INSERT INTO chores (what, job_id, task_id, state, queued_at, due_at)
-    VALUES (:what, :job_id, :task_id, 'queued', :now, 0)
-""")  # due at once, even where the clock is set back meanwhile
-# by ix_chores_due; a chore that is taken stays queued, but is due again only when whoever took it must be dead
+    VALUES (:what, :job_id, :task_id, 'queued', :now, :now)
+""")
+# by ix_chores_due, in which new chores, those that failed and those whose house died stand in one queue, so that none
+# starves behind others however many come; a chore that is taken stays queued, but is due again only when whoever took
+# it must be dead, which is no fault of the chore's own
 _TAKE = """
-    UPDATE chores SET due_at = :again_at, attempts = attempts + 1, taken_by = :house
+    UPDATE chores SET due_at = :again_at, taken_by = :house,
+        attempts = attempts + CASE WHEN taken_by = '' THEN 1 ELSE 0 END,
+        deaths = deaths + CASE WHEN taken_by = '' THEN 0 ELSE 1 END
     WHERE id = (SELECT id FROM chores WHERE state = 'queued' AND due_at <= :now ORDER BY due_at, id LIMIT 1 {lock})
-    RETURNING id, what, job_id, task_id, attempts
+    RETURNING id, what, job_id, task_id, attempts, deaths
 """
 _TAKE_OF = {"sqlite": text(_TAKE.format(lock="")), "postgresql": text(_TAKE.format(lock="FOR UPDATE SKIP LOCKED"))}
 _END = text("UPDATE chores SET state = :state, reason = :reason WHERE id = :id")
 _RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason, taken_by = '' WHERE id = :id")
-_FREE = text("UPDATE chores SET due_at = :now, taken_by = '' WHERE state = 'queued' AND taken_by = :house")
-_PUT_BACK = text("UPDATE chores SET due_at = :now, taken_by = '', attempts = attempts - 1 WHERE id = :id")
+_PUT_BACK = text("UPDATE chores SET due_at = :due_at, taken_by = '', attempts = attempts - 1 WHERE id = :id")
+_LOSE = text("""
+    UPDATE chores SET due_at = CASE WHEN :due_at = 0 THEN queued_at ELSE :due_at END, taken_by = '',
+        attempts = attempts - 1, deaths = deaths + 1
+    WHERE id = :id
+""")
+_TAKEN_BY = text("SELECT id, what, job_id, task_id, attempts, deaths FROM chores"
+                 " WHERE state = 'queued' AND taken_by = :house ORDER BY id")
 _DUE = text("SELECT 1 FROM chores WHERE state = 'queued' AND due_at <= :now LIMIT 1")
+_TOO_LATE = text("SELECT 1 FROM chores WHERE state = 'queued' AND due_at > :until LIMIT 1")
+_HASTEN = text("UPDATE chores SET due_at = :now WHERE state = 'queued' AND due_at > :until")
 _RENEW = text("UPDATE chores SET due_at = :due_at WHERE id = :id AND state = 'queued'")
 _WAITING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND (job_id = :job_id OR :job_id = 0)"
                 " AND what NOT IN ('clear', 'empty')")
 _CLEARING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND what IN ('clear', 'empty')")
-_GO_ON = text("UPDATE chores SET task_id = :task_id, due_at = :due_at, attempts = 0, taken_by = '' WHERE id = :id")
-_FAILED = text("SELECT id, what, job_id, task_id, attempts FROM chores WHERE state = 'failed' ORDER BY id")
+_GO_ON = text("UPDATE chores SET task_id = :task_id, due_at = :due_at, attempts = 0, deaths = 0, taken_by = ''"
+              " WHERE id = :id")
+_FAILED = text("SELECT id, what, job_id, task_id, attempts, deaths FROM chores WHERE state = 'failed' ORDER BY id")
 
 
 def add(tx: Tx, what: ChoreWhat, job_id: JobId, task_id: TaskId | None, now: int) -> None:
@@ -73,9 +90,24 @@ def take(tx: Tx, now: int, term_s: int, house: str = "") -> Chore | None:
     return None if row is None else _chore(row)
 
 
-def free_those_of(tx: Tx, house: str, now: int) -> int:
-    """Let chores be taken again that a house had taken, which lives no more; returns how many."""
-    return tx.execute(_FREE, {"house": house, "now": now}).rowcount
+def taken_by(tx: Tx, house: str) -> list[Chore]:
+    """Return the chores that a house has taken and not ended."""
+    return [_chore(row) for row in tx.execute(_TAKEN_BY, {"house": house})]
+
+
+def lose(tx: Tx, chore_id: ChoreId, due_at: int) -> None:
+    """Let a chore be taken again whose process or house has died at it; at 0 in its old place of the queue, and now."""
+    tx.execute(_LOSE, {"id": chore_id, "due_at": due_at})
+
+
+def is_any_due_after(tx: Tx, until: int) -> bool:
+    """Say whether a chore waits for longer than until a time."""
+    return tx.execute(_TOO_LATE, {"until": until}).first() is not None
+
+
+def hasten(tx: Tx, now: int, until: int) -> int:
+    """Make what is due after a time due now; returns how many there were."""
+    return tx.execute(_HASTEN, {"now": now, "until": until}).rowcount
 
 
 def end(tx: Tx, chore_id: ChoreId, *, failed: bool, reason: str = "") -> None:
@@ -93,9 +125,9 @@ def retry(tx: Tx, chore_id: ChoreId, due_at: int, reason: str) -> None:
     tx.execute(_RETRY, {"id": chore_id, "due_at": due_at, "reason": reason})
 
 
-def put_back(tx: Tx, chore_id: ChoreId, now: int) -> None:
-    """Let a chore be taken again at once, as if it had not been taken."""
-    tx.execute(_PUT_BACK, {"id": chore_id, "now": now})
+def put_back(tx: Tx, chore_id: ChoreId, due_at: int) -> None:
+    """Let a chore be taken again from a time on, as if it had not been taken."""
+    tx.execute(_PUT_BACK, {"id": chore_id, "due_at": due_at})
 
 
 def count_waiting(tx: Tx, job_id: JobId | None = None) -> int:
@@ -120,4 +152,4 @@ def failed(tx: Tx) -> list[Chore]:
 
 def _chore(row: Row[Any]) -> Chore:
     task_id = None if row.task_id is None else TaskId(row.task_id)
-    return Chore(ChoreId(row.id), ChoreWhat(row.what), JobId(row.job_id), task_id, row.attempts)
+    return Chore(ChoreId(row.id), ChoreWhat(row.what), JobId(row.job_id), task_id, row.attempts, row.deaths)

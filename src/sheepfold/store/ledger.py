@@ -39,6 +39,7 @@ _PURSE_OF = text(_PURSE + " WHERE a.id = :account_id")
 _PURSES = text(_PURSE)
 _WAITING = " WHERE a.id IN (SELECT account_id FROM lanes WHERE drained_at IS NULL)"
 _PURSES_OF_WAITING = text(_PURSE + _WAITING)
+_NEWEST = text("SELECT coalesce(max(id), 0) FROM ledger")
 _FAVOUR = text("UPDATE accounts SET favour = :favour WHERE id = :account_id AND favour <> :favour")
 # by ix_results_machine_id_id
 # of several results of a lease a valid one counts, which 'valid' is by the alphabet; the blank ones of a task count as
@@ -85,6 +86,11 @@ def past_in(rows: Sequence[Any]) -> Past:
 def power_of(tx: Tx, machine_id: MachineId) -> float | None:
     """Return how many reference cores a machine is worth, None while too little is known."""
     return power(past_of(tx, machine_id).efforts)
+
+
+def newest_id(tx: Tx) -> int:
+    """Return the id of the newest row, 0 where there is none: about how many there are."""
+    return int(tx.execute(_NEWEST).scalar_one())
 
 
 def purse_of(tx: Tx, account_id: AccountId) -> Purse:

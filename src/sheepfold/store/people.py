@@ -10,7 +10,7 @@ from sheepfold.model.accounts import ANONYMOUS, Account, AccountId, Role
 from sheepfold.model.credit import Millipoints, Purse
 from sheepfold.store import schema
 from sheepfold.store.database import Tx
-from sheepfold.store.paging import FIRST, MOST, Place, newest_below
+from sheepfold.store.paging import MOST, newest_below
 
 SEEN_GRAIN_S = 60
 
@@ -143,8 +143,7 @@ _EARNERS = text("""
     FROM (SELECT account_id, sum(millipoints) AS earned FROM ledger GROUP BY account_id) e
     JOIN accounts a ON a.id = e.account_id LEFT JOIN people p ON p.account_id = a.id
     WHERE e.earned > 0 AND p.closed_at IS NULL AND a.name <> :anonymous
-      AND (e.earned < :earned OR (e.earned = :earned AND a.id > :id))
-    ORDER BY e.earned DESC, a.id LIMIT :limit
+    ORDER BY e.earned DESC, a.id
 """)
 _OWNERS = text("SELECT a.id FROM accounts a LEFT JOIN people p ON p.account_id = a.id"
                " WHERE a.role = 'owner' AND p.closed_at IS NULL")
@@ -160,12 +159,10 @@ def list_people(tx: Tx, limit: int, after: str, search: str) -> list[Person]:
     return [_person(row) for row in tx.execute(_PEOPLE, values)]
 
 
-def list_earners(tx: Tx, limit: int, after: Place | None) -> list[Earner]:
-    """Return who earned something and has an open account, who earned most first; those after a place."""
-    earned, account_id = after or FIRST
-    values = {"limit": limit, "earned": earned, "id": account_id, "anonymous": ANONYMOUS}
+def list_earners(tx: Tx) -> list[Earner]:
+    """Return who earned something and has an open account, who earned most first; sums the whole ledger."""
     return [Earner(AccountId(row.id), row.name, Millipoints(int(row.earned)), row.machines)
-            for row in tx.execute(_EARNERS, values)]
+            for row in tx.execute(_EARNERS, {"anonymous": ANONYMOUS})]
 
 
 def owners(tx: Tx) -> list[AccountId]:

@@ -333,6 +333,7 @@ chores = Table(
     at("queued_at"),
     at("due_at"),
     Column("taken_by", Text, nullable=False, server_default=""),
+    Column("deaths", Integer, nullable=False, server_default="0"),
     partial_index("ix_chores_due", "due_at", where="state = 'queued'"),
     postgresql_with=CHURN,
 )

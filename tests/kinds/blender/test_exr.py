@@ -31,6 +31,7 @@ def written(tmp_path: Path) -> Written:
         height, width, channels = values.shape
         header = OpenImageIO.ImageSpec(width, height, channels, OpenImageIO.HALF)
         header.full_width, header.full_height = attributes.get("shown", (width, height))
+        header.attribute("compression", attributes.get("codec", "zip"))
         if "tile" in attributes:
             header.tile_width = header.tile_height = 16
         out = OpenImageIO.ImageOutput.create(str(tmp_path / name))
@@ -67,6 +68,34 @@ def test_a_header_whose_names_are_no_text_is_told_in_a_sentence(written: Written
     found = inspect.inspect(path, FACTS)
     assert found.soundness is Soundness.UNDECODABLE
     assert found.reason.startswith("The picture's header")
+
+
+def changed(path: Path, name: bytes, value: int) -> Path:
+    """Change the one byte that an attribute of the header has."""
+    head, _, tail = path.read_bytes().partition(name + b"\0" + name + b"\0\1\0\0\0")
+    path.write_bytes(head + name + b"\0" + name + b"\0\1\0\0\0" + bytes([value]) + tail[1:])
+    return path
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    (b"compression", 12), (b"compression", 127), (b"compression", 255), (b"lineOrder", 2), (b"lineOrder", 255)])
+def test_a_choice_that_the_format_does_not_know_is_told(written: Written, name: bytes, value: int) -> None:
+    found = inspect.inspect(changed(written(light()), name, value), FACTS)
+    assert found.soundness is Soundness.UNDECODABLE
+    assert (name.decode() in found.reason, str(value) in found.reason) == (True, True)
+
+
+def test_a_header_that_says_a_thing_twice_or_leaves_it_out_is_refused(written: Written) -> None:
+    path = written(light())
+    order = b"lineOrder\0lineOrder\0\1\0\0\0\0"
+    for instead in (order * 2, b""):
+        path.write_bytes(written(light()).read_bytes().replace(order, instead))
+        assert inspect.inspect(path, FACTS).soundness is Soundness.UNDECODABLE
+
+
+@pytest.mark.parametrize("codec", ["none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab"])
+def test_every_codec_of_blender_is_sound(written: Written, codec: str) -> None:
+    assert inspect.inspect(written(light(), codec=codec), FACTS).soundness is Soundness.SOUND
 
 
 @pytest.mark.parametrize("cut", [4, 100, 300, -4000, -1])

@@ -41,6 +41,13 @@ def zipped(files: bytes, contents: bytes, count: int = 1, comment: bytes = b"", 
     return files + contents + end + comment
 
 
+def wide(at: int, count: int = 1, disk: int = 0, more: bytes = b"", **other: int) -> bytes:
+    """Write zip64's end and what leads to it."""
+    end = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44 + len(more), 45, 45, disk, disk, count, count,
+                      len(told(NAME, BLEND)), other.get("place", len(local(NAME, BLEND)))) + more
+    return end + struct.pack("<4sLQL", b"PK\6\7", 0, other.get("said", at), 1)
+
+
 def second_name(name: bytes) -> bytes:
     return struct.pack("<HHBI", 0x7075, 5 + len(name), 1, zlib.crc32(NAME)) + name
 
@@ -65,6 +72,7 @@ HOSTILE = {
     "two tables": PLAIN[:-22] + told(NAME, BLEND) + PLAIN[-22:],
     "another end in its comment": zipped(local(NAME, BLEND), told(NAME, BLEND), comment=OTHER_END + PLAIN[-22:]),
     "bytes behind its end": PLAIN + bytes(100),
+    "a comment that is not there": PLAIN[:-2] + b"\1\0",
     "shorter at its own place": zipped(local(NAME, TWICE, size=len(BLEND), packed_bytes=len(BLEND)), told(NAME, TWICE)),
     "shorter in a zip64 field": zipped(
         local(NAME, TWICE, size=2**32 - 1, packed_bytes=2**32 - 1,
@@ -110,6 +118,20 @@ HOSTILE |= {
 }
 
 
+LEFT_TO_WIDE = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 2**16 - 1, 2**16 - 1, 2**32 - 1, 2**32 - 1, 0)
+WIDE_AT = len(PLAIN) - 22
+HOSTILE |= {
+    "zip64 without its end": PLAIN[:-22] + LEFT_TO_WIDE,
+    "other numbers of files in zip64's end": PLAIN[:-22] + wide(WIDE_AT, 2) + PLAIN[-22:],
+    "another table in zip64's end": PLAIN[:-22] + wide(WIDE_AT, place=0) + PLAIN[-22:],
+    "several disks in zip64's end": PLAIN[:-22] + wide(WIDE_AT, disk=1) + LEFT_TO_WIDE,
+    "zip64's end elsewhere": PLAIN[:-22] + wide(WIDE_AT, said=0) + LEFT_TO_WIDE,
+    "more than zip64's end holds": PLAIN[:-22] + wide(WIDE_AT, more=bytes(20)) + LEFT_TO_WIDE,
+    "another number of files before zip64 is asked": PLAIN[:-22] + wide(WIDE_AT) + LEFT_TO_WIDE[:8] + b"\2\0\2\0" +
+                                                     LEFT_TO_WIDE[12:],
+}
+
+
 @pytest.mark.parametrize("what", HOSTILE)
 def test_an_archive_that_is_not_one_thing_to_all_is_refused(what: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidSpec):
@@ -145,6 +167,22 @@ def by_hand() -> bytes:
     return target.getvalue()
 
 
-@pytest.mark.parametrize("pack", [lambda: PLAIN, by_pipe, by_hand])
+def by_zip64() -> bytes:
+    """Pack with zip64's end, as programs do that cannot know how much comes; the old end leaves all to it."""
+    return PLAIN[:-22] + wide(len(PLAIN) - 22) + LEFT_TO_WIDE
+
+
+def half_by_zip64() -> bytes:
+    """Pack as Info-ZIP does by `zip -fz`: the old end leaves but the table's place to zip64's."""
+    old = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(told(NAME, BLEND)), 2**32 - 1, 0)
+    return PLAIN[:-22] + wide(len(PLAIN) - 22) + old
+
+
+@pytest.mark.parametrize("pack", [lambda: PLAIN, by_pipe, by_hand, by_zip64, half_by_zip64])
 def test_what_packers_write_is_taken(pack: Callable[[], bytes], tmp_path: Path) -> None:
     assert taken(tmp_path / "project.zip", pack()).main.endswith(".blend")
+
+
+def test_an_odd_end_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSpec, match="zip -r"):
+        taken(tmp_path / "project.zip", PLAIN + bytes(100))

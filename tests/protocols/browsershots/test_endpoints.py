@@ -11,8 +11,9 @@ from xmlrpc.client import Binary, Fault
 
 import pytest
 from PIL import Image
+from tests.conftest import balances
 
-from sheepfold.farm.browse import balances, story
+from sheepfold.farm.browse import story
 from sheepfold.farm.browsers import remove_browser, view_factory
 from sheepfold.farm.nonces import account_named
 from sheepfold.farm.upkeep import expire_leases

@@ -17,10 +17,11 @@ import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from tests.conftest import balances
 
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account, add_key
-from sheepfold.farm.browse import Story, balances, story, view_job
+from sheepfold.farm.browse import Story, story, view_job
 from sheepfold.farm.chores import do_next_chore
 from sheepfold.farm.farm import Farm, open_farm
 from sheepfold.farm.flock import job_of_sheep

@@ -9,9 +9,10 @@ import zlib
 import pytest
 from lxml import etree
 from PIL import Image
+from tests.conftest import balances
 
 from sheepfold.farm.accounts import add_account
-from sheepfold.farm.browse import balances, view_job
+from sheepfold.farm.browse import view_job
 from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.upkeep import expire_leases
 from sheepfold.model.accounts import Role

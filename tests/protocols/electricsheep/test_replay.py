@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from lxml import etree
+from tests.conftest import balances
 
-from sheepfold.farm.browse import balances
 from sheepfold.model.tasks import Verdict
 from sheepfold.protocols.electricsheep import wire
 from sheepfold.protocols.electricsheep.credentials import own_password_hash

@@ -16,10 +16,10 @@ import pytest
 import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
+from tests.conftest import balances
 
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account, add_key
-from sheepfold.farm.browse import balances
 from sheepfold.farm.chores import do_next_chore
 from sheepfold.farm.farm import Farm, open_farm
 from sheepfold.kinds.inspector import Inspector

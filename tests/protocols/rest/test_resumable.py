@@ -62,6 +62,18 @@ def test_a_file_is_sent_in_pieces_and_ordered(site, headers):
     assert site.http.head(f"/uploads/{upload}", headers=headers).status_code == 404
 
 
+def test_a_wrong_digest_is_told_with_the_last_byte(site, headers):
+    upload = announced(site, headers)["upload"]
+    wrong = bytes(len(BODY))
+    assert patch(site, headers, upload, 0, wrong[:-1]).status_code == 204
+    refused = patch(site, headers, upload, len(BODY) - 1, wrong[-1:])
+    assert (refused.status_code, "digest" in refused.json()["detail"]) == (400, True)
+    assert site.http.head(f"/uploads/{upload}", headers=headers).status_code == 404
+    anew = announced(site, headers)
+    assert (anew["offset_bytes"], anew["upload"] != upload) == (0, True)
+    assert patch(site, headers, anew["upload"], 0, BODY).status_code == 204
+
+
 def test_an_order_of_half_an_upload_or_of_anothers_is_refused(site, headers):
     upload = announced(site, headers)["upload"]
     order = {"kind": "blender", "uploads": {"project": upload}}

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from tests.conftest import balances
 
-from sheepfold.farm.browse import balances, story
+from sheepfold.farm.browse import story
 from sheepfold.farm.dispatch import open_blob
 from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.upkeep import expire_leases

@@ -13,6 +13,7 @@ import OpenImageIO
 from numpy.typing import NDArray
 from PIL import Image
 
+from sheepfold.kinds.blender.exr_header import check_header
 from sheepfold.kinds.pictures import MAX_PIXELS, Pixels
 from sheepfold.kinds.seam import Inspection, Soundness
 from sheepfold.model.errors import UndecodablePicture
@@ -77,6 +78,7 @@ def tone_mapped(light: Light) -> Pixels:
 def _opened(path: Path) -> Iterator[OpenImageIO.ImageInput]:
     if not is_exr(path):
         raise UndecodablePicture("The file is no OpenEXR picture.")
+    check_header(path)
     OpenImageIO.attribute("threads", 1)  # an inspection's process has little room for threads
     OpenImageIO.attribute("exr_threads", -1)
     try:

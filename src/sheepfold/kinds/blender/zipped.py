@@ -14,13 +14,19 @@ from typing import BinaryIO
 from sheepfold.kinds.fields import shown
 from sheepfold.model.errors import InvalidSpec
 
-# the layouts are those of PKWARE's APPNOTE 6.3.10, sections 4.3.7, 4.3.9, 4.3.16, 4.5.3 and 4.6.9
+# the layouts are those of PKWARE's APPNOTE 6.3.10, sections 4.3.7, 4.3.9, 4.3.14 to 4.3.16, 4.5.3 and 4.6.9
 _LOCAL, _END = struct.Struct("<4s5H3I2H"), struct.Struct("<4s4H2IH")
+_WIDE_END, _LOCATOR = struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")  # of zip64
 _LOCAL_MAGIC, _END_MAGIC = b"PK\x03\x04", b"PK\x05\x06"
+_WIDE_END_MAGIC, _LOCATOR_MAGIC = b"PK\x06\x06", b"PK\x06\x07"
+_WIDE_END_REST_BYTES = _WIDE_END.size - 12
 _IN_DESCRIPTOR, _IS_UTF8 = 0x8, 0x800
 _UNSHOWN = 0x1 | 0x20 | 0x40 | 0x2000  # locked, in two ways, or a patch: who reads from the begin goes by it
 _DESCRIPTOR_BYTES = {12, 16, 20, 24}
-_IN_ZIP64, _MANY = 0xFFFFFFFF, 0xFFFF
+_IN_ZIP64 = 0xFFFFFFFF
+_MOST_TOLD = 0xFFFF, 0xFFFF, _IN_ZIP64, _IN_ZIP64  # files here and in all, the table's bytes and its place
+_ODD_END = ("The zip archive's end is not that of one whole archive: it names several parts or another number of files,"
+            " or has bytes behind it. Pack it anew, as one file, by `zip -r` for instance.")
 _ZIP64, _UNICODE_PATH = 0x1, 0x7075
 _UNICODE_PATH_HEAD_BYTES = 5
 _CHUNK_BYTES = 1 << 20
@@ -116,12 +122,33 @@ def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
 def _check_end(file: BinaryIO, archive: zipfile.ZipFile) -> None:
     """Check that the archive ends once, on one disk, with as many files as it says, and nothing behind it."""
     file.seek(max(0, file.seek(0, 2) - _END.size - len(archive.comment)))
-    tail = file.read()
-    magic, disk, first_disk, here, in_all, *_ = _END.unpack(tail[: _END.size])
+    end_at, tail = file.tell(), file.read()
+    magic, disk, first_disk, *told, comment_bytes = _END.unpack(tail[: _END.size])
+    is_last = magic == _END_MAGIC and _END_MAGIC not in tail[4:] and comment_bytes == len(tail) - _END.size
+    if not is_last or disk or first_disk:
+        raise InvalidSpec(_ODD_END)
+    wide_at, wide_told = _wide_end(file, end_at)
     count = len(archive.infolist())
-    is_so = magic == _END_MAGIC and _END_MAGIC not in tail[4:] and disk == first_disk == 0
-    if not is_so or not {here, in_all} <= ({count} | ({_MANY} if count >= _MANY else set())):
-        raise InvalidSpec("The zip archive has an odd end; pack it anew.")
+    table = [count, count, wide_at - archive.start_dir, archive.start_dir]
+    is_left_to_wide = [bool(wide_told) and said == most for said, most in zip(told, _MOST_TOLD, strict=True)]
+    is_told = all(said == true or left for said, true, left in zip(told, table, is_left_to_wide, strict=True))
+    if not is_told or wide_told not in ([], table):
+        raise InvalidSpec(_ODD_END)
+
+
+def _wide_end(file: BinaryIO, end_at: int) -> tuple[int, list[int]]:
+    """Return where zip64's own end begins and what it tells, where there is one before the end; else `end_at`."""
+    at = end_at - _LOCATOR.size - _WIDE_END.size
+    file.seek(max(0, at))
+    both = file.read(_WIDE_END.size + _LOCATOR.size)
+    if at < 0 or not both[_WIDE_END.size:].startswith(_LOCATOR_MAGIC):
+        return end_at, []
+    magic, rest_bytes, _, _, disk, first_disk, *told = _WIDE_END.unpack(both[:_WIDE_END.size])
+    _, end_disk, said_at, disks = _LOCATOR.unpack(both[_WIDE_END.size:])
+    is_so = (magic, rest_bytes, said_at) == (_WIDE_END_MAGIC, _WIDE_END_REST_BYTES, at)
+    if not is_so or disk or first_disk or end_disk or disks > 1:
+        raise InvalidSpec(_ODD_END)
+    return at, told
 
 
 def _inflates(file: BinaryIO, info: zipfile.ZipInfo) -> bool:

@@ -55,7 +55,10 @@ def head_upload(farm: FarmHere, account: CustomerHere, upload_id: UploadInPath) 
 async def patch_upload(
     request: Request, farm: FarmHere, account: CustomerHere, upload_id: UploadInPath, offset: OffsetInHeader
 ) -> Response:
-    """Append the body; what arrives is kept, also of a request that is interrupted. 409 where the offset is another."""
+    """Append the body; what arrives is kept, also of a request that is interrupted. 409 where the offset is another.
+
+    The last byte proves the digest: 400 where it is not the one announced, and the upload is removed.
+    """
     with uploads.appending(farm, account, upload_id, offset) as appender:
         try:
             async for chunk in request.stream():
@@ -63,7 +66,7 @@ async def patch_upload(
                     await run_in_threadpool(appender.write, chunk)
         except ClientDisconnect as error:
             raise IncompleteUpload("The client went away in the middle of its upload.") from error
-    return _offset(await run_in_threadpool(uploads.find_upload, farm, account, upload_id))
+    return _offset(await run_in_threadpool(uploads.settle_upload, farm, account, upload_id))
 
 
 @router.delete("/uploads/{upload_id}", status_code=204, response_class=Response, summary="Remove an upload")
