@@ -101,7 +101,6 @@ blobs = Table(
     Column("size_bytes", BigInteger, nullable=False),
     at("kept_at"),
     at("cleared_at", nullable=True),
-    Index(None, "md5"),
 )
 
 
