@@ -1,10 +1,14 @@
 """The straight way to PostgreSQL: what is prepared and forgotten, what makes one trip, and what fails in between."""
 
+import signal
+import threading
+import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from sqlalchemy import make_url
+from tests.conftest import PostgresServer
 
 from sheepfold.store.straight import PREPARED_AFTER, PREPARED_MOST, Straight
 
@@ -114,3 +118,29 @@ def test_a_connection_that_is_lost_amid_a_statement_says_so(connection: psycopg.
     assert connection.closed
     with pytest.raises(psycopg.OperationalError):
         straight.run("SELECT 1", [])
+
+
+def test_a_connection_whose_answers_were_not_read_to_their_end_is_lost(
+    connection: psycopg.Connection, straight: Straight, postgres_server: PostgresServer
+):
+    def interrupt() -> None:
+        sleeps = f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND wait_event = 'PgSleep'"
+        while not postgres_server.execute(sleeps):
+            time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    pid = connection.info.backend_pid
+    before = signal.signal(signal.SIGUSR1, stop)
+    friend = threading.Thread(target=interrupt)
+    friend.start()
+    try:
+        straight.begin("BEGIN")
+        with pytest.raises(KeyboardInterrupt):
+            straight.run("SELECT pg_sleep(3)", [])
+    finally:
+        friend.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert connection.closed

@@ -107,9 +107,10 @@ class Straight:
                     self._wire.send_query_params(one.text, one.values, one.types, one.formats)
             self._wire.pipeline_sync()
             answers = self._answers()
-        finally:
-            if not self._is_lost:
-                self._wire.exit_pipeline_mode()
+            self._wire.exit_pipeline_mode()
+        except BaseException:
+            self._wire.finish()  # what was not read would be taken for the next statement's answer
+            raise
         return [self._checked(answer) for answer in answers][len(beginning):]
 
     def _answers(self) -> list[PGresult]:
