@@ -36,10 +36,11 @@ PATIENCE_S = 2.0
 """How long a chore may go on when the server is to end; then it is left to the next house, from its beginning."""
 LOOK_PERIOD_S = 0.2
 
-MOST_DEATHS = 10
-"""After how many deaths of its process or house a chore is given up, which takes two hours at least: a process may be
-killed by whoever restarts the server, for lack of memory that another one took, or by what the chore itself does."""
-LONGEST_DELAY_S = 3600
+MOST_DEATHS = 20
+"""After how many deaths of its process or house a chore is given up, which takes a quarter of an hour at least: a
+process may be killed by whoever restarts the server, for lack of memory that another one took, or by what the chore
+itself does."""
+LONGEST_DELAY_S = 60
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
