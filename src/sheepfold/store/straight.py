@@ -19,9 +19,9 @@ from psycopg.pq.abc import PGresult
 
 R = TypeVar("R")
 PREPARED_AFTER = 4
-"""After so many times a connection has a statement prepared: until then it costs less to have it planned anew."""
+"""After so many times a connection has a statement prepared, about as often as psycopg does."""
 PREPARED_MOST = 128
-"""So many statements a connection remembers; each takes some ten KiB of its backend's memory."""
+"""So many statements a connection remembers, since each that is prepared takes memory of its backend."""
 _DONE = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
 Asked = tuple[str, Sequence[object]]
 """A statement with its numbered values."""

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, Executable, TextClause
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 
 from sheepfold.model.errors import StoreUnavailable
-from sheepfold.store.straight import Straight
+from sheepfold.store.straight import Asked, Straight
 
 Values = Mapping[str, Any]
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
@@ -127,7 +127,7 @@ class Tx:
         if self._straight is None:
             return [self.execute(query, values).all() for query, values in asked]
         self.flush()
-        answers = self._straight.run_in_turn([_bound(query.text, values) for query, values in asked])
+        answers = self._straight.run_in_turn([_numbered_of(query.text, values) for query, values in asked])
         return [self._answer(query.text, answer).all() for (query, _), answer in zip(asked, answers, strict=True)]
 
     def flush(self) -> Answer:
@@ -212,7 +212,7 @@ class Tx:
         if isinstance(values, list):
             return self._run_each(statement, values)
         if self._straight is not None:
-            return self._answer(statement, self._straight.run(*_bound(statement, values)))
+            return self._answer(statement, self._straight.run(*_numbered_of(statement, values)))
         cursor = self._driver.execute(statement, values)
         made = _made(statement, lambda: [column[0] for column in cursor.description or ()])
         return Answer([made(row) for row in cursor.fetchall()] if made else (), cursor.rowcount)
@@ -330,7 +330,7 @@ def _gathered(questions: tuple[str, ...]) -> str:
     return f"SELECT {', '.join(asked)}"
 
 
-def _bound(statement: str, values: Values) -> tuple[str, list[Any]]:
+def _numbered_of(statement: str, values: Values) -> Asked:
     """Return a statement with its values as PostgreSQL numbers them."""
     written, names = _numbered(statement)
     return written, [values[name] for name in names]
