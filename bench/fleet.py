@@ -83,14 +83,18 @@ def main() -> None:
     add_option(parser)
     parser.add_argument("--machines", type=int, default=15_000)
     parser.add_argument("--render-s", type=float, default=180.0, help="how long a machine renders, in the mean")
-    parser.add_argument("--seconds", type=float, default=900.0, help="before the restart, and again after it")
+    parser.add_argument("--seconds", type=float, default=900.0, help="before the restart")
+    parser.add_argument("--seconds-after", type=float, help="after it; the same by default")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="of the server; one for each core")
     parser.add_argument("--scale", type=float, default=1.0, help="how many of these seconds pass in one of ours")
     asked = parser.parse_args()
-    print(f"{asked.machines} machines that render for {asked.render_s:g} s, for twice {asked.seconds:g} s, "
-          f"{asked.scale:g} of which pass in a second; server of {asked.processes}; {machine()}", flush=True)
+    asked.seconds_after = asked.seconds if asked.seconds_after is None else asked.seconds_after
+    print(f"{asked.machines} machines that render for {asked.render_s:g} s, for {asked.seconds:g} s and "
+          f"{asked.seconds_after:g} s, {asked.scale:g} of which pass in a second; server of {asked.processes}; "
+          f"{machine()}", flush=True)
     asked.render_s /= asked.scale
     asked.seconds /= asked.scale
+    asked.seconds_after /= asked.scale
     # these machines give no sign of life while they render
     os.environ.update(ENVIRONMENT | dict.fromkeys(_TERMS, str(int(max(3600, 10 * asked.render_s)))))
     on_each(asked.database, lambda kind, folder, url: _live(kind, folder, url, asked))
@@ -98,7 +102,7 @@ def main() -> None:
 
 def _live(kind: str, folder: Path, url: str, asked: argparse.Namespace) -> None:
     with opened(folder, url) as farm:
-        fleet = fit_out(farm, url, asked.machines, 3 + 3 * asked.seconds / asked.render_s, folder)
+        fleet = fit_out(farm, url, asked.machines, 3 + 1.5 * _length_s(asked) / asked.render_s, folder)
     log = uvloop.run(_sail(folder, url, fleet, asked))
     with opened(folder, url) as farm:
         findings = list(check(farm))
@@ -106,6 +110,10 @@ def _live(kind: str, folder: Path, url: str, asked: argparse.Namespace) -> None:
     _report(kind, log, paid, len(findings))
     if findings:
         sys.exit(f"The farm is broken: {findings[:5]}")
+
+
+def _length_s(asked: argparse.Namespace) -> float:
+    return float(asked.seconds + asked.seconds_after)
 
 
 def _paid(tx: Tx) -> tuple[int, int]:
@@ -165,7 +173,7 @@ async def _sail(folder: Path, url: str, fleet: list[Machine], asked: argparse.Na
     start = partial(_start, folder, url, asked.processes)
     server, port = await loop.run_in_executor(None, start, 0)
     try:
-        life = Life(port, asked.render_s, time.monotonic() + 2 * asked.seconds, painted(), asyncio.Event(), Log())
+        life = Life(port, asked.render_s, time.monotonic() + _length_s(asked), painted(), asyncio.Event(), Log())
         lives = [asyncio.create_task(_live_one(life, number, one)) for number, one in enumerate(fleet)]
         lives.append(asyncio.create_task(_tell(life)))
         await asyncio.wait(lives, timeout=asked.seconds, return_when=asyncio.FIRST_EXCEPTION)

@@ -5,9 +5,11 @@ import shutil
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 from tests.conftest import ANY_SITE, World
+from tests.plans import heard, whole
 from tests.serving import serving
 from tests.web.conftest import faults_of
 from tests.web.keyboard import faults_by_tab, tab_to
@@ -15,7 +17,7 @@ from tests.web.keyboard import faults_by_tab, tab_to
 from sheepfold.config import Settings
 from sheepfold.farm import sight, teams
 from sheepfold.farm.accounts import add_key
-from sheepfold.farm.farm import open_farm
+from sheepfold.farm.farm import Farm, open_farm
 from sheepfold.farm.people import open_web_session
 from sheepfold.model.accounts import Role
 from sheepfold.protocols.registry import verifiers
@@ -46,6 +48,28 @@ OWNED = {
     "/owner/machines": "Machines", "/owner/audit": "",
 }
 """Pages by route, with how their headline begins: what a visitor is shown, and the owner."""
+WALKED = {
+    "FROM jobs ORDER BY jobs.id DESC": "a page of them, the newest first",
+    "FROM jobs WHERE jobs.private_at IS NULL": "a page of them, the newest first; few are private",
+    "SELECT earned_at FROM ledger ORDER BY id DESC LIMIT 200": "two hundred, the newest first",
+    "FROM sheep ORDER BY generation DESC": "one, the newest",
+    "FROM audit": "a page of what owners did, the newest first",
+    "FROM accounts WHERE accounts.role": "until the first owner, who came first",
+    "WHERE state = 'active' ORDER BY id + 0": "what is active, within a limit",
+    "e.task_id, e.job_id": "of the events that came last, within a limit",
+    "AS placed": "one job's frames, to say where its pages begin",
+    "PARTITION BY d.hook_id": "one account's deliveries, which are forgotten in a week",
+    "AS alive": "who is here",
+    "sum(millipoints) AS earned FROM ledger": "all who earned; the more seldom, the longer it takes (farm/boards.py)",
+    "AS earned FROM teams": "all teams; the more seldom, the longer it takes (farm/boards.py)",
+    "FROM storage": "a row for each sort of blob",
+    "FROM renderers few": "a row for each renderer",
+    "SELECT count(*) FROM jobs WHERE kept_at": "all jobs, for the owner",
+    "SELECT state, count(*) AS jobs FROM jobs": "all jobs by an index, for the owner",
+    "FROM machines m JOIN accounts a": "all machines by when they were seen, for the owner",
+    "AS lease_id": "no table: three ends of tables",
+}
+"""What pages read from end to end, and why that is well."""
 CONTRAST = """axe.run({runOnly: ['color-contrast']}).then(found =>
     found.violations.flatMap(one => one.nodes.map(node => node.html)))"""
 
@@ -54,6 +78,7 @@ CONTRAST = """axe.run({runOnly: ['color-contrast']}).then(found =>
 class Filled:
     """A served farm in which everything has happened that pages tell of, and the values of their paths."""
 
+    farm: Farm
     url: str
     token: str
     values: dict[str, str]
@@ -75,7 +100,7 @@ def filled(tmp_path_factory, migrated_sqlite, shared_inspector):
         code = teams.invite(farm, ann, "woolpack")
         values = {"job_id": str(job.id), "task_id": "1", "generation": "1", "number": "1", "team": "woolpack",
                   "code": code, "kind": "flame"}
-        yield Filled(url, open_web_session(farm, ann, "a test"), values)
+        yield Filled(farm, url, open_web_session(farm, ann, "a test"), values)
         farm.closing.set()
 
 
@@ -134,6 +159,17 @@ def test_every_page_opens_without_a_fault(filled, browser, who, routes):
             troubles[route] = found
     context.close()
     assert troubles == {}
+
+
+def test_what_pages_read_whole_is_little_or_bounded(filled, monkeypatch):
+    statements = heard(monkeypatch)
+    for token in ("", filled.token):
+        for route in VISITED | OWNED:
+            httpx.get(filled.address(route), cookies={"sheepfold_web": token})
+    walked = {statement for statement in list(statements)
+              if filled.farm.db.look(lambda tx, s=statement: whole(tx, s))}
+    assert {one for one in walked if not any(words in " ".join(one.split()) for words in WALKED)} == set()
+    assert {words for words in WALKED if not any(words in " ".join(one.split()) for one in walked)} == set()
 
 
 @pytest.mark.slow

@@ -32,18 +32,14 @@ _BROWSERS = text(_BROWSER_COLUMNS + " WHERE machine_id = :machine_id ORDER BY id
 _SCREENS = text("""
     SELECT width, height, bpp FROM screens WHERE machine_id = :machine_id ORDER BY width, height, bpp
 """)
-_ACTIVE = text("""
-    SELECT m.id, m.account_id, m.name, m.last_seen_at FROM factories f JOIN machines m ON m.id = f.machine_id
-    WHERE f.polled_at > :since ORDER BY m.name
-""")
-_ALL = text("""
-    SELECT m.id, m.account_id, m.name, m.last_seen_at FROM factories f JOIN machines m ON m.id = f.machine_id
-    ORDER BY m.name
-""")
-_PAGE = text("""
-    SELECT m.id, m.account_id, m.name, m.last_seen_at FROM factories f JOIN machines m ON m.id = f.machine_id
-    WHERE m.name > :after ORDER BY m.name LIMIT :limit
-""")
+# SQLite takes the tables of a CROSS JOIN as they stand: machines are many, and few of them factories
+_FACTORIES = """
+    SELECT m.id, m.account_id, m.name, m.last_seen_at FROM factories f CROSS JOIN machines m
+    WHERE m.id = f.machine_id AND {which} ORDER BY m.name
+"""
+_ACTIVE = text(_FACTORIES.format(which="f.polled_at > :since"))
+_ALL = text(_FACTORIES.format(which="1 = 1"))
+_PAGE = text(_FACTORIES.format(which="m.name > :after") + " LIMIT :limit")
 
 
 def ensure_factory(tx: Tx, machine_id: MachineId, platform: str) -> None:

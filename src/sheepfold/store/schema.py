@@ -91,6 +91,7 @@ sessions = Table(
     at("last_seen_at"),
     at("ended_at", nullable=True),
     Index(None, "machine_id"),
+    partial_index("ix_sessions_alive", "last_seen_at", where="ended_at IS NULL"),
 )
 
 blobs = Table(
@@ -129,6 +130,7 @@ jobs = Table(
     at("cleared_at", nullable=True),
     at("emptied_at", nullable=True),
     Index(None, "account_id", "id"),
+    Index(None, "kind", "id"),
     # what is running, among all that has ended
     Index(None, "state"),
     # what walls and lists leave out

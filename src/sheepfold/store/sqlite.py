@@ -2,29 +2,27 @@
 
 Operations that wait together run each under a savepoint inside one physical transaction and are answered after its
 commit, so that one flush to the disk makes all of them durable (synchronous FULL). A group ends after 20 ms, so that
-others get their turn: servers beside this one, the command line. They take turns by a lock on the database's folder,
-which wakes who waits at once; SQLite's own would have them look again ever more seldom.
+others get their turn: servers beside this one, the command line.
 """
 
-import fcntl
-import os
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
 from sheepfold.model.errors import StoreUnavailable
+from sheepfold.store.checkpoints import TOO_LONG, Checkpoints
 from sheepfold.store.database import T, Tx, translated
 from sheepfold.store.migrations.upgrade import upgrade
 from sheepfold.store.transaction import Pool
+from sheepfold.store.turns import Turns
 
 GROUP_TIME_S = 0.020
 GROUP_SIZE = 64
@@ -51,7 +49,8 @@ class SqliteDatabase:
         self._writer = Pool(engine, 1)
         self._readers = Pool(engine, READERS)
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._turns = os.open(Path(str(make_url(url).database)).parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._turns = Turns(url)
+        self._checkpoints = Checkpoints(engine, Turns(url))
         self._listeners: list[Callable[[], None]] = []
         self._closing = threading.Lock()
         self._is_closed = False
@@ -108,7 +107,8 @@ class SqliteDatabase:
         self._ended.set()
         if self._hearing is not None:
             self._hearing.join()
-        os.close(self._turns)
+        self._checkpoints.close()
+        self._turns.close()
         self._writer.close()
         self._readers.close()
         self._news.close()
@@ -117,7 +117,7 @@ class SqliteDatabase:
         while (first := self._waiting.get()) is not None:
             answered: list[tuple[Future[Any], Any]] = []
             try:
-                with translated(), self._writer.lent() as tx, self._turn(), tx.began("BEGIN IMMEDIATE"):
+                with translated(), self._writer.lent() as tx, self._turns.taken(), tx.began("BEGIN IMMEDIATE"):
                     is_last = self._run_group(tx, first, answered)
             except BaseException as error:  # noqa: BLE001 -- whoever waits must hear of it, whatever it is
                 _tell_undone([first[1], *(answer for answer, _ in answered)], error)
@@ -126,18 +126,11 @@ class SqliteDatabase:
                 continue
             for answer, value in answered:
                 answer.set_result(value)
+            self._checkpoints.count(len(answered))
             for listener in self._listeners:
                 listener()
             if is_last:
                 return
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        fcntl.flock(self._turns, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._turns, fcntl.LOCK_UN)
 
     def _hear(self, known: int) -> None:
         """Tell listeners of the commits of other connections; our own writer's is one, too, and it is told twice."""
@@ -209,7 +202,8 @@ def _engine(url: str) -> Engine:
     def prepare(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # the driver's own BEGIN comes too late for a snapshot
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}",
-                       "temp_store=MEMORY", "cache_size=-65536", "mmap_size=268435456"):
+                       "temp_store=MEMORY", "cache_size=-65536", "mmap_size=268435456",
+                       f"wal_autocheckpoint={TOO_LONG}"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

@@ -85,12 +85,12 @@ class MachineRow:
     power: float | None
 
 
-# by primary key, from its end
+# by primary key, from its end: `+task_id` has no index, which would be walked from end to end
 _NEWEST = text("""
     SELECT e.task_id, e.job_id, t.frame, j.title, j.kind FROM (
         SELECT task_id, job_id, max(id) AS id FROM events
-        WHERE id > (SELECT coalesce(max(id), 0) FROM events) - :recent AND what = 'preview made' AND task_id IS NOT NULL
-          AND job_id NOT IN (SELECT id FROM jobs WHERE private_at IS NOT NULL)
+        WHERE id > (SELECT coalesce(max(id), 0) FROM events) - :recent AND what = 'preview made'
+          AND +task_id IS NOT NULL AND job_id NOT IN (SELECT id FROM jobs WHERE private_at IS NOT NULL)
         GROUP BY task_id, job_id ORDER BY max(id) DESC LIMIT :limit
     ) e JOIN tasks t ON t.id = e.task_id JOIN jobs j ON j.id = e.job_id AND j.emptied_at IS NULL ORDER BY e.id DESC
 """)
@@ -101,13 +101,14 @@ _NEWEST_OF_JOB = text("""
       AND job_id NOT IN (SELECT id FROM jobs WHERE id = :job_id AND emptied_at IS NOT NULL)
     GROUP BY task_id ORDER BY max(id) DESC LIMIT :limit
 """)
-# by the partial index ix_leases_deadline: only what is active
+# by the partial index ix_leases_deadline, since `id + 0` has no index: only what is active, and no lease that ever was
 _AT_WORK = text("""
     SELECT m.id AS machine_id, m.name AS machine, a.name AS account, l.protocol, l.task_id, t.job_id, j.title, j.kind,
            t.frame, l.granted_at
-    FROM leases l JOIN machines m ON m.id = l.machine_id JOIN accounts a ON a.id = l.account_id
+    FROM (SELECT * FROM leases WHERE state = 'active' ORDER BY id + 0 DESC LIMIT :limit) l
+    JOIN machines m ON m.id = l.machine_id JOIN accounts a ON a.id = l.account_id
     JOIN tasks t ON t.id = l.task_id JOIN jobs j ON j.id = t.job_id
-    WHERE l.state = 'active' ORDER BY l.id DESC LIMIT :limit
+    ORDER BY l.id DESC
 """)
 _WAITING = text("""
     SELECT count(*) AS jobs, coalesce(sum(tasks_total - tasks_done - tasks_failed), 0) AS tasks
@@ -122,14 +123,15 @@ _QUEUE = text("""
     WHERE j.state = 'running' AND (j.priority < :priority OR (j.priority = :priority AND j.id > :id))
     ORDER BY j.priority DESC, j.id LIMIT :limit
 """)
-_MACHINES = text("""
+_MACHINES = """
     SELECT m.id, m.name, m.account_id, a.name AS account, m.last_seen_at, m.suspended_at, m.rules,
            (SELECT count(*) FROM machine_keys k WHERE k.machine_id = m.id AND k.revoked_at IS NULL) AS keys
     FROM machines m JOIN accounts a ON a.id = m.account_id
-    WHERE (:account_id = 0 OR m.account_id = :account_id)
-      AND (m.last_seen_at < :seen_at OR (m.last_seen_at = :seen_at AND m.id > :id))
+    WHERE (m.last_seen_at < :seen_at OR (m.last_seen_at = :seen_at AND m.id > :id)) {whose}
     ORDER BY m.last_seen_at DESC, m.id LIMIT :limit
-""")
+"""
+_ALL_MACHINES = text(_MACHINES.format(whose=""))
+_MACHINES_OF = text(_MACHINES.format(whose="AND m.account_id = :account_id"))
 
 
 def newest_pictures(tx: Tx, limit: int) -> list[WallPicture]:
@@ -173,8 +175,9 @@ def machines_of(tx: Tx, account_id: AccountId | None, limit: int = MOST, after: 
                 ) -> list[MachineRow]:
     """Return the machines of an account, or all; those heard of last first, from a place on."""
     seen_at, machine_id = after or FIRST
-    values = {"account_id": account_id or 0, "limit": limit, "seen_at": seen_at, "id": machine_id}
-    rows = tx.execute(_MACHINES, values)
+    page = {"limit": limit, "seen_at": seen_at, "id": machine_id}
+    rows = (tx.execute(_ALL_MACHINES, page) if account_id is None
+            else tx.execute(_MACHINES_OF, page | {"account_id": account_id}))
     return [MachineRow(row.id, row.name, AccountId(row.account_id), row.account, row.last_seen_at, row.suspended_at,
                        row.keys, row.rules, ledger.power_of(tx, row.id)) for row in rows]
 
