@@ -19,7 +19,7 @@ def check(farm: Farm, *, read_blobs: bool = False) -> Iterator[Finding]:
 
     On a farm at work, what is found may be a moment old: a finding that stays is a trouble.
     """
-    yield from farm.db.read(lambda tx: list(checks.contradictions(tx, farm.now())))
+    yield from farm.db.look(lambda tx: list(checks.contradictions(tx, farm.now())))
     yield from farm.db.read(lambda tx: list(checks.strains(tx)))
     yield from _wrong_tasks(farm)
     yield from _wrong_blobs(farm, read_blobs=read_blobs)

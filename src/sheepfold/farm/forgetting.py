@@ -54,7 +54,7 @@ def _forget_in(farm: Farm, pile: Pile, until: int) -> Iterator[int]:
     """Walk the rows of one sort. Where none may go nothing is written: an idle farm leaves its disk in peace."""
     after = 0
     while True:
-        found = farm.db.read(partial(look, pile=pile, after=after, limit=ROWS_AT_A_TIME, until=until))
+        found = farm.db.look(partial(look, pile=pile, after=after, limit=ROWS_AT_A_TIME, until=until))
         if found.last is None:
             return
         if found.over:

@@ -65,7 +65,7 @@ class Count:
 
     def step(self) -> bool:
         """Count some more; True when all are counted."""
-        piles, last = self._farm.db.read(partial(clearing.count_piles, after=self._after, limit=AT_A_TIME))
+        piles, last = self._farm.db.look(partial(clearing.count_piles, after=self._after, limit=AT_A_TIME))
         self._blobs.update({pile.sort: pile.blobs for pile in piles})
         self._sizes.update({pile.sort: pile.size_bytes for pile in piles})
         if last is not None:

@@ -105,7 +105,7 @@ def sweep_in_steps(farm: Farm, *, is_full: bool = False) -> Iterator[int]:
         limit = max(limit, guarded_since(farm))
     digests = (digest for digest, _ in farm.blobs.list_digests(older_than=limit))
     while some := list(islice(digests, BLOBS_AT_A_TIME)):
-        needed = farm.db.read(partial(clearing.needed_of, digests=some))
+        needed = farm.db.look(partial(clearing.needed_of, digests=some))
         yield _dropped(farm, [digest for digest in some if digest not in needed], limit)
 
 
@@ -114,7 +114,7 @@ def _dropped(farm: Farm, digests: list[Digest], limit: int) -> int:
     if not digests:
         return 0
     farm.db.write(partial(clearing.let_go, digests=digests, now=farm.now()))
-    needed = farm.db.read(partial(clearing.needed_of, digests=digests))
+    needed = farm.db.look(partial(clearing.needed_of, digests=digests))
     return sum(farm.blobs.delete(digest, older_than=limit) for digest in digests if digest not in needed)
 
 

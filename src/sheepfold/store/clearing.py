@@ -13,39 +13,45 @@ from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId
 from sheepfold.store.database import Tx
 
-# who names a blob `b`, by what it is there for; each by an index of that column
+
+def _named(table: str, column: str, also: str = "") -> str:
+    """Say whether a table names a blob `b`, by its index of that column.
+
+    PostgreSQL would gather all names of a large table first; where a limit stands it looks for each blob by itself.
+    """
+    return f"EXISTS (SELECT 1 FROM {table} WHERE {column} = b.digest{also} LIMIT 1 OFFSET 0)"  # noqa: S608 -- constants
+
+
+# who names a blob `b`, by what it is there for
 _NAMES = {
-    "inputs": "EXISTS (SELECT 1 FROM job_inputs n WHERE n.digest = b.digest)"
-              " OR EXISTS (SELECT 1 FROM tasks n WHERE n.input = b.digest)"
-              " OR EXISTS (SELECT 1 FROM archives n WHERE n.digest = b.digest)",
-    "originals": "EXISTS (SELECT 1 FROM results n WHERE n.digest = b.digest)",
-    "previews": "EXISTS (SELECT 1 FROM previews n WHERE n.digest = b.digest)"
-                " OR EXISTS (SELECT 1 FROM thumbnails n WHERE n.digest = b.digest OR n.source = b.digest)",
-    "products": "EXISTS (SELECT 1 FROM products n WHERE n.digest = b.digest)",
-    "logs": "EXISTS (SELECT 1 FROM leases n WHERE n.log = b.digest)",
-    "renderers": "EXISTS (SELECT 1 FROM renderers few WHERE few.digest = b.digest)",
+    "inputs": (_named("job_inputs", "digest"), _named("tasks", "input"), _named("archives", "digest")),
+    "originals": (_named("results", "digest"),),
+    "previews": (_named("previews", "digest"), _named("thumbnails", "digest"), _named("thumbnails", "source")),
+    "products": (_named("products", "digest"),),
+    "logs": (_named("leases", "log"),),
+    "renderers": (_named("renderers few", "few.digest"),),
 }
 UNNAMED = "unnamed"
 SORTS = (*_NAMES, UNNAMED)
 """What blobs are there for; one that serves several ends counts for the first."""
-_SORT = "CASE " + " ".join(f"WHEN {names} THEN '{sort}'" for sort, names in _NAMES.items()) + f" ELSE '{UNNAMED}' END"
+_SORT = ("CASE " + " ".join(f"WHEN {' OR '.join(names)} THEN '{sort}'" for sort, names in _NAMES.items())
+         + f" ELSE '{UNNAMED}' END")
 # who needs the bytes of a blob `b`: whatever is not cleared; genomes of sheep breed on, and previews, products and
 # thumbnails are needed as long as their rows are there
-NEEDED = """
-    EXISTS (SELECT 1 FROM job_inputs n JOIN jobs j ON j.id = n.job_id WHERE n.digest = b.digest
-            AND (j.cleared_at IS NULL OR EXISTS (SELECT 1 FROM sheep s WHERE s.job_id = j.id)))
-    OR EXISTS (SELECT 1 FROM tasks n JOIN jobs j ON j.id = n.job_id WHERE n.input = b.digest AND j.cleared_at IS NULL)
-    OR EXISTS (SELECT 1 FROM archives n JOIN jobs j ON j.id = n.job_id
-               WHERE n.digest = b.digest AND j.cleared_at IS NULL)
-    OR EXISTS (SELECT 1 FROM results n JOIN tasks t ON t.id = n.task_id JOIN jobs j ON j.id = t.job_id
-               WHERE n.digest = b.digest AND j.cleared_at IS NULL)
-    OR EXISTS (SELECT 1 FROM leases n JOIN tasks t ON t.id = n.task_id JOIN jobs j ON j.id = t.job_id
-               WHERE n.log = b.digest AND j.emptied_at IS NULL)
-    OR EXISTS (SELECT 1 FROM previews n WHERE n.digest = b.digest)
-    OR EXISTS (SELECT 1 FROM thumbnails n WHERE n.digest = b.digest)
-    OR EXISTS (SELECT 1 FROM products n WHERE n.digest = b.digest)
-    OR EXISTS (SELECT 1 FROM renderers few WHERE few.digest = b.digest)
-"""
+_KEPT = " AND j.cleared_at IS NULL"
+_OF_TASK = "n JOIN tasks t ON t.id = n.task_id JOIN jobs j ON j.id = t.job_id"
+NEEDED = " OR ".join((
+    _named("job_inputs n JOIN jobs j ON j.id = n.job_id", "n.digest",
+           " AND (j.cleared_at IS NULL OR EXISTS (SELECT 1 FROM sheep s WHERE s.job_id = j.id))"),
+    _named("tasks n JOIN jobs j ON j.id = n.job_id", "n.input", _KEPT),
+    _named("archives n JOIN jobs j ON j.id = n.job_id", "n.digest", _KEPT),
+    _named(f"results {_OF_TASK}", "n.digest", _KEPT),
+    _named(f"leases {_OF_TASK}", "n.log", " AND j.emptied_at IS NULL"),
+    _named("previews", "digest"),
+    _named("thumbnails", "digest"),
+    _named("products", "digest"),
+    _named("renderers few", "few.digest"),
+))
 
 
 def _on_both(query: str) -> Mapping[str, TextClause]:
