@@ -1,11 +1,14 @@
-"""What a database is asked, and which tables it would read whole for it."""
+"""What a database is asked, which tables it would read whole for it, and how many rows it does read."""
 
+import json
 import re
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from sheepfold.store import schema
+from sheepfold.store.straight import Straight
 from sheepfold.store.transaction import Tx
 
 # a row for each sort of machine; and what a statement itself has found, which is a bounded number of rows
@@ -52,3 +55,24 @@ def _walked(step: str, statement: str) -> str | None:
         return None if scan[2] in PARTIAL else scan[1]
     rest = re.fullmatch(r"SEARCH (\S+) USING (?:COVERING )?INDEX \S+ \((\w+)>\?\)", step)
     return rest[1] if rest and re.search(rf"(?<![+\w]){rest[2]} IS NOT NULL", statement) else None
+
+
+def rows_read(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Collect how many rows PostgreSQL reads for each question from now on, planned as that connection has it plan."""
+    read: dict[str, int] = {}
+    run = Straight.run
+
+    def explained(straight, statement, values):
+        if statement.lstrip().startswith("SELECT"):
+            answer = run(straight, "EXPLAIN (ANALYZE, FORMAT JSON) " + statement, values)
+            read[statement] = read.get(statement, 0) + _rows_of(json.loads(answer.get_value(0, 0))[0]["Plan"])
+        return run(straight, statement, values)
+
+    monkeypatch.setattr(Straight, "run", explained)
+    return read
+
+
+def _rows_of(node: dict[str, Any]) -> int:
+    """Return how many rows a step of a plan and those below it looked at."""
+    rows = sum(node.get(name, 0) for name in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck"))
+    return rows * node["Actual Loops"] + sum(_rows_of(below) for below in node.get("Plans", ()))

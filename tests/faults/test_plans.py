@@ -1,13 +1,16 @@
 """A full farm is as quick as an empty one: what is asked with each request, and each second, walks indexes."""
 
 import pytest
+from sqlalchemy import text
 from tests.faults.ground import KIND_OF, Crew, furnish
-from tests.plans import heard, whole
+from tests.plans import heard, rows_read, whole
 from tests.serving import serving
 
 from sheepfold.farm.expiry import expire_orders
-from sheepfold.farm.upkeep import expire_leases
+from sheepfold.farm.storage import count_all
+from sheepfold.farm.upkeep import expire_leases, sweep_blobs
 
+FRAMES, BLOBS = 1000, 200
 REMEMBERED = ("SELECT count(*) FROM machines WHERE last_seen_at >= :since",)
 """What is asked the more seldom, the longer it takes."""
 
@@ -31,3 +34,25 @@ def test_no_request_of_a_machine_reads_a_table_whole(build, monkeypatch, protoco
     walks = {statement: walked for statement, walked in plans.items() if walked and statement not in REMEMBERED}
     assert walks == {}
 
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_counting_sweeping_and_checking_read_some_rows_for_each_blob_and_no_more(world, monkeypatch):
+    world.flame(frames=FRAMES)
+    digests = [world.farm.blobs.keep_bytes(f"a file {number}".encode()).digest for number in range(BLOBS)]
+
+    def fill(tx):
+        for place, digest in enumerate(digests):
+            tx.execute(text("INSERT INTO blobs (digest, md5, size_bytes, kept_at, cleared_at) "
+                            "VALUES (:digest, '', 9, 0, :at)"), {"digest": digest, "at": place % 2 or None})
+        tx.execute(text("UPDATE tasks SET input = (SELECT digest FROM job_inputs)"))  # as all of a Blender job have one
+        tx.execute(text("ANALYZE"))
+
+    world.farm.db.write(fill)
+    read = rows_read(monkeypatch)
+    count_all(world.farm)
+    world.clock.advance(world.farm.settings.orphan_blob_age_s + 1)
+    world.findings()
+    assert sweep_blobs(world.farm) == BLOBS + FRAMES
+    about_blobs = {statement: rows for statement, rows in read.items() if "FROM blobs b" in statement}
+    assert len(about_blobs) == len(("count", "check", "look of the sweep", "sweep"))
+    assert max(about_blobs.values()) < 50 * (BLOBS + FRAMES)
