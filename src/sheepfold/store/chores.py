@@ -66,7 +66,8 @@ _DUE = text("SELECT 1 FROM chores WHERE state = 'queued' AND due_at <= :now LIMI
 _TOO_LATE = text("SELECT 1 FROM chores WHERE state = 'queued' AND due_at > :until LIMIT 1")
 _HASTEN = text("UPDATE chores SET due_at = :now WHERE state = 'queued' AND due_at > :until")
 _RENEW = text("UPDATE chores SET due_at = :due_at WHERE id = :id AND state = 'queued'")
-_WAITING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND (job_id = :job_id OR :job_id = 0)"
+# by the partial index ix_chores_waiting
+_WAITING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND job_id = :job_id"
                 " AND what NOT IN ('clear', 'empty')")
 _CLEARING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND what IN ('clear', 'empty')")
 _GO_ON = text("UPDATE chores SET task_id = :task_id, due_at = :due_at, attempts = 0, deaths = 0, taken_by = ''"
@@ -130,9 +131,9 @@ def put_back(tx: Tx, chore_id: ChoreId, due_at: int) -> None:
     tx.execute(_PUT_BACK, {"id": chore_id, "due_at": due_at})
 
 
-def count_waiting(tx: Tx, job_id: JobId | None = None) -> int:
-    """Return how many chores that make something are not done yet, of one job or of all."""
-    return int(tx.execute(_WAITING, {"job_id": job_id or 0}).scalar_one())
+def count_waiting(tx: Tx, job_id: JobId) -> int:
+    """Return how many chores of a job that make something are not done yet."""
+    return int(tx.execute(_WAITING, {"job_id": job_id}).scalar_one())
 
 
 def count_clearing(tx: Tx) -> int:

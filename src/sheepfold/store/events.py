@@ -59,14 +59,14 @@ def since(tx: Tx, after_id: int, limit: int, job_id: JobId | None = None, until_
     return [_event(row) for row in tx.execute(query)]
 
 
-# by ix_events_job_id, from its end: the newest revision of a job is the last that was told of
+# by ix_events_job_id_id, in whose order they are asked for: by `id` alone PostgreSQL may walk all events that there are
 _TOLD_LAST = text("""
     SELECT id, at, job_id, task_id, what, detail FROM events
-    WHERE job_id = :job_id AND what IN ('job ordered', 'input replaced') ORDER BY id DESC LIMIT 1
+    WHERE job_id = :job_id AND what IN ('job ordered', 'input replaced') ORDER BY job_id DESC, id DESC LIMIT 1
 """)
 # its order is what is first told of a job
 _TOLD_FIRST = text("""
-    SELECT id, at, job_id, task_id, what, detail FROM events WHERE job_id = :job_id ORDER BY id LIMIT 1
+    SELECT id, at, job_id, task_id, what, detail FROM events WHERE job_id = :job_id ORDER BY job_id, id LIMIT 1
 """)
 
 

@@ -336,6 +336,7 @@ chores = Table(
     Column("taken_by", Text, nullable=False, server_default=""),
     Column("deaths", Integer, nullable=False, server_default="0"),
     partial_index("ix_chores_due", "due_at", where="state = 'queued'"),
+    partial_index("ix_chores_waiting", "job_id", where="state = 'queued'"),
     postgresql_with=CHURN,
 )
 
