@@ -63,7 +63,6 @@ WALKED = {
     "sum(millipoints) AS earned FROM ledger": "all who earned; the more seldom, the longer it takes (farm/boards.py)",
     "AS earned FROM teams": "all teams; the more seldom, the longer it takes (farm/boards.py)",
     "FROM storage": "a row for each sort of blob",
-    "FROM renderers few": "a row for each renderer",
     "SELECT count(*) FROM jobs WHERE kept_at": "all jobs, for the owner",
     "SELECT state, count(*) AS jobs FROM jobs": "all jobs by an index, for the owner",
     "FROM machines m JOIN accounts a": "all machines by when they were seen, for the owner",
