@@ -1,5 +1,6 @@
 """WebKitGTK's browsers, steered through Selenium and WebKitWebDriver. They need a screen."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -20,6 +21,7 @@ from sheepfold.kinds.screenshot.shooting.taking import png
 T = TypeVar("T")
 
 _MOST_BOXES = 30
+_SETTLED_S, _LOOK_S = 0.3, 0.02
 _PLAIN_LOCALE = Path("/usr/lib/locale/C.utf8")
 _SETTINGS = """[Settings]
 gtk-enable-animations={animations}
@@ -53,11 +55,25 @@ class WebKit:
         width, height = self._shot.width, self._shot.height
         for _ in range(3):
             self._asked(partial(self._driver.set_window_rect, 0, 0, width, height))
-            inner = self.evaluate("[window.innerWidth, window.innerHeight]") or [0, 0]
-            off = (self._shot.width - int(inner[0]), self._shot.height - int(inner[1]))
+            off = self._off()
             if off == (0, 0):
                 return
             width, height = width + off[0], height + off[1]
+
+    def _off(self) -> tuple[int, int]:
+        """Return by how much the viewport is too narrow and too low, as soon as it fits, or is the same for a while.
+
+        On a busy machine a window gets its new size late; who took the old one for an answer made it larger twice.
+        """
+        seen, since = None, time.monotonic()
+        while True:
+            inner = self.evaluate("[window.innerWidth, window.innerHeight]") or [0, 0]
+            off = (self._shot.width - int(inner[0]), self._shot.height - int(inner[1]))
+            if off != seen:
+                seen, since = off, time.monotonic()
+            if off == (0, 0) or time.monotonic() - since > _SETTLED_S:
+                return off
+            time.sleep(_LOOK_S)
 
     def open(self, url: str) -> None:
         """Begin to load a page."""
