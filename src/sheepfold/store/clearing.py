@@ -15,7 +15,7 @@ from sheepfold.store.database import Tx
 
 
 def _named(table: str, column: str, also: str = "") -> str:
-    """Say whether a table names a blob `b`, by its index of that column.
+    """Return the question whether a table names a blob `b`, to be answered by its index of that column.
 
     PostgreSQL would gather all names of a large table first; where a limit stands it looks for each blob by itself.
     """
@@ -36,10 +36,10 @@ SORTS = (*_NAMES, UNNAMED)
 """What blobs are there for; one that serves several ends counts for the first."""
 _SORT = ("CASE " + " ".join(f"WHEN {' OR '.join(names)} THEN '{sort}'" for sort, names in _NAMES.items())
          + f" ELSE '{UNNAMED}' END")
-# who needs the bytes of a blob `b`: whatever is not cleared; genomes of sheep breed on, and previews, products and
-# thumbnails are needed as long as their rows are there
 _KEPT = " AND j.cleared_at IS NULL"
 _OF_TASK = "n JOIN tasks t ON t.id = n.task_id JOIN jobs j ON j.id = t.job_id"
+# who needs the bytes of a blob `b`: whatever is not cleared; genomes of sheep breed on, and previews, products and
+# thumbnails are needed as long as their rows are there
 NEEDED = " OR ".join((
     _named("job_inputs n JOIN jobs j ON j.id = n.job_id", "n.digest",
            " AND (j.cleared_at IS NULL OR EXISTS (SELECT 1 FROM sheep s WHERE s.job_id = j.id))"),
