@@ -50,7 +50,10 @@ class Database(Protocol):
         ...
 
     def look(self, operation: Callable[[Tx], T]) -> T:
-        """Run an operation that reads with a single statement, and so needs no transaction."""
+        """Run an operation that reads with a single statement, or with some that need not tell of one moment.
+
+        On PostgreSQL they go by indexes; those of `read` may read tables whole.
+        """
         ...
 
     def listen(self, listener: Callable[[], None]) -> None:
