@@ -114,6 +114,19 @@ class PostgresServer:
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def environment_is_left() -> Iterator[None]:
+    """See that the tests of a module leave the process's environment as they found it: others run in it after them."""
+    found = environment()
+    yield
+    assert environment() == found
+
+
+def environment() -> dict[str, str]:
+    """Return the environment without what pytest itself keeps there."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Start Debian's PostgreSQL in a folder of its own, unsafe and fast; end it with the tests."""

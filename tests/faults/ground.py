@@ -6,7 +6,6 @@ answered. The reckoning looks into the farm itself: each picture whose bytes wer
 
 import contextlib
 import hashlib
-import os
 import resource
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pytest
 from sqlalchemy import text
 from tests.conftest import GENOMES, picture
 from tests.protocols.sheepit.conftest import Client as SheepItClient
@@ -51,8 +51,8 @@ PATIENCE_S = 180
 TERM_S = 3
 """How long leases last here: what was granted in an answer that got lost must come back soon."""
 FLAMES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("flam3", "3.1.1")}))
-
-
+NOWHERE = "/nonexistent/python"
+"""Where no Blender is."""
 FIREFOX = BrowserProgram("Firefox", "3.0", "Mozilla/5.0 (X11; U; Linux i686; en-US; rv:1.9) Gecko/2008 Firefox/3.0",
                          "firefox")
 
@@ -83,7 +83,7 @@ class House:
             "SHEEPFOLD_BROWSERSHOTS_LOCK_S": str(TERM_S), "SHEEPFOLD_BROWSERSHOTS_LOAD_LIMIT": "0",
             "SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES": "127.0.0.0/8", "SHEEPFOLD_SCREENSHOT_OBEY_ROBOTS": "0",
             "SHEEPFOLD_INSPECTION_PROCESSES": "1",
-            "SHEEPFOLD_RETRY_S": "1", "SHEEPFOLD_BPY_PYTHON": "/nonexistent/python",
+            "SHEEPFOLD_RETRY_S": "1", "SHEEPFOLD_BPY_PYTHON": NOWHERE,
         } | ({"DATABASE_URL": self.database_url} if self.database_url else {}) | self.environment
         self.blobs_url = self.environment.get("BLOBS_URL", "")
 
@@ -175,12 +175,13 @@ def furnish(house, frames, kind="flame", size=SIZE):
                 add_browser(farm, None, "box0", FIREFOX, "linux", Screen(width, NARROWEST, 24))
             order = Order(kind, {"url": "http://127.0.0.1/page.html", "browsers": ["Firefox"], "widths": widths})
         else:
-            os.environ["SHEEPFOLD_BPY_PYTHON"] = "/nonexistent/python"  # projects are looked into here, not opened
             add_local(farm, Target("4.5"))
             scene = house.folder / "scene.blend"
             scene.write_bytes(b"BLENDER-v402")
             order = Order("blender", {"frames": f"1-{frames}", "width": size[0], "height": size[1]}, {"project": scene})
-        return People(keys, artist, order_job(farm, ann, order).id)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SHEEPFOLD_BPY_PYTHON", NOWHERE)  # projects are looked into here, not opened
+            return People(keys, artist, order_job(farm, ann, order).id)
 
 
 def checked(answer, *statuses):
