@@ -11,8 +11,8 @@ from sheepfold.store import schema
 from sheepfold.store.straight import Straight
 from sheepfold.store.transaction import Tx
 
-# a row for each sort of machine; and what a statement itself has found, which is a bounded number of rows
-SMALL = re.compile(r"needs|c|f|few|flame|overdue|(own|all)_\d+|\d+")
+# a row for each sort of machine; and what a statement itself was given or has found, which is a bounded number of rows
+SMALL = re.compile(r"needs|json_each|c|f|few|flame|overdue|(own|all)_\d+|\d+")
 
 PARTIAL = {index.name for table in schema.metadata.tables.values() for index in table.indexes
            if index.dialect_options["sqlite"]["where"] is not None}

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from bench.ground.fuzzing import FORM, Asked, Tracebacks, answered, fuzz, seeds, spoilt
+from starlette.requests import Request
 
 from sheepfold.app import make_app
 from sheepfold.config import Settings
@@ -16,6 +17,7 @@ from sheepfold.farm.checkup import check
 from sheepfold.farm.dispatch import Maker, open_session
 from sheepfold.farm.farm import open_farm
 from sheepfold.model.accounts import Role, Scope
+from sheepfold.protocols import uploads
 from sheepfold.protocols.registry import verifiers
 from sheepfold.protocols.rest import wire
 
@@ -97,11 +99,20 @@ BIG = {
 }
 
 
+def scope_of(site, what, *headers):
+    method, path, told, body = BIG[what]
+    query = b"j=0&id=1&s=%d&g=1&u=AB" % len(body) if path.endswith("?") else b""
+    bearer = b"Bearer " + site.secrets["artist" if "order" in what else "session"].encode()
+    return {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+            "path": path.rstrip("?"), "raw_path": b"", "query_string": query, "root_path": "",
+            "headers": [(b"authorization", bearer), *headers, *told],
+            "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 9)}
+
+
 @pytest.mark.parametrize("what", BIG)
 def test_a_large_body_takes_little_memory(site, what):
     method, path, headers, body = BIG[what]
-    query = b"j=0&id=1&s=%d&g=1&u=AB" % len(body) if path.endswith("?") else b""
-    site.ask(method, path.rstrip("?"), "session", b"warm up", query, headers)
+    site.ask(method, path.rstrip("?"), "session", b"warm up", scope_of(site, what)["query_string"], headers)
     pieces = [body[at:at + 65_536] for at in range(0, len(body), 65_536)]
 
     async def ask():
@@ -114,12 +125,7 @@ def test_a_large_body_takes_little_memory(site, what):
         async def send(message):
             statuses.append(message.get("status", 0))
 
-        bearer = b"Bearer " + site.secrets["artist" if "order" in what else "session"].encode()
-        await site.app({
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-            "path": path.rstrip("?"), "raw_path": b"", "query_string": query, "root_path": "",
-            "headers": [(b"authorization", bearer), (b"transfer-encoding", b"chunked"), *headers],
-            "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 9)}, receive, send)
+        await site.app(scope_of(site, what, (b"transfer-encoding", b"chunked")), receive, send)
 
     statuses = []
     tracemalloc.start()
@@ -129,6 +135,48 @@ def test_a_large_body_takes_little_memory(site, what):
     assert peak < 6 * 2**20, (what, peak)
     assert max(statuses) < 500 or 503 in statuses
     assert not site.log.found, site.log.found
+
+
+@pytest.mark.parametrize("what", ["rest result", "electric sheep"])
+def test_many_small_bodies_that_do_not_end_take_little_memory(site, what, monkeypatch):
+    monkeypatch.setattr(uploads, "HELD_MOST_BYTES", 4 * 2**20)
+    scope, many, pieces_each = scope_of(site, what, (b"content-length", b"%d" % 2**20)), 64, 12
+    waiting, gone, statuses = asyncio.Semaphore(0), asyncio.Event(), []
+
+    async def ask():
+        pieces = iter(range(pieces_each))
+
+        async def receive():
+            if next(pieces, None) is not None:
+                return {"type": "http.request", "body": bytes(2**16), "more_body": True}
+            waiting.release()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            statuses.append(message.get("status", 0))
+
+        await site.app(scope, receive, send)
+
+    async def ask_all():
+        asks = [asyncio.create_task(ask()) for _ in range(many)]
+        for one in asks:
+            one.add_done_callback(lambda _: waiting.release())  # refused before its body was read
+        for _ in asks:
+            await waiting.acquire()
+        assert not uploads.is_small(Request(scope), 2**20)
+        gone.set()
+        await asyncio.gather(*asks)
+
+    tracemalloc.start()
+    asyncio.run(ask_all())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * 2**20, peak
+    assert uploads.is_small(Request(scope), 2**20)
+    assert max(statuses) < 500
+    assert not site.log.found, site.log.found
+    assert not list(site.farm.spool_folder.iterdir())
 
 
 # --- doors

@@ -1,5 +1,6 @@
 """How bodies come in and files go out, for every wire: streamed, hashed, limited, never whole in memory."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,21 @@ from sheepfold.blobs.spool import Spool, Spooled
 from sheepfold.farm.dispatch import Input
 from sheepfold.farm.farm import Farm
 from sheepfold.model.errors import IncompleteUpload, MalformedMessage, TooLarge
+
+_LENGTH = re.compile(r"[0-9]{1,15}", re.ASCII)
+SMALL_BYTES = 2**20
+"""What is held in memory until one thread does all that is to be done with it. Most pictures are smaller."""
+HELD_MOST_BYTES = 64 * 2**20
+"""So much a process holds of small bodies at once; what comes beyond that goes to the disk, as large ones do."""
+
+
+class _Held:
+    """How much is held just now, and promised to be; asked by the event loop alone."""
+
+    size_bytes = 0
+
+
+_held = _Held()
 
 
 @asynccontextmanager
@@ -33,6 +49,26 @@ async def spooled_body(request: Request, farm: Farm, limit_bytes: int) -> AsyncI
         raise IncompleteUpload("The client went away in the middle of its upload.") from error
     finally:
         spool.discard()
+
+
+def is_small(request: Request, limit_bytes: int) -> bool:
+    """Say whether a request announces a body that may be sent at all, and for which there is room in memory."""
+    length = request.headers.get("content-length", "")
+    most_bytes = min(SMALL_BYTES, limit_bytes, HELD_MOST_BYTES - _held.size_bytes)
+    return _LENGTH.fullmatch(length) is not None and int(length) <= most_bytes
+
+
+@asynccontextmanager
+async def small_body(request: Request) -> AsyncIterator[bytes]:
+    """Hold a body that `is_small` until the block ends; raises IncompleteUpload where the client went away."""
+    size_bytes = int(request.headers["content-length"])
+    _held.size_bytes += size_bytes
+    try:
+        yield await request.body()
+    except ClientDisconnect as error:
+        raise IncompleteUpload("The client went away in the middle of its upload.") from error
+    finally:
+        _held.size_bytes -= size_bytes
 
 
 def announced_length(request: Request) -> int | None:

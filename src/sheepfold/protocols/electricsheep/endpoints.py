@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from sheepfold.blobs.spool import Spooled
+from sheepfold.blobs.spool import Spool, Spooled
 from sheepfold.farm import flock as flock_verbs
 from sheepfold.farm.accounts import holder_by
 from sheepfold.farm.dispatch import Assignment, Maker, claim_task, maker_named, open_blob
@@ -31,7 +31,7 @@ from sheepfold.protocols.electricsheep.credentials import (
     decode_basic,
 )
 from sheepfold.protocols.electricsheep.wire import RequestKind, Role
-from sheepfold.protocols.uploads import base_url, file_response, spooled_body
+from sheepfold.protocols.uploads import base_url, file_response, is_small, small_body, spooled_body
 
 PROTOCOL = "electricsheep"
 
@@ -171,16 +171,26 @@ def _frame_order(farm: Farm, granted: Assignment, sheep: SheepId, digest: str) -
 
 async def _put(farm: Farm, request: Request) -> Response:
     asked = wire.decode_put_request(request.scope["query_string"])
-    async with spooled_body(request, farm, farm.settings.result_limit_bytes) as spooled:
-        if spooled.size_bytes != asked.size_bytes:
-            raise IncompleteUpload(f"{asked.size_bytes} bytes were announced, {spooled.size_bytes} came.")
-        receipt = await judged(_submitted, farm, asked, spooled)
+    if is_small(request, farm.settings.result_limit_bytes):
+        async with small_body(request) as picture:
+            receipt = await judged(_spooled, farm, asked, picture)
+    else:
+        async with spooled_body(request, farm, farm.settings.result_limit_bytes) as spooled:
+            receipt = await judged(_submitted, farm, asked, spooled)
     _log.info("wire=%s request=put sheep=%d job=%d verdict=%s", PROTOCOL, asked.sheep, asked.job, receipt.verdict)
     return Response(wire.PUT_ACCEPTED, media_type=wire.XML_MEDIA_TYPE)
 
 
+def _spooled(farm: Farm, asked: wire.PutRequest, picture: bytes) -> Receipt:
+    with Spool(farm.spool_folder, len(picture)) as spool:
+        spool.write(picture)
+        return _submitted(farm, asked, spool.finish())
+
+
 def _submitted(farm: Farm, asked: wire.PutRequest, spooled: Spooled) -> Receipt:
     """Find the lease by UID, generation, sheep and job, since this wire carries no other name of it."""
+    if spooled.size_bytes != asked.size_bytes:
+        raise IncompleteUpload(f"{asked.size_bytes} bytes were announced, {spooled.size_bytes} came.")
     sheep_id = SheepId(asked.generation, asked.sheep)
     wanted = flock_verbs.lease_on_sheep(farm, machine_name(asked.uid), sheep_id, asked.job)
     return submit_wanted(farm, wanted, spooled)

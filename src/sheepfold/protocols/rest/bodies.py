@@ -79,14 +79,6 @@ async def checked_upload(request: Request, farm: Farm, limit_bytes: int) -> Asyn
         yield spooled
 
 
-async def small_body(request: Request) -> bytes:
-    """Read a body whole whose Content-Length is known to be small; raises IncompleteUpload where its client went."""
-    try:
-        return await request.body()
-    except ClientDisconnect as error:
-        raise IncompleteUpload("The client went away in the middle of its upload.") from error
-
-
 def check_digest(spooled: Spooled, announced: str | None) -> None:
     """Raise IncompleteUpload where something else arrived than was announced."""
     if announced is not None and announced != spooled.sha256:

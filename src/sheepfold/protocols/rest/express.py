@@ -25,15 +25,14 @@ from sheepfold.model.errors import SheepfoldError, UnknownLease
 from sheepfold.model.tasks import LeaseId, Verdict
 from sheepfold.protocols.direct import DirectRoute, at_once, judged
 from sheepfold.protocols.rest import wire
-from sheepfold.protocols.rest.bodies import JSON_LIMIT_BYTES, announced_digest, check_digest, small_body
+from sheepfold.protocols.rest.bodies import JSON_LIMIT_BYTES, announced_digest, check_digest
 from sheepfold.protocols.rest.callers import worker_in, worker_of
 from sheepfold.protocols.rest.errors import Refused, refused, refused_result
 from sheepfold.protocols.rest.leases import granted_lease, receipt_of
+from sheepfold.protocols.uploads import is_small, small_body
 
 _BEARER = re.compile(r"Bearer ([!-~]{1,200})")
 _ID = re.compile(r"[0-9]{1,15}", re.ASCII)
-SMALL_BYTES = 2**20
-"""What is held in memory until it is asked whose it is: one thread then does the rest. Most pictures are smaller."""
 _Answer = Callable[[Request], Awaitable["Response | _Onward"]]
 
 
@@ -79,8 +78,8 @@ async def _guarded(farm: Farm, answer: _Answer, request: Request) -> "Response |
 async def _claim(farm: Farm, root: str, app: ASGIApp, request: Request) -> Response | _Onward:
     token = _token(request)
     length = request.headers.get("content-length", "0")
-    is_small = _ID.fullmatch(length) is not None and int(length) <= JSON_LIMIT_BYTES
-    if token is None or not is_small or "transfer-encoding" in request.headers:
+    is_short = _ID.fullmatch(length) is not None and int(length) <= JSON_LIMIT_BYTES
+    if token is None or not is_short or "transfer-encoding" in request.headers:
         return _Onward(root, app)
     body = await request.body() if int(length) else b""
     try:
@@ -104,13 +103,13 @@ def _claimed(farm: Farm, token: str, wish: wire.LeaseAsked) -> Assignment | None
 async def _result(farm: Farm, root: str, app: ASGIApp, request: Request) -> Response | _Onward:
     token, lease = _token(request), request.path_params["lease"]
     told = _figures(request)
-    length = request.headers.get("content-length", "")
-    limit_bytes = min(SMALL_BYTES, farm.settings.result_limit_bytes)
-    is_small = _ID.fullmatch(length) is not None and int(length) <= limit_bytes
-    if token is None or told is None or not is_small or not _ID.fullmatch(lease):
+    is_plain = is_small(request, farm.settings.result_limit_bytes)
+    if token is None or told is None or not is_plain or not _ID.fullmatch(lease):
         return _Onward(root, app)
-    picture = _Picture(await small_body(request), announced_digest(request))
-    receipt = receipt_of(await judged(_submitted, farm, token, LeaseId(int(lease)), picture, told))
+    announced = announced_digest(request)
+    async with small_body(request) as body:
+        picture = _Picture(body, announced)
+        receipt = receipt_of(await judged(_submitted, farm, token, LeaseId(int(lease)), picture, told))
     if receipt.verdict is Verdict.INVALID:
         raise refused_result(receipt)
     return _json(receipt.model_dump_json(), 200)
