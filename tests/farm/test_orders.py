@@ -3,16 +3,19 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from tests.conftest import GENOMES, World, balances, in_threads, picture
 
+from sheepfold.farm.appraisal import appraise
 from sheepfold.farm.browse import list_jobs, story, view_job
 from sheepfold.farm.dispatch import open_blob, read_input
 from sheepfold.farm.flock import job_of_sheep, read_genomes
 from sheepfold.farm.orders import TITLE_LENGTH, Order, cancel_job, order_job
 from sheepfold.farm.upkeep import ORDER_KEY_AGE_S, forget_order_keys
+from sheepfold.kinds.flame import words
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import Forbidden, InvalidSpec, JobEnded, UnknownJob, UnknownSheep
 from sheepfold.model.events import What
@@ -70,6 +73,18 @@ def test_an_order_that_makes_no_sense_leaves_nothing(world: World, order: Order)
     with pytest.raises(InvalidSpec) as refused:
         order_job(world.farm, world.account("ann"), order)
     assert str(refused.value).endswith(".")
+    assert list_jobs(world.farm) == []
+    assert list(world.farm.spool_folder.iterdir()) == []
+
+
+def test_a_genome_too_long_for_its_frames_is_neither_ordered_nor_appraised(world: World, tmp_path: Path):
+    names = sorted(words.VARIATIONS | words.PARAMETERS)
+    xform = '<xform weight="1" ' + " ".join(f'{name}="1.5"' for name in names) + "/>"
+    (tmp_path / "long.flam3").write_text(f"<flame>{xform * 100}</flame>")
+    order = Order("flame", {"frames": 200, "width": 64, "height": 64}, {"genome": tmp_path / "long.flam3"})
+    for verb in (order_job, appraise):
+        with pytest.raises(InvalidSpec, match="too long for 200 frames: frame 0"):
+            verb(world.farm, world.account("ann"), order)
     assert list_jobs(world.farm) == []
     assert list(world.farm.spool_folder.iterdir()) == []
 

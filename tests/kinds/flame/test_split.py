@@ -1,12 +1,13 @@
 import re
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from lxml import etree
 
-from sheepfold.kinds.flame import flam3, genome, spec, split
+from sheepfold.kinds.flame import flam3, genome, spec, split, words
 from sheepfold.kinds.flame.engine import xml
 from sheepfold.kinds.flame.engine.template import Template
 from sheepfold.model.errors import InvalidSpec
@@ -145,3 +146,44 @@ def test_a_genome_that_grows_beyond_numbers_is_refused(genomes: Path, tmp_path: 
         assert len(drafts) == 3  # large, but numbers still
     with pytest.raises(InvalidSpec, match="a number that is none"):
         split._frame(lambda _: (replace(xml.read_one(text), scale=float("nan")),) * 3, Template(), 0)
+
+
+NAMES = sorted(words.VARIATIONS | words.PARAMETERS)
+FULL = '<xform weight="1" ' + " ".join(f'{name}="1.2345678"' for name in NAMES) + "/>"
+
+
+def test_a_genome_that_is_too_long_for_so_many_frames_is_refused_at_the_first(tmp_path: Path) -> None:
+    (tmp_path / "long.flam3").write_text(f"<flame>{FULL * 100}</flame>")
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    with pytest.raises(InvalidSpec, match=r"too long for 130 frames: frame 0 takes 13\d{5} bytes.* Order 10\d frames"):
+        split.split(spec.parse(SMALL | {"frames": 130}), {"genome": tmp_path / "long.flam3"}, frames)
+    assert list(frames.iterdir()) == []
+
+
+def test_an_edge_that_begins_short_and_grows_too_long_is_refused(tmp_path: Path) -> None:
+    short = '<flame><xform weight="1" linear="1"/></flame>'
+    (tmp_path / "edge.flam3").write_text(f"<a>{short}<flame>{FULL * 20}</flame></a>")
+    frames = split._frames(spec.parse(SMALL | {"shape": "edge", "frames": 1000}), {"genome": tmp_path / "edge.flam3"})
+    with pytest.raises(InvalidSpec, match="too long for 1000 frames"):
+        for _ in islice(frames, 20):
+            pass
+
+
+def test_motions_count_since_each_frame_is_moved_by_all_of_them(tmp_path: Path) -> None:
+    moved = '<xform weight="1" linear="1">' + '<motion linear="0"/>' * 20 + "</xform>"
+    (tmp_path / "moved.flam3").write_text(f"<flame>{moved * 100}</flame>")
+    with pytest.raises(InvalidSpec, match="too long for 1000 frames"):
+        next(split._frames(spec.parse(SMALL | {"frames": 1000}), {"genome": tmp_path / "moved.flam3"}))
+    assert next(split._frames(spec.parse(SMALL | {"frames": 200}), {"genome": tmp_path / "moved.flam3"}))
+
+
+@pytest.mark.parametrize("name", ["final", "r1", "r2", "r3", "r4", "s11", "s12", "s14", "s16"])
+def test_a_real_genome_has_room_in_an_order_of_all_frames_that_there_may_be(genomes: Path, name: str) -> None:
+    frames = split._frames(spec.parse(SMALL | {"frames": 2000}), {"genome": genomes / f"{name}.flam3"})
+    assert len(list(islice(frames, 100))) == 100
+
+
+def test_a_real_edge_has_room_in_an_order_of_all_frames_that_there_may_be(genomes: Path, tmp_path: Path) -> None:
+    drafts = order(genomes, tmp_path, "edge_spex", shape="edge", frames=100)
+    assert max(draft.input.stat().st_size for draft in drafts if draft.input) * 2000 < split.MAX_BYTES

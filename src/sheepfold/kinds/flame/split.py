@@ -1,6 +1,6 @@
 """Splitting an order of flame frames into tasks: each frame's genome is made once, as flam3-genome would print it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from sheepfold.kinds.flame import flam3, genome
@@ -12,8 +12,12 @@ from sheepfold.kinds.seam import Spec, TaskDraft
 from sheepfold.model.errors import InvalidSpec
 from sheepfold.model.matching import ANY, Needs
 
+MAX_BYTES = 128 * 1024 * 1024
+"""What the frames' genomes of an order may have in all: 2000 frames of 67 KB each, where most have some 40 KB."""
+
 Points = tuple[Genome, Genome, Genome]
 _LARGEST = 1e30  # beyond it there is no picture
+_MOTION_NUMBER_BYTES = 16  # no frame prints a motion's number, but moving by it takes the time of so many bytes
 
 
 def split(spec: Spec, inputs: Mapping[str, Path], folder: Path) -> list[TaskDraft]:
@@ -21,15 +25,35 @@ def split(spec: Spec, inputs: Mapping[str, Path], folder: Path) -> list[TaskDraf
 
     `inputs` holds `genome`, and for an edge also `genome2` unless the first holds both ends. A frame's genome is what
     flam3-genome 3.1.1 prints: three control points around the frame's time, for motion blur, without a root element.
-    The parts of a frame share it. Raises InvalidSpec where a genome is refused.
+    The parts of a frame share it. Raises InvalidSpec where a genome is refused, or all frames' would have more than
+    MAX_BYTES.
     """
-    points_of = _path(spec, xml.read(_spex(spec, inputs)))
-    template = _template(spec)
     files = []
-    for frame in range(spec["frames"]):
+    for frame, text in enumerate(_frames(spec, inputs)):
         files.append(folder / f"frame-{frame:05d}.flam3")
-        files[-1].write_bytes(_frame(points_of, template, frame))
+        files[-1].write_bytes(text)
     return _drafts(spec, files)
+
+
+def _frames(spec: Spec, inputs: Mapping[str, Path]) -> Iterator[bytes]:
+    """Yield each frame's genome; the first that is too long for so many frames is refused, before all are made."""
+    ends = xml.read(_spex(spec, inputs))
+    points_of, template, frames = _path(spec, ends), _template(spec), spec["frames"]
+    motions = _MOTION_NUMBER_BYTES * sum(map(_motion_numbers, ends))
+    for frame in range(frames):
+        text = _frame(points_of, template, frame)
+        size = len(text) + motions
+        if size * frames > MAX_BYTES:
+            raise InvalidSpec(
+                f"This genome is too long for {frames} frames: frame {frame} takes {size} bytes, and all of an order "
+                f"may take {MAX_BYTES}. Order {MAX_BYTES // size} frames or fewer, or a simpler genome."
+            )
+        yield text
+
+
+def _motion_numbers(end: Genome) -> int:
+    motions = (motion for xform in end.transforms for motion in xform.motions)
+    return sum(len(_xform_numbers(motion.change)) for motion in motions)
 
 
 def _path(spec: Spec, ends: tuple[Genome, ...]) -> Callable[[int], Points]:
