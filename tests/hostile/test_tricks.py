@@ -182,7 +182,7 @@ URLS = (
     "http://[::1]/", "http://localhost/", "http://127.1/", "file:///etc/passwd", "javascript:alert(1)",
     "data:text/html,x", "http://h\t/", "http://h:99999/", "http://h:-1/", "http://[fe80::1%25eth0]/",
     "http://" + "a." * 200 + "com/", "http://\u2460\u2461\u2466.\u24ea.\u24ea.\u2460/", "http://169.254.169.254/",
-    "http://0/", "http://[::]/",
+    "http://0/", "http://[::]/", "http://[fec0::1]/", "http://[64:ff9b:1::101:101]/", "http://[64:ff9b::7f00:1]/",
     "http://127\u30020\u30020\u30021/", "http:///x", "http:127.0.0.1/", "//127.0.0.1/", "http://a..b/", "http://-a/",
     "http://h\r\nX: y/", "view-source:http://h/", "ftp://h/", "http://[v1.x]/", "http://[/", "http://]/",
 )
@@ -193,6 +193,7 @@ def test_no_address_leads_into_the_house(door, url):
     order = json.dumps({"kind": "screenshot", "spec": {"url": url, "browsers": ["Firefox"]}}).encode()
     answer = door.ask("POST", "/api/v1/jobs", b"multipart/form-data; boundary=b", form((head(b"order"), order)))
     assert 400 <= answer.status < 500, bytes(answer.body)
+    assert b"robots.txt" not in answer.body  # nobody was called for one
 
 
 def test_after_all_that_the_farm_is_whole(door):

@@ -19,6 +19,7 @@ HERE = networks(["127.0.0.0/8"])
     "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
     "255.255.255.255", "240.0.0.1", "192.0.2.1", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:127.0.0.1",
     "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b::a00:1", "2001:db8::1",
+    "fec0::1", "feff:ffff::1", "64:ff9b:1::1", "64:ff9b:1::7f00:1", "64:ff9b:1::101:101", "64:ff9b:1:ffff::101:101",
 ])  # fmt: skip
 def test_addresses_that_are_not_public_are_closed(address: str):
     assert not is_open(ipaddress.ip_address(address), ())
@@ -33,6 +34,7 @@ def test_what_the_machine_s_owner_allows_is_open_in_every_form():
     assert is_open(ipaddress.ip_address("127.0.0.1"), HERE)
     assert is_open(ipaddress.ip_address("::ffff:127.0.0.1"), HERE)
     assert not is_open(ipaddress.ip_address("10.0.0.1"), HERE)
+    assert is_open(ipaddress.ip_address("fec0::1"), networks(["fec0::/64"]))
 
 
 class Echo(BaseHTTPRequestHandler):

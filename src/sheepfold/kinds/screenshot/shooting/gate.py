@@ -24,7 +24,8 @@ SOCKET = "way"
 _CALL_S = 20.0
 _HEAD_S = 30.0
 _HOP = (b"connection:", b"proxy-connection:", b"keep-alive:", b"proxy-authorization:")
-_TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # 64:ff9b:1::/48 (RFC 8215) leads where a network's own rules say
+_SITE_LOCAL = ipaddress.ip_network("fec0::/10")  # RFC 3879: Python takes it for global
 _NAT64_MASK = 2**32 - 1
 
 
@@ -45,13 +46,13 @@ def is_open(address: Address, allowed: Iterable[Network]) -> bool:
     inner = _inner(address)
     if any(one in network for one in (address, inner) for network in allowed):
         return True
-    return inner.is_global and not inner.is_multicast and not inner.is_reserved
+    return inner.is_global and not (inner.is_multicast or inner.is_reserved or inner in _SITE_LOCAL)
 
 
 def _inner(address: Address) -> Address:
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    if any(address in network for network in _TRANSLATED):
+    if address in _TRANSLATED:
         return ipaddress.IPv4Address(int(address) & _NAT64_MASK)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None) or address
 
