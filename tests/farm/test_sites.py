@@ -159,6 +159,31 @@ def test_a_large_robots_txt_is_read_as_far_as_it_must(serve: Callable[..., str])
         check_site(OBEDIENT, f"{site}/x")
 
 
+LONG = b"User-agent: *\n" + (b"Disallow: /" + b"x" * 1000 + b"\n") * 500
+
+
+def test_of_many_long_robots_txt_the_newest_are_remembered_within_a_bound(serve: Callable[..., str]) -> None:
+    port = serve(200, LONG).rpartition(":")[2]
+    names = [f"http://s{number}.example:{port}" for number in range(20)]
+    for name in names:
+        check_site(OBEDIENT, f"{name}/", at("127.0.0.1"))
+    kept = sites._robots._known
+    assert [origin for origin, _ in kept] == names[-len(kept):]
+    said = sum(len(str(known.rules)) for known in kept.values())
+    assert sites.REMEMBERED_BYTES - len(LONG) < said <= sites.REMEMBERED_BYTES
+
+
+def test_a_robots_txt_that_is_read_anew_takes_the_place_of_the_old(
+    serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sites, "REMEMBERED_S", -1)
+    brief, long = serve(200, b"User-agent: *\nDisallow: /x\n"), serve(200, LONG)
+    check_site(OBEDIENT, f"{brief}/")
+    for _ in range(20):
+        check_site(OBEDIENT, f"{long}/")
+    assert [origin for origin, _ in sites._robots._known] == [brief, long]
+
+
 @pytest.mark.usefixtures("forgetful")
 def test_a_site_that_drips_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sites, "ROBOTS_S", 0.5)

@@ -43,6 +43,15 @@ def test_a_limit_holds_for_a_day_and_for_all_but_the_owner(world, ann, clock, li
     order(few, ann)
 
 
+def test_beyond_a_limit_the_site_is_asked_nothing(world, ann):
+    order(world, ann)
+    strict = limited(world, screenshot_account_limit=1, screenshot_obey_robots=True)
+    with pytest.raises(Forbidden, match="24 hours"):
+        order(strict, ann, "http://127.0.0.1:9/")  # where nobody answers
+    with pytest.raises(Forbidden, match=r"robots\.txt"):
+        order(strict, world.account("bob", Role.ARTIST), "http://127.0.0.1:9/")
+
+
 def test_an_order_expires_and_what_is_shot_by_then_stays(world, ann, clock):
     job = order(world, ann, expire_s=600)
     lasting = order(world, ann)

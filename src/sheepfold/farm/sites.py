@@ -35,6 +35,8 @@ ROBOTS_BYTES = 512 * 1024  # RFC 9309, section 2.5: at least 500 KiB are read
 ROBOTS_REDIRECTS = 5  # RFC 9309, section 2.3.1.2
 REMEMBERED_S = 600
 REMEMBERED_SITES = 1000
+REMEMBERED_BYTES = 4 * 1024 * 1024
+"""What the texts of all robots.txt that are remembered may have in all; as rules they take up to sixteen times that."""
 _PORTS = {"http": 80, "https": 443}
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -114,12 +116,22 @@ def port_of(parts: SplitResult) -> int:
     return parts.port or _PORTS[parts.scheme]
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a site allows, read of a text of so many bytes, and until when that is believed."""
+
+    rules: RobotFileParser
+    size_bytes: int
+    until: float
+
+
 class _Robots:
     """What sites allow, remembered for some minutes: the second check follows the first within one of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[str, str], tuple[float, RobotFileParser]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        self._size_bytes = 0
 
     def allows(self, rules: Rules, url: str, address: str, resolve: Resolve) -> bool:
         """Say whether a site lets us see a page; raises Forbidden where it does not tell."""
@@ -128,46 +140,51 @@ class _Robots:
         now = time.monotonic()
         with self._lock:
             known = self._known.get((origin, address))
-        if known is None or known[0] < now:
-            known = now + REMEMBERED_S, _read_robots(rules, origin, resolve)
+        if known is None or known.until < now:
+            known = _read_robots(rules, origin, resolve, now + REMEMBERED_S)
             self._keep((origin, address), known)
-        return all(known[1].can_fetch(agent, url) for agent in AGENTS)
+        return all(known.rules.can_fetch(agent, url) for agent in AGENTS)
 
-    def _keep(self, site: tuple[str, str], known: tuple[float, RobotFileParser]) -> None:
+    def _keep(self, site: tuple[str, str], known: _Known) -> None:
+        """Remember a site, and forget the oldest ones where they are too many or too long."""
         with self._lock:
+            if site in self._known:
+                self._size_bytes -= self._known.pop(site).size_bytes
             self._known[site] = known
-            if len(self._known) > REMEMBERED_SITES:
-                self._known.popitem(last=False)
+            self._size_bytes += known.size_bytes
+            while len(self._known) > REMEMBERED_SITES or self._size_bytes > REMEMBERED_BYTES:
+                self._size_bytes -= self._known.popitem(last=False)[1].size_bytes
 
 
 _robots = _Robots()
 
 
-def _read_robots(rules: Rules, origin: str, resolve: Resolve) -> RobotFileParser:
+def _read_robots(rules: Rules, origin: str, resolve: Resolve, until: float) -> _Known:
     """Fetch and read a site's robots.txt, which must be readable or absent (protocol note, section 4.4)."""
     try:
-        status, text = _fetched(rules, f"{origin}/robots.txt", resolve)
+        status, body = _fetched(rules, f"{origin}/robots.txt", resolve)
     except (OSError, http.client.HTTPException, ValueError) as error:
         _log.info("robots=unreadable site=%s reason=%s", origin, error)
         raise Forbidden(f"The robots.txt of {origin} cannot be read: the site does not answer.") from error
     if status >= 500 or status in {401, 403, 429}:
         raise Forbidden(f"The robots.txt of {origin} cannot be read: the site answers with {status}.")
+    said = body if status < 300 else b""
     parser = RobotFileParser()
-    parser.parse(text.splitlines() if status < 300 else [])
-    return parser
+    parser.parse(said.decode("utf-8", "replace").lstrip("\ufeff").splitlines())
+    return _Known(parser, len(said), until)
 
 
-def _fetched(rules: Rules, url: str, resolve: Resolve) -> tuple[int, str]:
-    """Fetch a small text, following redirects that the same rules allow; raises OSError when its time is up."""
+def _fetched(rules: Rules, url: str, resolve: Resolve) -> tuple[int, bytes]:
+    """Fetch a small file, following redirects that the same rules allow; raises OSError when its time is up."""
     deadline = time.monotonic() + ROBOTS_S
     for _ in range(ROBOTS_REDIRECTS + 1):
         parts = urlsplit(checked_url(url))
         address = checked_addresses(rules, parts, resolve)[0]
         status, headers, body = _asked(parts, address, deadline)
         if status not in {301, 302, 303, 307, 308}:
-            return status, body.decode("utf-8", "replace").lstrip("\ufeff")
+            return status, body
         url = urljoin(url, headers.get("location", ""))
-    return 404, ""  # RFC 9309, section 2.3.1.2: a longer chain may be taken for absent
+    return 404, b""  # RFC 9309, section 2.3.1.2: a longer chain may be taken for absent
 
 
 def _asked(parts: SplitResult, address: str, deadline: float) -> tuple[int, Mapping[str, str], bytes]:

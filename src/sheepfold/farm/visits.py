@@ -18,9 +18,9 @@ DAY_S = 86_400
 def check_visit(farm: Farm, account: Account, spec: Spec, *, is_private: bool) -> None:
     """Check where an order leads, before it is taken; raises InvalidSpec or Forbidden with a sentence."""
     del is_private  # a page that others may not see counts like any other
-    url = sites.check_site(sites.rules_of(farm.settings), spec["url"])
-    if account.role is not Role.OWNER:
-        farm.db.read(lambda tx: _check_limits(tx, farm, account, url))
+    if account.role is not Role.OWNER:  # before the site is asked anything: beyond a limit nobody is called
+        farm.db.read(lambda tx: _check_limits(tx, farm, account, spec["url"]))
+    sites.check_site(sites.rules_of(farm.settings), spec["url"])
 
 
 def _check_limits(tx: Tx, farm: Farm, account: Account, url: str) -> None:
