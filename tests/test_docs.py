@@ -294,6 +294,12 @@ def test_every_request_that_is_served_is_on_its_page(tmp_path: Path):
     assert {tuple(bare(row[0]).split()) for row in rows(WIRES / "rest.md", "request")} == api
 
 
+def test_the_proxy_of_the_documents_writes_anew_whatever_the_farm_believes():
+    (example,) = [code for _, code in fences(DOCS / "operate" / "README.md", "") if "proxy_pass" in code]
+    told = dict(re.findall(r"proxy_set_header (\S+) (\S+);", example))
+    assert told == {"Host": "$http_host", "X-Forwarded-Proto": "$scheme", "X-Forwarded-For": "$remote_addr"}
+
+
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 

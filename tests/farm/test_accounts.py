@@ -1,13 +1,18 @@
 """Accounts, keys, and who may do what."""
 
+import threading
+
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import text
+from tests.conftest import in_threads
 
 from sheepfold.farm.accounts import (
     add_account,
     add_key,
     check_password,
     find_customer,
+    hash_password,
     holder_by,
     holder_of,
     key_verifier,
@@ -57,6 +62,30 @@ def test_a_refusal_does_not_tell_whether_the_name_was_wrong(farm: Farm):
             check_password(farm, name, "hay")
         refusals.add(str(refused.value))
     assert len(refusals) == 1
+
+
+def test_no_more_than_two_passwords_are_hashed_at_once(farm: Farm, monkeypatch: pytest.MonkeyPatch):
+    add_account(farm, "ann", Role.ARTIST, "wool")
+    lock, at_work, most = threading.Lock(), 0, 0
+
+    def watched(method):
+        def watch(*words):
+            nonlocal at_work, most
+            with lock:
+                at_work += 1
+                most = max(most, at_work)
+            try:
+                return method(*words)
+            finally:
+                with lock:
+                    at_work -= 1
+
+        return watch
+
+    monkeypatch.setattr(PasswordHasher, "hash", watched(PasswordHasher.hash))
+    monkeypatch.setattr(PasswordHasher, "verify", watched(PasswordHasher.verify))
+    in_threads(8, lambda n: hash_password("hay") if n % 2 else check_password(farm, "ann", "wool"))
+    assert most == 2
 
 
 def test_a_name_is_given_once(farm: Farm):

@@ -2,13 +2,21 @@
 
 import re
 
+import httpx
 import pytest
+from argon2 import PasswordHasher
 from playwright.sync_api import expect
+from tests.conftest import in_threads
+from tests.serving import serving
+from tests.web.conftest import Site
 
-from sheepfold.farm import people
+from sheepfold.config import Settings
+from sheepfold.farm import accounts, people
 from sheepfold.farm.accounts import add_account
+from sheepfold.farm.farm import open_farm
 from sheepfold.farm.owner import change_role, close_account
 from sheepfold.model.accounts import Role
+from sheepfold.protocols.registry import verifiers
 from sheepfold.store.people import change_account
 
 PASSWORD = "a long enough one"
@@ -23,6 +31,12 @@ def orphan(site):
     change_role(site.farm, None, "bella", Role.ARTIST)
     site.farm.db.write(lambda tx: change_account(tx, other.id, role=Role.VOLUNTEER))
     return site
+
+
+@pytest.fixture
+def light_hashes(monkeypatch):
+    """Have passwords hashed in no time, for who tries many."""
+    monkeypatch.setattr(accounts, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 def test_an_empty_farm_leads_to_its_owner_and_to_a_first_machine(orphan, look, axe):
@@ -66,6 +80,36 @@ def test_nobody_becomes_the_owner_from_afar(orphan):
     assert people.needs_owner(orphan.farm)
 
 
+def begin_as(site, host):
+    """Send the wizard's form from a page at a host, as a browser on this machine does that found it there."""
+    at = f"{host}:{site.url.rpartition(':')[2]}"
+    headers = {"Host": at, "Origin": f"http://{at}"}
+    return site.http.post("/begin", data={"name": "shepherd", "password": PASSWORD}, headers=headers)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", ""])
+def test_nobody_becomes_the_owner_by_a_name_that_leads_here(orphan, host):
+    answer = begin_as(orphan, host)
+    assert answer.status_code == 403
+    assert "at localhost or its address" in answer.text
+    assert people.needs_owner(orphan.farm)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "192.168.1.7", "LocalHost"])
+def test_a_farm_is_its_owner_s_by_its_own_names(orphan, host):
+    assert begin_as(orphan, host).headers["location"] == "/machines/add"
+    assert not people.needs_owner(orphan.farm)
+
+
+def test_a_farm_is_its_owner_s_by_its_public_name(tmp_path, new_folder, shared_inspector):
+    settings = Settings(data=new_folder(tmp_path / "farm"), public_url="https://farm.example.org:8443/")
+    with open_farm(settings, verifiers, inspector=shared_inspector) as farm, serving(farm) as url:
+        site = Site(farm, farm.anonymous, url, httpx.Client(base_url=url, trust_env=False, verify=False))
+        with site.http:
+            assert begin_as(site, "evil.example").status_code == 403
+            assert begin_as(site, "farm.example.org").headers["location"] == "/machines/add"
+
+
 def test_who_signs_in_comes_to_the_page_that_asked_for_it_and_out_again(site, look, axe):
     add_account(site.farm, "rex", Role.VOLUNTEER, PASSWORD)
     page = look("/machines")
@@ -100,6 +144,62 @@ def test_passwords_cannot_be_guessed_by_the_dozen(site):
     answers = [site.post("/sign-in", name="rex", password=f"guess {n}").status_code for n in range(11)]
     assert answers == [403] * 10 + [429]
     assert site.post("/sign-in", name="rex", password=PASSWORD).status_code == 429
+
+
+def test_passwords_cannot_be_guessed_all_at_once_either(site, monkeypatch):
+    add_account(site.farm, "rex", Role.VOLUNTEER, PASSWORD)
+    hashed = watched_hashes(monkeypatch)
+    answers = in_threads(50, lambda n: site.post("/sign-in", name="rex", password=f"guess {n}").status_code)
+    assert sorted(answers) == [403] * 10 + [429] * 40
+    assert hashed.count("verify") == 10
+
+
+def test_tries_are_counted_by_the_address_that_a_proxy_names(site):
+    def tried(n, address):
+        headers = {"Origin": site.url, "X-Forwarded-For": address}
+        return site.http.post("/sign-in", data={"name": f"max{n}", "password": "x"}, headers=headers).status_code
+
+    assert [tried(n, "203.0.113.7") for n in range(11)] == [403] * 10 + [429]
+    assert tried(11, "203.0.113.8") == 403
+
+
+def test_signing_in_is_no_wrong_try(site, light_hashes):
+    add_account(site.farm, "rex", Role.VOLUNTEER, PASSWORD)
+    assert {site.post("/sign-in", name="rex", password=PASSWORD).status_code for _ in range(11)} == {303}
+
+
+def test_who_found_a_browser_signed_in_does_not_guess_its_password(site, light_hashes):
+    token = site.cookie(add_account(site.farm, "rex", Role.VOLUNTEER, PASSWORD))
+    answers = [site.post("/account/password", token, old=f"guess {n}", password="a new long one").status_code
+               for n in range(10)]
+    assert answers == [403] * 10
+    assert site.post("/account/password", token, old=PASSWORD, password="a new long one").status_code == 429
+    assert site.post("/account/forget", token, password=PASSWORD).status_code == 429
+    assert site.post("/sign-in", name="rex", password=PASSWORD).status_code == 303
+
+
+def test_no_password_is_hashed_for_who_has_no_code(site, monkeypatch):
+    hashed = watched_hashes(monkeypatch)
+    assert site.post("/sign-up", name="lee", password=PASSWORD, code="a guess").status_code == 422
+    assert site.post("/forgotten", code="a guess", password=PASSWORD).status_code == 422
+    assert site.post("/begin", name="thief", password=PASSWORD).status_code == 422
+    assert hashed == []
+
+
+def watched_hashes(monkeypatch) -> list[str]:
+    """Return a list that grows by a name whenever a password is hashed or verified."""
+    seen: list[str] = []
+
+    def watched(method):
+        def watch(*words):
+            seen.append(method.__name__)
+            return method(*words)
+
+        return watch
+
+    for method in (PasswordHasher.hash, PasswordHasher.verify):
+        monkeypatch.setattr(PasswordHasher, method.__name__, watched(method))
+    return seen
 
 
 @pytest.mark.parametrize("path", FORMS)

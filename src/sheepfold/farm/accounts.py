@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,8 @@ from sheepfold.store.database import Tx
 
 KEY_SCHEME = "key"
 """Verifies the key itself, by its SHA-256: keys are random, so no slow hash is needed to protect them."""
+_hashing = threading.BoundedSemaphore(2)
+"""So many passwords are hashed at once in a process: each takes 64 MiB meanwhile, and up to four cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class NewKey:
 def add_account(farm: Farm, name: str, role: Role, password: str) -> Account:
     """Add an account; an empty password means that nobody can sign in to it. Raises InvalidName, NameTaken."""
     checked = checked_name(name)
-    password_hash = _hasher().hash(password) if password else ""
+    password_hash = hash_password(password) if password else ""
     return farm.db.write(lambda tx: account_rows.add_account(tx, checked, role, password_hash, farm.now()))
 
 
@@ -46,13 +49,21 @@ def check_password(farm: Farm, name: str, password: str) -> Account:
         return None if account is None else (account, account_rows.password_hash_of(tx, account.id))
 
     found = farm.db.read(find)
+    expected = found[1] if found and found[1] else _no_password()
     try:
-        _hasher().verify(found[1] if found and found[1] else _no_password(), password)
+        with _hashing:
+            _hasher().verify(expected, password)
     except VerificationError as error:
         raise BadCredentials from error
     if found is None or not found[1]:
         raise BadCredentials
     return found[0]
+
+
+def prove_password(farm: Farm, account: Account, password: str) -> None:
+    """Check the password of somebody who is signed in, or has a key; raises BadCredentials, TooManyTries."""
+    with farm.tries.counted(f"known {account.name}"):
+        check_password(farm, account.name, password)
 
 
 def find_customer(farm: Farm, name: str = "") -> Account:
@@ -133,7 +144,8 @@ def key_verifier(key: str) -> str:
 
 def hash_password(password: str) -> str:
     """Return the Argon2 hash of a password; it takes up to a tenth of a second, so never inside a transaction."""
-    return _hasher().hash(password)
+    with _hashing:
+        return _hasher().hash(password)
 
 
 @cache
@@ -144,4 +156,4 @@ def _hasher() -> PasswordHasher:
 @cache
 def _no_password() -> str:
     """Return a hash that no password has, so that unknown names take as long as known ones."""
-    return _hasher().hash(secrets.token_hex())
+    return hash_password(secrets.token_hex())

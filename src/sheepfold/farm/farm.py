@@ -13,6 +13,7 @@ from sheepfold.config import Settings
 from sheepfold.farm.boards import Boards
 from sheepfold.farm.needs import NeedsIndex
 from sheepfold.farm.outlook import Outlook
+from sheepfold.farm.tries import Tries
 from sheepfold.kinds.inspector import Inspector
 from sheepfold.model.accounts import ANONYMOUS, Account, Role
 from sheepfold.store import accounts as account_rows
@@ -36,6 +37,7 @@ class Farm:
     needs: NeedsIndex
     outlook: Outlook
     boards: Boards
+    tries: Tries
     verifiers: Verifiers
     now: Callable[[], int]
     token: Callable[[], str]
@@ -70,6 +72,7 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
             needs=NeedsIndex(db),
             outlook=Outlook(db, clock),
             boards=Boards(db),
+            tries=Tries(clock),
             verifiers=verifiers,
             now=clock,
             token=lambda: secrets.token_hex(16),

@@ -21,6 +21,9 @@ INVITATION_S = 7 * 86_400
 RESET_S = 3600
 VERIFY_S = 7 * 86_400
 INVITE, RESET, VERIFY = "invite", "reset", "verify"
+_OWNED = "This farm has an owner already."
+_NOT_INVITED = "This invitation is unknown, used already, or more than a week old."
+_NO_RESET = "This code is unknown, used already, or more than an hour old."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,13 @@ def needs_owner(farm: Farm) -> bool:
 
 def make_owner(farm: Farm, name: str, password: str) -> Account:
     """Make the first owner's account; raises Forbidden where there is one already, InvalidName, NameTaken, BadInput."""
+    if not needs_owner(farm):
+        raise Forbidden(_OWNED)
     checked, password_hash = checked_name(name), _hashed(password)
 
     def make(tx: Tx) -> Account:
         if people_rows.has_owner(tx):
-            raise Forbidden("This farm has an owner already.")
+            raise Forbidden(_OWNED)
         people_rows.note(tx, checked, "became the owner", "", farm.now())
         return account_rows.add_account(tx, checked, Role.OWNER, password_hash, farm.now())
 
@@ -109,16 +114,19 @@ def sign_up(farm: Farm, name: str, password: str, code: str = "") -> Account:
 
     Raises Forbidden, InvalidName, NameTaken, and BadInput for a password that is too short.
     """
-    checked, password_hash = checked_name(name), _hashed(password)
     if farm.settings.sign_up not in {"open", "invitation"}:
         raise Forbidden("This farm takes no new accounts; ask its owner.")
+    is_invited = bool(code) or farm.settings.sign_up == "invitation"
+    if is_invited and not _is_good(farm, code, INVITE):
+        raise Forbidden(_NOT_INVITED)
+    checked, password_hash = checked_name(name), _hashed(password)
 
     def add(tx: Tx) -> Account:
         role = Role.VOLUNTEER
-        if code or farm.settings.sign_up == "invitation":
+        if is_invited:
             ticket = people_rows.use_ticket(tx, key_verifier(code.strip()), INVITE, farm.now())
             if ticket is None:
-                raise Forbidden("This invitation is unknown, used already, or more than a week old.")
+                raise Forbidden(_NOT_INVITED)
             role = Role(ticket.role)
         people_rows.note(tx, checked, f"signed up as a {role}", "", farm.now())
         return account_rows.add_account(tx, checked, role, password_hash, farm.now())
@@ -127,8 +135,8 @@ def sign_up(farm: Farm, name: str, password: str, code: str = "") -> Account:
 
 
 def change_password(farm: Farm, account: Account, old: str, new: str) -> None:
-    """Change a password; every other browser is signed out. Raises BadCredentials, BadInput."""
-    accounts.check_password(farm, account.name, old)
+    """Change a password; every other browser is signed out. Raises BadCredentials, TooManyTries, BadInput."""
+    accounts.prove_password(farm, account, old)
     set_password(farm, account, new)
 
 
@@ -177,12 +185,14 @@ def ask_reset(farm: Farm, email: str) -> None:
 
 def reset_password(farm: Farm, code: str, new: str) -> Account:
     """Set a new password by a code that was sent; raises BadInput."""
+    if not _is_good(farm, code, RESET):
+        raise BadInput(_NO_RESET)
     password_hash = _hashed(new)
 
     def reset(tx: Tx) -> Account:
         ticket = people_rows.use_ticket(tx, key_verifier(code.strip()), RESET, farm.now())
         if ticket is None:
-            raise BadInput("This code is unknown, used already, or more than an hour old.")
+            raise BadInput(_NO_RESET)
         account = account_rows.account_of(tx, ticket.account_id)
         _set_password(farm, account, password_hash, tx)
         return account
@@ -218,6 +228,11 @@ def _ticket(farm: Farm, purpose: str, account_id: AccountId, life_s: int, role: 
     farm.db.write(lambda tx: people_rows.add_ticket(tx, key_verifier(code), purpose, account_id, role,
                                                     (now, now + life_s)))
     return code
+
+
+def _is_good(farm: Farm, code: str, purpose: str) -> bool:
+    """Say whether a code would work now, before a password is hashed for it; to use it up is what decides."""
+    return farm.db.read(lambda tx: people_rows.has_ticket(tx, key_verifier(code.strip()), purpose, farm.now()))
 
 
 def _send(farm: Farm, address: str, subject: str, text: str) -> None:

@@ -65,9 +65,9 @@ def export_person(farm: Farm, account: Account) -> Mapping[str, Any]:
 def forget_person(farm: Farm, account: Account, password: str) -> None:
     """Close an account and take every name off it; its pictures and what it earned stay, under a number.
 
-    Raises BadCredentials, and Forbidden for the last owner.
+    Raises BadCredentials, TooManyTries, and Forbidden for the last owner.
     """
-    accounts.check_password(farm, account.name, password)
+    accounts.prove_password(farm, account, password)
     close_account(farm, account, account.name, "by its own wish")
 
     def forget(tx: Tx) -> None:

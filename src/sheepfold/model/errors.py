@@ -10,6 +10,7 @@ SheepfoldError
 │   └── TooLarge
 ├── NotAllowed            the caller is not who it must be
 │   ├── BadCredentials
+│   ├── TooManyTries
 │   ├── SessionEnded
 │   ├── MachineSuspended
 │   └── Forbidden
@@ -73,6 +74,10 @@ class NotAllowed(SheepfoldError):
 
 class BadCredentials(NotAllowed):
     """The name or the key is wrong."""
+
+
+class TooManyTries(NotAllowed):
+    """There were too many wrong passwords: try again in ten minutes."""
 
 
 class SessionEnded(NotAllowed):

@@ -206,11 +206,20 @@ def add_ticket(tx: Tx, token_hash: str, purpose: str, account_id: AccountId, rol
                                              made_at=times[0], expires_at=times[1]))
 
 
+_WORKS = text("""
+    SELECT id FROM tickets
+    WHERE token_hash = :token_hash AND purpose = :purpose AND used_at IS NULL AND expires_at > :now
+""")
 _USE = text("""
     UPDATE tickets SET used_at = :now
     WHERE token_hash = :token_hash AND purpose = :purpose AND used_at IS NULL AND expires_at > :now
     RETURNING id, account_id, role, expires_at, used_at
 """)
+
+
+def has_ticket(tx: Tx, token_hash: str, purpose: str, now: int) -> bool:
+    """Say whether there is a ticket that still works."""
+    return tx.execute(_WORKS, {"token_hash": token_hash, "purpose": purpose, "now": now}).first() is not None
 
 
 def use_ticket(tx: Tx, token_hash: str, purpose: str, now: int) -> Ticket | None:

@@ -29,6 +29,7 @@ from sheepfold.model.errors import (
     NotFound,
     SheepfoldError,
     TooLarge,
+    TooManyTries,
     Unavailable,
 )
 from sheepfold.model.jobs import JobId
@@ -61,6 +62,7 @@ _STATUS: tuple[tuple[type[SheepfoldError], int, str], ...] = (
     (Cleared, 410, "Cleared"),
     (NotFound, 404, "Not here"),
     (BadCredentials, 403, "Not you"),
+    (TooManyTries, 429, "Too often"),
     (NotAllowed, 403, "Not allowed"),
     (Conflict, 409, "Too late"),
     (TooLarge, 413, "Too large"),
@@ -218,14 +220,14 @@ def check_origin(visit: Visit) -> None:
         return
     origin = request.headers.get("origin", "")
     hosts = {request.headers.get("host", ""), urlsplit(visit.farm.settings.public_url).netloc} - {""}
-    if origin and _parts(origin).netloc in hosts:
+    if origin and parts_of(origin).netloc in hosts:
         return
     if not origin and request.headers.get("sec-fetch-site") == "same-origin":
         return
     raise Forbidden("This form was not sent from a page of this farm.")
 
 
-def _parts(url: str) -> SplitResult:
+def parts_of(url: str) -> SplitResult:
     """Split a URL that a stranger sent; what is none has no parts."""
     try:
         return urlsplit(url)
@@ -273,7 +275,7 @@ def _visitor(farm: Farm, request: Request) -> Visitor | None:
 
 def _form_page(request: Request) -> str:
     """Return the page of ours from which a form was sent, empty where none was."""
-    came_from = _parts(request.headers.get("referer", ""))
+    came_from = parts_of(request.headers.get("referer", ""))
     is_ours = request.method == "POST" and came_from.netloc == request.headers.get("host")
     return next_path(came_from.path) if is_ours else ""
 

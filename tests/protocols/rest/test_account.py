@@ -5,7 +5,7 @@ import pytest
 from sheepfold.farm import people
 from sheepfold.farm.accounts import add_account, add_key
 from sheepfold.model.accounts import Role, Scope
-from sheepfold.protocols.link import FarmRefused
+from sheepfold.protocols.link import FarmRefused, FarmUnreachable
 from sheepfold.protocols.rest.calls import FarmProblem
 from sheepfold.protocols.rest.client import FarmClient
 
@@ -82,6 +82,16 @@ def test_a_password_changes_for_who_knows_the_old_one(site, manager):
         ann.change_password("wrong horse", "battery staple")
     ann.change_password(PASSWORD, "battery staple")
     assert people.sign_in(site.farm, "ann", "battery staple", "Netscape 4")
+
+
+def test_a_key_does_not_guess_its_account_s_password(site, manager):
+    ann = manager()
+    for n in range(10):
+        with pytest.raises(FarmRefused):
+            ann.change_password(f"guess {n}", "battery staple")
+    for deed in (lambda: ann.change_password(PASSWORD, "battery staple"), lambda: ann.forget_account(PASSWORD)):
+        with pytest.raises(FarmUnreachable, match="429: There were too many wrong passwords"):
+            deed()
 
 
 def test_artists_invite_volunteers_and_owners_anybody(site, manager):

@@ -63,7 +63,7 @@ def add_proof(farm: FarmHere, account: ManagerHere, asked: EmailProof) -> None:
 
 @router.put("/account/password", status_code=204, summary="Change your password")
 def put_password(farm: FarmHere, account: ManagerHere, asked: PasswordSet) -> None:
-    """Change the password; every browser is signed out. 401 where the old one is wrong."""
+    """Change the password; every browser is signed out. 401 where the old one is wrong, 429 where ten were."""
     people.change_password(farm, account, asked.old, asked.password)
 
 
@@ -96,7 +96,7 @@ def remove_browser(farm: FarmHere, account: ManagerHere, session_id: BrowserInPa
 def forget(farm: FarmHere, account: ManagerHere, asked: Farewell) -> None:
     """Close the caller's account and take every name off it; its pictures and points stay, under a number.
 
-    401 for a wrong password, 403 for the last owner.
+    401 for a wrong password, 429 after ten of them, 403 for the last owner.
     """
     privacy.forget_person(farm, account, asked.password)
 

@@ -53,6 +53,7 @@ REFUSALS: dict[type[SheepfoldError], Refusal] = {
     errors.TooLarge: Refusal(413, "Too large"),
     errors.NotAllowed: Refusal(403, "Not allowed"),
     errors.BadCredentials: Refusal(401, "Wrong or missing key"),
+    errors.TooManyTries: Refusal(429, "Too many tries"),
     errors.SessionEnded: Refusal(401, "Session unknown or ended"),
     errors.MachineSuspended: Refusal(403, "Machine suspended"),
     errors.NotFound: Refusal(404, "Not found"),
