@@ -267,6 +267,16 @@ def jpeg(width, height):
     return whole[:at] + struct.pack(">HH", height, width) + whole[at + 4:]
 
 
+def to_be_turned(way):
+    """Return Exif, without its head, of a picture that is upright (1) or not."""
+    return b"II*\0\x08\0\0\0\x01\0\x12\1\3\0\1\0\0\0%c\0\0\0\0\0\0\0" % way
+
+
+def with_exif(*bodies):
+    whole = painted("JPEG")
+    return whole[:2] + b"".join(b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body for body in bodies) + whole[2:]
+
+
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n(%pipe%touch /tmp/sheepfold-out) (w) file\n%%EOF\n"
 PICTURES = {
     **{f"claims {size}": claiming(*size) for size in ((50_000, 50_000), (2**31 - 1, 1), (1, 2**31 - 1), (0, 0))},
@@ -295,7 +305,17 @@ PICTURES = {
     "has a chunk that must be known": with_chunk(b"ABCD", b"x"),
     "has half of its rows": painted()[:33] + chunk(
         b"IDAT", zlib.compress(bytes(range(97)) * (SIDE // 2))) + painted()[-12:],
-    "is to be turned": painted("JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"),
+    "is to be turned": painted("JPEG", exif=b"Exif\0\0" + to_be_turned(6)),
+    "is to be turned by its first word": with_chunk(b"eXIf", to_be_turned(6))[:-12] + chunk(b"eXIf", to_be_turned(1))
+    + painted()[-12:],
+    "is to be turned, and says otherwise at once": painted()[:33] + chunk(b"eXIf", to_be_turned(6)) + chunk(
+        b"eXIf", to_be_turned(1)) + painted()[33:],
+    "is to be turned, and has another text": painted()[:33] + chunk(b"eXIf", to_be_turned(6)) + chunk(
+        b"tEXt", b"exif\0" + to_be_turned(1)) + painted()[33:],
+    "is to be turned by another sixth byte": with_exif(b"Exif\0\1" + to_be_turned(6)),
+    "is to be turned by its second word": with_exif(
+        b"Exif\0\0II*\0\x08\0\0\0" + bytes(6), b"Exif\0\0" + to_be_turned(6)),
+    "is in crumbs behind its scan": painted("JPEG")[:-2] + b"\xff\xfe\0\2" * 20_000 + painted("JPEG")[-2:],
     "is coded arithmetically": painted("JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1),
     "has a filter that is none": painted()[:33] + chunk(b"IDAT", zlib.compress(b"\x09" * 4000)) + painted()[-12:],
     "is two JPEGs": moving("MPO"),

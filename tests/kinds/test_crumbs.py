@@ -57,6 +57,22 @@ def test_a_picture_in_crumbs_is_refused_by_its_heads(name, tmp_path: Path):
     assert (found.soundness, found.reason) == (Soundness.UNDECODABLE, REFUSED)
 
 
+def behind_its_scan(pieces: bytes) -> bytes:
+    whole = encoded("JPEG")
+    return whole[:-2] + pieces + whole[-2:]
+
+
+@pytest.mark.parametrize("name", ["comments", "cameras", "fill"])
+def test_a_jpeg_in_crumbs_behind_its_scan_is_refused(name, tmp_path: Path):
+    found = judged(behind_its_scan(CRUMBS[name].replace(b"Exif", b"exif") * MANY), tmp_path)
+    assert (found.soundness, found.reason) == (Soundness.UNDECODABLE, REFUSED)
+
+
+@pytest.mark.parametrize("name", ["comments", "fill", "restarts"])
+def test_a_jpeg_in_many_pieces_behind_its_scan_is_read(name, tmp_path: Path):
+    assert judged(behind_its_scan(CRUMBS[name] * (MOST_CRUMBS // 3)), tmp_path).soundness is Soundness.SOUND
+
+
 @pytest.mark.parametrize("name", ["times", "comments", "fill"])
 def test_a_picture_in_many_pieces_is_read(name, tmp_path: Path):
     assert judged(with_pieces(CRUMBS[name] * (MOST_CRUMBS // 3)), tmp_path).soundness is Soundness.SOUND

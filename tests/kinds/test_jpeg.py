@@ -86,6 +86,12 @@ def test_a_progressive_jpeg_without_its_last_scans_is_undecodable(tmp_path: Path
         assert (found.soundness, "scans" in found.reason) == (Soundness.UNDECODABLE, True)
 
 
+def test_a_jpeg_of_two_frames_is_refused_by_its_heads(tmp_path: Path) -> None:
+    """Each would cost the time of up to 255 components, and behind the first scan no reader comes to them."""
+    found = judged(WHOLE["baseline"][:-2] + WHOLE["baseline"][2:], tmp_path)
+    assert (found.soundness, found.reason) == (Soundness.UNDECODABLE, "The JPEG holds two frames.")
+
+
 def test_a_restart_that_holds_too_little_is_undecodable(tmp_path: Path) -> None:
     data = WHOLE["with restarts"]
     at = data.index(b"\xff\xd2")

@@ -44,6 +44,18 @@ def turned() -> Image.Exif:
     return said
 
 
+def tiff(*ways: int) -> bytes:
+    """Return Exif without its head, with an entry for each way that a picture is to be turned."""
+    entries = b"".join(struct.pack("<HHIHH", 0x112, 3, 1, way, 0) for way in ways)
+    return b"II*\0" + struct.pack("<IH", 8, len(ways)) + entries + bytes(4)
+
+
+def with_exif(*bodies: bytes) -> bytes:
+    """Return a JPEG with bodies of APP1, whose heads are theirs."""
+    segments = (b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body for body in bodies)
+    return BASELINE[:2] + b"".join(segments) + BASELINE[2:]
+
+
 def judged(data: bytes, folder: Path) -> Inspection:
     path = folder / "picture"
     path.write_bytes(data)
@@ -59,6 +71,9 @@ PROGRESSIVE = encoded("JPEG", progressive=True)
 LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda"):-2]
 BASELINE = encoded("JPEG")
 ARITHMETIC = BASELINE.replace(b"\xff\xc0", b"\xff\xc9", 1)
+BLENDERS = bytes.fromhex("""
+    4d4d002a 00000018 00000048 00000001 00000048 00000001 0002 011a0005 00000001 00000008 011b0005 00000001 00000010
+    00000000""")  # of every PNG that Blender 4.5 renders: 72 dots to the inch
 PASSES = (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)  # of PNG 8.2
 
 HONEST = {
@@ -74,6 +89,10 @@ HONEST = {
     "a progressive JPEG": PROGRESSIVE,
     "a grey JPEG": encoded("JPEG", Image.fromarray(NOISE[:, :, 0])),
     "an upright JPEG": encoded("JPEG", exif=Image.Exif()),
+    "a JPEG that says so": with_exif(b"Exif\0\0" + tiff(1)),
+    "a JPEG of Blender's, with another's words": with_exif(b"NeoGeo\0\0\0Z", b"http://ns.adobe.com/xap/1.0/\0<x/>",
+                                                          b"Exif\0\0" + BLENDERS),
+    "a PNG with Blender's resolution": png(head(), chunk(b"eXIf", BLENDERS), WHOLE, END),
 }
 DISHONEST = {
     "another header before its own": png(head(width=1, height=1), head(), WHOLE, END),
@@ -100,6 +119,20 @@ DISHONEST = {
     "what is see-through said too late": png(head(), WHOLE, chunk(b"tRNS", bytes(6)), END),
     "a PNG to be turned": encoded("PNG", exif=turned()),
     "a JPEG to be turned": encoded("JPEG", exif=turned()),
+    "turned by the first word of two": png(head(), chunk(b"eXIf", tiff(6)), chunk(b"eXIf", tiff(1)), WHOLE, END),
+    "two words on its turn": png(head(), *[chunk(b"eXIf", tiff(1))] * 2, WHOLE, END),
+    "turned unless its end counts": png(head(), chunk(b"eXIf", tiff(6)), WHOLE, chunk(b"eXIf", tiff(1)), END),
+    "a word on its turn behind its rows": png(head(), WHOLE, chunk(b"eXIf", tiff(1)), END),
+    "turned unless a text counts": png(head(), chunk(b"eXIf", tiff(6)), chunk(b"tEXt", b"exif\0" + tiff(1)), WHOLE,
+                                          END),
+    "turned by one entry of two": png(head(), chunk(b"eXIf", tiff(1, 6)), WHOLE, END),
+    "a word that is cut": png(head(), chunk(b"eXIf", tiff(1)[:-9]), WHOLE, END),
+    "a word of over 1 MiB": png(head(), chunk(b"eXIf", tiff(1) + bytes(2**20)), WHOLE, END),
+    "a JPEG turned unless the sixth byte counts": with_exif(b"Exif\0\1" + tiff(6)),
+    "a JPEG upright if the sixth byte does not count": with_exif(b"Exif\0\1" + tiff(1)),
+    "a JPEG turned unless the first word counts": with_exif(b"Exif\0\0" + tiff(), b"Exif\0\0" + tiff(6)),
+    "a JPEG with two words on its turn": with_exif(*[b"Exif\0\0" + tiff(1)] * 2),
+    "a JPEG turned behind its scan": BASELINE[:-2] + with_exif(b"Exif\0\0" + tiff(6))[2:46] + BASELINE[-2:],
     "an arithmetic JPEG": ARITHMETIC,
     "a JPEG in many scans": PROGRESSIVE[:-2] + LAST_SCAN * MOST_SCANS + b"\xff\xd9",
 }

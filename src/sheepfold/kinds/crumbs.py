@@ -8,6 +8,7 @@ from PIL.JpegImagePlugin import MARKER
 MOST_CRUMBS, CRUMB_BYTES = 10_000, 1024
 """So many pieces a file may have, and one more for each so many bytes. Programs write rows in chunks of 8 KiB or more,
 and profiles in segments of 64; each piece costs whoever reads it some 20 to 50 µs, however small it is."""
+CRUMBLED = "The file is in far more pieces than its size explains."
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _SCAN = 0xDA
 _FILL = 0xFF

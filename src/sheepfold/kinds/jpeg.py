@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from sheepfold.kinds.crumbs import CRUMBLED, most_pieces
+from sheepfold.kinds.orientation import check_upright
 from sheepfold.model.errors import UndecodablePicture
 
 MOST_SCANS = 100
@@ -17,8 +19,9 @@ MOST_SCANS = 100
 _FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive; browsers know no arithmetic coding and nothing lossless
 _PROGRESSIVE = 0xC2
 _NO_FRAMES = {0xC4, 0xC8, 0xCC}  # of the markers that begin with a C: tables, and one that is reserved
-_SCAN, _END = 0xDA, 0xD9
-_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # without what a scan holds itself: restarts, and 0 behind a 255
+_SCAN, _END, _APP1, _FILL = 0xDA, 0xD9, 0xE1, 0xFF
+_EXIF = b"Exif\0"  # and a sixth byte: it is 0, but for browsers it may be any
+_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xff])")  # without what a scan holds itself: restarts, and 0 behind a 255
 _VALUES = 64  # of a block
 _BITS = 16  # more than a value has
 _BAND_ROWS = 64
@@ -28,38 +31,62 @@ def check_jpeg(path: Path) -> None:
     """Raise UndecodablePicture where a JPEG is coded as not all readers know, is cut, or is not refined to its end."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            _check_scans(data)
+            _check_segments(data)
         except (IndexError, struct.error) as error:
             raise UndecodablePicture("The JPEG is damaged: a head in it is cut short.") from error
     if trouble := _trouble(path):
         raise UndecodablePicture(f"The JPEG is cut short or damaged: {trouble}.")
 
 
-def _check_scans(data: mmap.mmap) -> None:
-    frame, scans = 0, 0
+def _check_segments(data: mmap.mmap) -> None:
+    frame, scans, has_exif = 0, 0, False
     missing: dict[int, list[int]] = {}
     for marker, body in _segments(data):
         if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES:
+            if frame:
+                raise UndecodablePicture("The JPEG holds two frames.")
             frame = marker
             missing = {body[6 + 3 * at]: [_BITS] * _VALUES for at in range(body[5])}
         elif marker == _SCAN:
             scans += 1
+            if scans > MOST_SCANS:
+                raise UndecodablePicture(f"The JPEG comes in over {MOST_SCANS} scans.")
             _refine(missing, body, is_progressive=frame == _PROGRESSIVE)
+        elif marker == _APP1 and body.startswith(_EXIF):
+            if has_exif:
+                raise UndecodablePicture("The JPEG has Exif twice.")
+            has_exif = True
+            _check_exif(body)
     if frame not in _FRAMES:
         raise UndecodablePicture("The JPEG is coded in a way that not every reader knows.")
-    if scans > MOST_SCANS:
-        raise UndecodablePicture(f"The JPEG comes in over {MOST_SCANS} scans.")
     if any(map(any, missing.values())):
         raise UndecodablePicture("The JPEG ends before all of its scans came.")
 
 
 def _segments(data: mmap.mmap) -> Iterator[tuple[int, bytes]]:
-    """Yield each marker up to the end with what it says; what lies between them is passed over, a scan's data too."""
-    at = 2
+    """Yield each marker up to the end with what it says; what lies between them is passed over, a scan's data too.
+
+    Raises UndecodablePicture where there are more than the file's size explains; each byte of fill before a marker is
+    one, since Pillow reads a long row of them again and again.
+    """
+    at, left = 2, most_pieces(len(data))
     while (found := _MARKER.search(data, at)) and (marker := found[1][0]) != _END:
+        if not left:
+            raise UndecodablePicture(CRUMBLED)
+        left -= 1
+        if marker == _FILL:
+            at = found.start() + 1
+            continue
         length = int.from_bytes(data[found.end():found.end() + 2], "big")
         yield marker, data[found.end() + 2:found.end() + length]
         at = found.end() + max(length, 2)
+
+
+def _check_exif(body: bytes) -> None:
+    tiff = body.removeprefix(_EXIF + b"\0")
+    if tiff == body:
+        raise UndecodablePicture("The JPEG's Exif begins as not every reader knows.")
+    check_upright(tiff)
 
 
 def _refine(missing: dict[int, list[int]], scan: bytes, *, is_progressive: bool) -> None:

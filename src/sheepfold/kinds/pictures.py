@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from sheepfold.kinds.colours import as_seen
-from sheepfold.kinds.crumbs import is_crumbled
+from sheepfold.kinds.crumbs import CRUMBLED, is_crumbled
 from sheepfold.kinds.jpeg import check_jpeg
 from sheepfold.kinds.png import MOST_BYTES, PlainPng
 from sheepfold.kinds.seam import Inspection, Soundness
@@ -151,7 +151,7 @@ def _header(file: BinaryIO) -> Image.Image:
     if file.read(len(_EXR_MAGIC)) == _EXR_MAGIC:
         raise UndecodablePicture("The file is an OpenEXR picture, which was not ordered.")
     if is_crumbled(file):
-        raise UndecodablePicture("The file is in far more pieces than its size explains.")
+        raise UndecodablePicture(CRUMBLED)
     image = _opened(file)
     if image.width * image.height > MAX_PIXELS:
         raise UndecodablePicture(f"The picture has {image.width}x{image.height} pixels, over {MAX_PIXELS} in all.")
@@ -179,22 +179,11 @@ def _load(file: BinaryIO, path: Path) -> Image.Image:
         check_jpeg(path)
     try:
         image.load()
-        is_upright = _is_upright(image)
-        loaded = as_seen(_as_rgb(image), image)
+        return as_seen(_as_rgb(image), image)
     except (MemoryError, UndecodablePicture):
         raise
     except Exception as error:  # the same dozen kinds, from a file that is cut short or damaged
         raise UndecodablePicture(f"The picture is cut short or damaged: {error}") from error
-    if not is_upright:
-        raise UndecodablePicture("The picture asks to be turned or mirrored when it is shown, which not all would do.")
-    return loaded
-
-
-def _is_upright(image: Image.Image) -> bool:
-    """Say whether a picture is shown as its pixels lie; it is asked of its own words, since cameras alone have any."""
-    said = Image.Exif()
-    said.load(image.info.get("exif", b""))
-    return said.get(ExifTags.Base.Orientation, 1) in {0, 1}
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:

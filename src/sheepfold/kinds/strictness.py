@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from sheepfold.kinds import colours
+from sheepfold.kinds.orientation import check_upright
 from sheepfold.model.errors import UndecodablePicture
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _CRITICAL = {b"PLTE", b"IDAT", b"IEND"}
-_BEFORE_ROWS = {b"PLTE", b"tRNS", colours.PROFILE}
+_EXIF = b"eXIf"
+_BEFORE_ROWS = {b"PLTE", b"tRNS", _EXIF, colours.PROFILE}
 _MOST_PALETTE_BYTES = 3 * 256
 _ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -45,6 +47,8 @@ def check_png(file: BinaryIO) -> None:
                 rows.take(piece)
             elif name == colours.PROFILE or name in colours.CHUNKS:
                 said.append((name, piece))
+            elif name == _EXIF:
+                check_upright(piece)
         if file.read(4) != _sum(crc):
             raise UndecodablePicture(f"The PNG is cut short or damaged: the checksum of {name!r} is wrong.")
     rows.end()
@@ -76,6 +80,8 @@ def _check_place(name: bytes, before: bytes, seen: set[bytes]) -> None:
 def _check_length(name: bytes, length: int) -> None:
     if name == b"PLTE" and (length % 3 or not 0 < length <= _MOST_PALETTE_BYTES):
         raise UndecodablePicture("The PNG has a palette of no whole number of colours, or of more than 256.")
+    if name == _EXIF and not 0 < length <= _PIECE_BYTES:
+        raise UndecodablePicture(f"The PNG has Exif of {length} bytes.")
 
 
 def _pieces(file: BinaryIO, length: int) -> Iterator[bytes]:
