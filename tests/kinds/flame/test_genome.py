@@ -186,6 +186,17 @@ def test_a_palette_that_is_none_is_refused(palette: str) -> None:
     assert refusal(flame(inside=palette))
 
 
+@pytest.mark.parametrize("palette", [
+    COLORS,
+    "<palette>" + "FFFFFF" * 256 + "</palette>",
+    '<colors count="256" data="' + "00FFFFFF" * 256 + '"/>',
+])  # fmt: skip
+def test_a_flame_may_spell_its_colours_over_but_not_for_ever(palette: str) -> None:
+    made = etree.fromstring(genome.spex([flame(inside=palette * 4)], 1))
+    assert len(made.findall("flame/color")) == 256
+    assert "256 colours; this one spells more than 1024" in refusal(flame(inside=palette * 4 + palette))
+
+
 def test_a_file_larger_than_a_genome_may_be_is_not_even_parsed(tmp_path: Path) -> None:
     path = tmp_path / "large.flam3"
     path.write_bytes(b" " * (genome.MAX_BYTES + 1))

@@ -1,11 +1,14 @@
 """Electric Sheep's requests against a real farm: what the clients get, and what the farm then thinks."""
 
+import asyncio
 import gzip
 import hashlib
 import io
 import re
+import sys
 import zlib
 
+import httpx
 import pytest
 from lxml import etree
 from PIL import Image
@@ -13,12 +16,14 @@ from tests.conftest import balances
 
 from sheepfold.farm.accounts import add_account
 from sheepfold.farm.browse import view_job
+from sheepfold.farm.dispatch import open_blob
 from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.upkeep import expire_leases
+from sheepfold.kinds.flame.genome import spex
 from sheepfold.model.accounts import Role
 from sheepfold.model.jobs import JobState
 from sheepfold.model.tasks import LeaseState, Soundness, TaskState, Verdict
-from sheepfold.protocols.electricsheep import wire
+from sheepfold.protocols.electricsheep import endpoints, wire
 from sheepfold.protocols.electricsheep.credentials import ANONYMOUS_HASH
 
 UID = "A5BD1F1A9DAB2B36"
@@ -466,6 +471,24 @@ def test_a_genome_is_offered_under_its_traditional_name(site):
         answer = site.http.get(f"/gen/1/{number}/electricsheep.1.{number:05d}.flam3")
         assert answer.status_code == 200
         assert len(list(etree.fromstring(answer.content).iter("flame"))) == flames
+
+
+def test_a_strangers_genome_keeps_nobody_waiting(site):
+    site.order("r1.flam3", frames=1)
+    ran = set()
+
+    async def get():
+        transport = httpx.ASGITransport(site.application)
+        async with httpx.AsyncClient(transport=transport, base_url=HOST) as client:
+            sys.setprofile(lambda frame, *_: ran.add(frame.f_code))  # of the event loop's thread alone
+            try:
+                return await client.get("/gen/1/1/electricsheep.1.00001.flam3")
+            finally:
+                sys.setprofile(None)
+
+    assert asyncio.run(get()).content.startswith(b"<spex>")
+    assert endpoints._genome.__code__ in ran
+    assert not {spex.__code__, open_blob.__code__} & ran
 
 
 @pytest.mark.parametrize("path", [

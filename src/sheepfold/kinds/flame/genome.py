@@ -20,6 +20,8 @@ MAX_BYTES = 1024 * 1024
 MAX_XFORMS = 100
 MAX_SYMMETRY = 50  # flam3 adds as many transforms, once when a frame is made and once when it is rendered
 MAX_MOTIONS = 20
+MAX_COLORS = 1024
+"""How many colours a flame may spell: it has 256, but may say them as a palette and one by one."""
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _HEX = re.compile(r"[0-9a-fA-F]*", re.ASCII)
@@ -84,13 +86,18 @@ def _clean_flame(flame: Element) -> Element:
     if len(flame.findall("finalxform")) > 1 or len(flame.findall("symmetry")) > 1:
         raise InvalidSpec("A flame has at most one final transform and one symmetry.")
     colors: dict[int, Element] = {}
+    spelled = 0
     for child in flame:
         if child.tag in {"xform", "finalxform"}:
             clean.append(_clean_xform(child))
         elif child.tag == "symmetry":
             clean.append(_clean_symmetry(child))
         elif isinstance(child.tag, str) and child.tag in _PALETTES:
-            colors |= _PALETTES[child.tag](child)
+            said = _PALETTES[child.tag](child)
+            spelled += len(said)
+            if spelled > MAX_COLORS:
+                raise InvalidSpec(f"A flame has 256 colours; this one spells more than {MAX_COLORS}.")
+            colors |= said
     if sum(float(xform.get("weight", "0")) for xform in clean.findall("xform")) <= 0:
         raise InvalidSpec("The weights of a flame's transforms must add up to more than 0.")
     clean.extend(colors[index] for index in sorted(colors))

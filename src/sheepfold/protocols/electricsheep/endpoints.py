@@ -228,8 +228,12 @@ async def _genome(farm: Farm, request: Request) -> Response:
     sheep = _sheep_id(request)
     if request.path_params["name"] != f"electricsheep.{sheep.generation}.{sheep.number:05d}":
         raise UnknownBlob(f"There is no genome {request.path_params['name'][:80]!r}.")
-    genomes = await run_in_threadpool(flock_verbs.read_genomes, farm, sheep)
-    return Response(spex(genomes, len(genomes)), media_type="application/xml")
+    return Response(await run_in_threadpool(_spex, farm, sheep), media_type="application/xml")
+
+
+def _spex(farm: Farm, sheep: SheepId) -> bytes:
+    genomes = flock_verbs.read_genomes(farm, sheep)
+    return spex(genomes, len(genomes))
 
 
 def _sheep_id(request: Request) -> SheepId:
