@@ -1,23 +1,26 @@
 """PostgreSQL: tries again where it helps, hears of other servers, and says when it is away."""
 
+import socket
+import socketserver
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from tests.conftest import PostgresServer, in_threads
 from tests.store.conftest import NOW, Rows
 
 from sheepfold.blobs.spool import Digest
-from sheepfold.model.accounts import Role
-from sheepfold.model.errors import StoreUnavailable
+from sheepfold.model.accounts import Account, Role
+from sheepfold.model.errors import PerhapsDone, StoreUnavailable
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import clearing
 from sheepfold.store.blobs import BlobRow
 from sheepfold.store.database import Database, Tx
-from sheepfold.store.postgres import POOL_SIZE, TRIES, PostgresDatabase
+from sheepfold.store.postgres import LINE, POOL_SIZE, TRIES, PostgresDatabase
 
 pytestmark = pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
 
@@ -130,6 +133,134 @@ def test_connections_that_died_while_they_lay_idle_cost_nobody_an_error(
     send_away(postgres_server, database_url)
     in_threads(8, lambda n: db.write(lambda tx: add(tx, f"account-{n}")))
     assert len(db.read(account_rows.list_accounts)) == 8
+
+
+@pytest.mark.parametrize("way", ["write", "write_singly", "read", "look"])
+def test_nothing_was_asked_of_a_connection_that_died_while_it_lay_idle(
+    db: PostgresDatabase, postgres_server: PostgresServer, way: str
+):
+    died = db.look(lambda tx: tx.driver.info.backend_pid)
+    postgres_server.execute(f"SELECT pg_terminate_backend({died}, 60000)")
+    ask: Callable[[Callable[[Tx], str]], str] = getattr(db, way)
+    assert ask(lambda tx: add(tx, "ann") if "write" in way else "ann") == "ann"
+    assert ask(lambda tx: tx.driver.info.backend_pid) != died
+    assert len(db.read(account_rows.list_accounts)) == (1 if "write" in way else 0)
+
+
+class Scissors:
+    """A way to PostgreSQL that is cut once: the server has done what it was told with certain words, and answered."""
+
+    def __init__(self, port: int) -> None:
+        self.words = b""
+        scissors = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                with socket.create_connection(("127.0.0.1", port)) as server:
+                    answers = threading.Thread(target=scissors.answer, args=(server, self.request))
+                    answers.start()
+                    scissors.ask(self.request, server)
+                    answers.join()
+
+        self._cuts: set[socket.socket] = set()
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+
+    def ask(self, client: socket.socket, server: socket.socket) -> None:
+        while asked := client.recv(65536):
+            if self.words and self.words in asked:
+                self.words = b""
+                self._cuts.add(server)
+            server.sendall(asked)
+        server.shutdown(socket.SHUT_WR)
+
+    def answer(self, server: socket.socket, client: socket.socket) -> None:
+        while (answer := server.recv(65536)) and server not in self._cuts:
+            client.sendall(answer)
+        client.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def scissors(database_url: str) -> Iterator[Scissors]:
+    made = Scissors(make_url(database_url).port or 0)
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.05,))
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def far(scissors: Scissors, database_url: str) -> Iterator[Rows]:
+    """Return the database behind the scissors."""
+    address = make_url(database_url).set(port=scissors.server.server_address[1])
+    db = PostgresDatabase(address.render_as_string(hide_password=False))
+    yield Rows(db)
+    db.close()
+
+
+@pytest.mark.parametrize(("way", "words"), [("write", b"COMMIT"), ("write_singly", b"INSERT INTO accounts")])
+def test_what_was_committed_when_the_connection_was_lost_is_not_done_again(
+    far: Rows, scissors: Scissors, way: str, words: bytes
+):
+    tries: list[None] = []
+
+    def deed(tx: Tx) -> None:
+        tries.append(None)
+        add(tx, f"account-{len(tries)}")
+
+    ask: Callable[[Callable[[Tx], None]], None] = getattr(far.db, way)
+    assert far.db.look(account_rows.list_accounts) == []  # on the connection that is cut
+    scissors.words = words
+    with pytest.raises(PerhapsDone):
+        ask(deed)
+    assert [account.name for account in far.db.read(account_rows.list_accounts)] == ["account-1"]
+    ask(deed)
+    assert len(far.db.read(account_rows.list_accounts)) == 2
+
+
+def test_what_was_lost_before_its_commit_is_done_again(far: Rows, scissors: Scissors):
+    assert far.db.look(account_rows.list_accounts) == []
+    scissors.words = b"INSERT INTO accounts"
+    assert far.account("ann").name == "ann"
+    assert scissors.words == b""
+    assert len(far.db.read(account_rows.list_accounts)) == 1
+
+
+@pytest.mark.parametrize("way", ["read", "look"])
+@pytest.mark.parametrize("words", [b"FROM accounts", b"COMMIT"])
+def test_whoever_only_reads_asks_again(far: Rows, scissors: Scissors, way: str, words: bytes):
+    far.account("ann")
+    ask: Callable[[Callable[[Tx], list[Account]]], list[Account]] = getattr(far.db, way)
+    scissors.words = words
+    assert [account.name for account in ask(account_rows.list_accounts)] == ["ann"]
+    assert scissors.words == (words if (way, words) == ("look", b"COMMIT") else b"")
+
+
+def test_a_host_that_vanishes_is_missed_on_every_connection(database_url: str, monkeypatch: pytest.MonkeyPatch):
+    opened: list[dict[str, str]] = []
+    listens = threading.Event()
+    connect = psycopg.connect
+
+    def note(*args: object, **options: object) -> object:
+        made = connect(*args, **options)
+        opened.append(made.info.get_parameters())
+        if options.get("autocommit"):
+            listens.set()
+        return made
+
+    monkeypatch.setattr(psycopg, "connect", note)
+    db = PostgresDatabase(f"{database_url}?keepalives_idle=60")
+    try:
+        assert db.read(account_rows.list_accounts) == []
+        assert listens.wait(60)
+    finally:
+        db.close()
+    told = {**LINE, "keepalives_idle": "60"}
+    assert len(opened) >= 3  # of the migration, the pool and the listener
+    assert all(told.items() <= one.items() for one in opened)
+    assert all(db.url.count(word) == 0 for word in ("tcp_user_timeout", "keepalives_count"))
 
 
 def test_a_server_that_went_away_is_unavailable_and_comes_back(

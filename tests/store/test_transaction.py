@@ -1,5 +1,6 @@
 """Transactions and the pool they run on."""
 
+import queue
 import threading
 
 import pytest
@@ -98,6 +99,34 @@ def test_a_connection_comes_back_after_a_stumble(pool: Pool):
         raise KeyError
     with pool.lent() as second:
         assert second is first
+
+
+def test_whoever_waits_too_long_for_a_connection_is_told_and_takes_none_with_him(pool: Pool, monkeypatch):
+    monkeypatch.setattr("sheepfold.store.transaction.PATIENCE_S", 0.01)
+    with pool.lent() as first:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="all connections"), pool.lent():
+                pass
+    for _ in range(2):
+        with pool.lent() as again:
+            assert again is first
+
+
+def test_a_connection_that_comes_at_the_end_of_patience_is_taken(pool: Pool, monkeypatch):
+    held = pool.lent()
+    first = held.__enter__()
+
+    class Place(queue.SimpleQueue):
+        def get(self, timeout=None):
+            if timeout is None:
+                return super().get(timeout=60)
+            held.__exit__(None, None, None)
+            raise queue.Empty
+
+    monkeypatch.setattr("sheepfold.store.transaction.queue.SimpleQueue", Place)
+    for _ in range(2):
+        with pool.lent() as again:
+            assert again is first
 
 
 def test_whoever_waits_for_a_connection_at_the_end_is_told(pool: Pool):

@@ -6,12 +6,13 @@ caller was let in, neither of which is kept: the database alone gives nothing aw
 
 import hashlib
 import secrets
+from functools import partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sheepfold.farm.farm import Farm
-from sheepfold.model.errors import Conflict, InvalidSpec
+from sheepfold.model.errors import Conflict, InvalidSpec, PerhapsDone
 from sheepfold.store import kept_answers
 
 NONCE_BYTES = 12
@@ -31,16 +32,21 @@ class Naming:
         """Note that the request is being done; returns the answer of one that was done before, None for a new one.
 
         Raises InvalidSpec where the name was given to another request, and Conflict where the same one is under way, or
-        was when its server ended.
+        was when its server ended or its database went away.
         """
-        known = self._farm.db.write(
-            lambda tx: kept_answers.begin(tx, self._name_hash, self._fingerprint, self._farm.now()))
+        mark = secrets.token_bytes(kept_answers.MARK_BYTES)
+        begin = partial(kept_answers.begin, name_hash=self._name_hash, fingerprint=self._fingerprint, mark=mark,
+                        now=self._farm.now())
+        try:
+            known = self._farm.db.write(begin)
+        except PerhapsDone:  # then it is found by its mark; left alone, it would be under way for a week
+            known = self._farm.db.write(begin)
         if known is None:
             return None
         if known.fingerprint != self._fingerprint:
             raise InvalidSpec("This key was given to another request before; a new request wants a new key.")
         if known.sealed is None:
-            raise Conflict("This request is under way, or its server ended meanwhile: see whether it was done.")
+            raise Conflict("This request is under way, or the farm broke off in it: see whether it was done.")
         try:
             return self._seal.decrypt(known.sealed[:NONCE_BYTES], known.sealed[NONCE_BYTES:], None)
         except InvalidTag as error:

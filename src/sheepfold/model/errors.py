@@ -31,6 +31,7 @@ SheepfoldError
     ├── Overloaded
     ├── Maintenance
     └── StoreUnavailable
+        └── PerhapsDone   the database had been told to keep it
 ```
 
 An error's docstring is its default message; what was expected and what was found go into the text given to it.
@@ -182,3 +183,7 @@ class Maintenance(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """The database does not answer: try again in a minute."""
+
+
+class PerhapsDone(StoreUnavailable):
+    """The database went away before it said whether this is done: see, or try again in a minute."""

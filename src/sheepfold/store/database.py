@@ -34,7 +34,7 @@ class Database(Protocol):
         """Run an operation in a write transaction and return its answer once that is durable.
 
         What the operation raises is raised here, and nothing of it remains. Raises StoreUnavailable where the
-        database does not answer.
+        database does not answer, and of it PerhapsDone where it went away when all was said and nothing answered.
         """
         ...
 

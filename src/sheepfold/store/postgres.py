@@ -10,6 +10,7 @@ import psycopg.rows
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.pool import NullPool
 
+from sheepfold.model.errors import PerhapsDone
 from sheepfold.store.database import T, Tx, translated
 from sheepfold.store.migrations.upgrade import upgrade
 from sheepfold.store.transaction import Pool
@@ -18,7 +19,11 @@ POOL_SIZE = 24
 TRIES = 6
 _TRY_AGAIN = frozenset({"40001", "40P01", "23505", "23503"})
 """Serialization failure, deadlock; and a unique or foreign key broken, by a row that another transaction has added or
-removed since we looked: the next try sees it. A try also helps where a connection had died while it lay idle."""
+removed since we looked: the next try sees it."""
+LINE = {"connect_timeout": "10", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
+        "tcp_user_timeout": "30000"}
+"""What libpq is told of each connection unless the address says otherwise, so that a host that vanished without a word
+is missed within half a minute; all in seconds but the last one, which is milliseconds."""
 CHANNEL = "sheepfold"
 LONGEST_SILENCE = "60s"
 """After this long the database ends a transaction whose server says nothing more: it froze, or its line was cut. Until
@@ -33,8 +38,9 @@ class PostgresDatabase:
     def __init__(self, url: str) -> None:
         address = make_url(url).set(drivername="postgresql+psycopg")
         self.url = address.render_as_string(hide_password=True)
+        address = address.set(query={**LINE, **address.query})
         self._dsn = address.set(drivername="postgresql").render_as_string(hide_password=False)
-        engine = create_engine(address, poolclass=NullPool, connect_args={"connect_timeout": 10})
+        engine = create_engine(address, poolclass=NullPool)
         with translated():
             upgrade(engine)
         event.listen(engine, "connect", _set_up)
@@ -55,11 +61,11 @@ class PostgresDatabase:
 
     def read(self, operation: Callable[[Tx], T]) -> T:
         """Run an operation that only reads, on a snapshot of its own."""
-        return self._tried(operation, _snapshot)
+        return self._tried(operation, _snapshot, is_reading=True)
 
     def look(self, operation: Callable[[Tx], T]) -> T:
         """Run an operation of a single statement."""
-        return self._tried(operation, Tx.singly)
+        return self._tried(operation, Tx.singly, is_reading=True)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have a function called after each commit of this server, and soon after those of others."""
@@ -78,7 +84,9 @@ class PostgresDatabase:
             listener()
         return answer
 
-    def _tried(self, operation: Callable[[Tx], T], bracket: Callable[[Tx], AbstractContextManager[object]]) -> T:
+    def _tried(self, operation: Callable[[Tx], T], bracket: Callable[[Tx], AbstractContextManager[object]], *,
+               is_reading: bool = False) -> T:
+        """Run an operation, and again where the database undid it, or its connection died before it could last."""
         with translated():
             for attempt in range(TRIES):
                 with self._pool.lent() as tx:
@@ -86,6 +94,8 @@ class PostgresDatabase:
                         with bracket(tx):
                             return operation(tx)
                     except psycopg.Error as error:
+                        if tx.is_perhaps_done and not is_reading:
+                            raise PerhapsDone from error
                         if not (tx.is_lost or error.sqlstate in _TRY_AGAIN) or attempt == TRIES - 1:
                             raise
                 time.sleep(0.005 * 2**attempt)
@@ -99,7 +109,7 @@ class PostgresDatabase:
         """
         while not self._ended.is_set():
             try:
-                with psycopg.connect(self._dsn, autocommit=True, connect_timeout=10) as connection:
+                with psycopg.connect(self._dsn, autocommit=True) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
                     self._hear_on(connection)
             except psycopg.Error:

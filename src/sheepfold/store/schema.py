@@ -153,7 +153,7 @@ order_keys = Table(
     at("ordered_at"),
 )
 
-# what was answered to a request under its name, sealed by what only who asked knows; null while it is being done
+# what was answered to a request under its name, sealed by what only who asked knows; a mark while it is done
 kept_answers = Table(
     "kept_answers",
     metadata,

@@ -21,15 +21,13 @@ from sheepfold.model.errors import StoreUnavailable
 from sheepfold.store.checkpoints import TOO_LONG, Checkpoints
 from sheepfold.store.database import T, Tx, translated
 from sheepfold.store.migrations.upgrade import upgrade
-from sheepfold.store.transaction import Pool
+from sheepfold.store.transaction import PATIENCE_S, Pool
 from sheepfold.store.turns import Turns
 
 GROUP_TIME_S = 0.020
 GROUP_SIZE = 64
 BUSY_TIMEOUT_MS = 15_000
 READERS = 16
-PATIENCE_S = 30.0
-"""How long an operation may wait for its turn."""
 NEWS_PERIOD_S = 0.05
 """How long listeners may wait to hear of another process's commit."""
 

@@ -65,6 +65,15 @@ class Straight:
         """Begin with these commands as soon as anything else is to be run."""
         self._beginning = commands
 
+    def see_alive(self) -> None:
+        """Raise OperationalError where the connection has died, as far as one can know without sending anything.
+
+        A server that was asked nothing says nothing but that it closes the connection.
+        """
+        if self._is_lost or self._answering.poll(0):
+            self._wire.finish()
+            raise OperationalError("The connection was lost.")
+
     @property
     def waits_to_begin(self) -> bool:
         """Say whether something waits to go with the next statement."""

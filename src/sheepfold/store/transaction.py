@@ -10,7 +10,7 @@ import re
 import threading
 from collections import deque, namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,6 +24,8 @@ from sheepfold.model.errors import StoreUnavailable
 from sheepfold.store.straight import Asked, Straight
 
 Values = Mapping[str, Any]
+PATIENCE_S = 30.0
+"""How long an operation may wait for its turn."""
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 
 
@@ -83,6 +85,7 @@ class Tx:
         self._composed = connection
         self._straight = None if self.dialect.name == "sqlite" else Straight(self._driver)
         self._waiting: list[tuple[str, Values]] = []
+        self._is_commit_sent = False
 
     def execute(self, query: Executable, values: Values | Sequence[Values] = ()) -> Answer:
         """Run a statement, once for each of several sets of values; raises the driver's own errors."""
@@ -150,10 +153,12 @@ class Tx:
     @contextmanager
     def began(self, *begin: str) -> Iterator[None]:
         """Commit all that happens in the block together, or nothing of it; it begins with these commands, or BEGIN."""
+        self._is_commit_sent = False
         self._begin(*(begin or ("BEGIN",)))
         try:
             yield
             self.flush()
+            self._go_for_good()
             self._end("COMMIT")
         except BaseException:
             self._roll_back()
@@ -162,6 +167,7 @@ class Tx:
     @contextmanager
     def singly(self) -> Iterator[None]:
         """Have each statement of the block be durable by itself."""
+        self._go_for_good()
         try:
             yield
             self.flush()
@@ -180,6 +186,11 @@ class Tx:
         """Say whether the connection has died; SQLite's cannot."""
         return bool(getattr(self._driver, "closed", False))
 
+    @property
+    def is_perhaps_done(self) -> bool:
+        """Say whether the connection died after something was sent that commits: nobody knows whether it did."""
+        return self.is_lost and self._is_commit_sent
+
     def forget(self) -> None:
         """Let go of a connection that has died, without another word to it."""
         self._composed.invalidate()
@@ -188,6 +199,13 @@ class Tx:
     def close(self) -> None:
         """Close the connection."""
         self._composed.close()
+
+    def _go_for_good(self) -> None:
+        """Note that what is sent now commits; raises where the connection has died already."""
+        self._is_commit_sent = False
+        if self._straight is not None:
+            self._straight.see_alive()
+        self._is_commit_sent = True
 
     def _begin(self, *commands: str) -> None:
         if self._straight is not None:
@@ -259,10 +277,13 @@ class Pool:
 
     @contextmanager
     def lent(self) -> Iterator[Tx]:
-        """Lend a connection for the block; waits while all are in use. Raises StoreUnavailable after the end."""
+        """Lend a connection for the block; waits while all are in use.
+
+        Raises StoreUnavailable where they are for too long, and after the end.
+        """
         if self._is_closed:
             raise StoreUnavailable("The database is closed.")
-        tx = self._take()
+        tx = self._take(PATIENCE_S)
         try:
             if tx is None:
                 tx = Tx(self._engine.connect())
@@ -279,17 +300,23 @@ class Pool:
             return
         self._is_closed = True
         for _ in range(self._size):
-            tx = self._take()
+            tx = self._take(None)
             if tx is not None:
                 tx.close()
 
-    def _take(self) -> Tx | None:
+    def _take(self, patience_s: float | None) -> Tx | None:
         with self._lock:
             if self._free:
                 return self._free.pop()
             place: queue.SimpleQueue[Tx | None] = queue.SimpleQueue()
             self._waiting.append(place)
-        return place.get()
+        with suppress(queue.Empty):
+            return place.get(timeout=patience_s)
+        with self._lock:
+            if place in self._waiting:
+                self._waiting.remove(place)
+                raise StoreUnavailable("The database is busy: all connections to it are in use.")
+        return place.get()  # somebody has just taken the place out to fill it
 
     def _give(self, tx: Tx | None) -> None:
         with self._lock:

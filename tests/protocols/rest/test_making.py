@@ -7,7 +7,7 @@ from sheepfold.farm.accounts import add_account, add_key, revoke_keys
 from sheepfold.farm.naming import Naming
 from sheepfold.farm.upkeep import ORDER_KEY_AGE_S, forget_order_keys
 from sheepfold.model.accounts import Role, Scope
-from sheepfold.model.errors import Conflict
+from sheepfold.model.errors import Conflict, PerhapsDone
 
 _ALL = text("SELECT * FROM kept_answers")
 HOOK = {"url": "https://hooks.example/in"}
@@ -77,6 +77,43 @@ def test_a_request_whose_server_ended_is_not_done_twice(site, ann, post):
     assert post("/webhooks", HOOK, "n2").status_code == 422
     with pytest.raises(Conflict, match="under way"):
         under_way.begin()
+
+
+@pytest.fixture
+def lose(site, monkeypatch):
+    """Lose the database once, as soon as what it was told to keep makes a question's answer more than none."""
+    def armed(question):
+        write, lost = site.farm.db.write, []
+
+        def lossy(operation):
+            answer = write(operation)
+            if not lost and site.farm.db.read(lambda tx: tx.execute(text(question)).all()):
+                lost.append(question)
+                raise PerhapsDone
+            return answer
+
+        monkeypatch.setattr(site.farm.db, "write", lossy)
+
+    return armed
+
+
+def test_a_name_is_found_again_whose_database_was_lost_as_it_was_noted(site, ann, lose):
+    lose("SELECT * FROM kept_answers")
+    mine, twin = (Naming(site.farm, ann, "n1", "0" * 64) for _ in range(2))
+    assert mine.begin() is None
+    with pytest.raises(Conflict, match="under way"):
+        twin.begin()
+    mine.keep(b"{}")
+    assert twin.begin() == b"{}"
+
+
+def test_a_request_whose_database_was_lost_is_not_done_twice(site, ann, post, lose):
+    lose("SELECT * FROM webhooks")
+    perhaps = post("/webhooks", HOOK)
+    assert (perhaps.status_code, perhaps.json()["type"]) == (503, "/api/docs#perhaps-done")
+    assert "retry-after" in perhaps.headers
+    assert post("/webhooks", HOOK).status_code == 409
+    assert len(site.http.get("/webhooks", headers=site.bearer(ann)).json()["webhooks"]) == 1
 
 
 def test_secrets_lie_in_no_database_and_are_forgotten_after_a_week(site, post):

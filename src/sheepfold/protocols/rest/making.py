@@ -13,7 +13,7 @@ from starlette.types import Message
 from sheepfold.farm.accounts import holder_of
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.naming import Naming
-from sheepfold.model.errors import MalformedMessage
+from sheepfold.model.errors import MalformedMessage, PerhapsDone
 from sheepfold.protocols.rest.bodies import JsonRoute, whole_body
 
 HEADER = "Idempotency-Key"
@@ -74,6 +74,8 @@ async def _kept(
     """Do a request and keep its answer; what was refused is forgotten, so that it may be sent again."""
     try:
         response = await handler(request)
+    except PerhapsDone:
+        raise
     except BaseException:
         await run_in_threadpool(naming.drop)
         raise
