@@ -6,14 +6,18 @@ import threading
 from dataclasses import replace
 
 import pytest
+from tests.rights import as_mere_user
 
+from sheepfold.blobs.spool import spool_file
 from sheepfold.farm.farm import open_farm
+from sheepfold.farm.keeping import keep_file
 from sheepfold.farm.uploads import (
     MOST_UPLOADS,
     appending,
     create_upload,
     drop_upload,
     find_upload,
+    keep_upload,
     sweep_uploads,
     uploaded_file,
 )
@@ -108,6 +112,37 @@ def test_other_bytes_than_announced_are_dropped(world):
         pass
     with pytest.raises(UnknownBlob):
         find_upload(world.farm, world.account("ann"), upload.id)
+
+
+@pytest.fixture
+def ordered(world, tmp_path):
+    """What the page sends of a large file, and the upload that an order has kept as a blob, by the same inode."""
+    (tmp_path / "scene.blend").write_bytes(BODY)
+    sent = spool_file(tmp_path / "scene.blend", world.farm.spool_folder)
+    upload = keep_upload(world.farm, world.account("ann"), sent)
+    with uploaded_file(world.farm, world.account("ann"), upload.id) as path:
+        keep_file(world.farm, path)
+        assert (path.stat().st_mode & 0o777, path.stat().st_nlink) == (0o440, 2)
+    return sent, upload
+
+
+def test_a_file_that_was_ordered_is_chosen_again(world, ordered):
+    sent, upload = ordered
+    with as_mere_user():
+        assert keep_upload(world.farm, world.account("ann"), sent) == upload
+        with appending(world.farm, world.account("ann"), upload.id, len(BODY)):  # somebody else is at it, too
+            assert keep_upload(world.farm, world.account("ann"), sent) == upload
+
+
+def test_nothing_is_added_to_what_was_ordered(world, ordered):
+    _, upload = ordered
+    with as_mere_user():
+        send(world, upload, len(BODY), b"")
+        with pytest.raises(TooLarge):
+            send(world, upload, len(BODY), b"x")
+        with pytest.raises(Conflict, match=f"byte {len(BODY)}"):
+            send(world, upload, 0, BODY)
+    assert find_upload(world.farm, world.account("ann"), upload.id) == upload
 
 
 def test_an_upload_is_its_accounts_alone(world):

@@ -89,6 +89,8 @@ def keep_upload(farm: Farm, account: Account, spooled: Spooled) -> Upload:
     `create_upload` does, and Conflict while the same file is on its way otherwise.
     """
     made = create_upload(farm, account, spooled.size_bytes, spooled.sha256)
+    if made.is_whole:
+        return made
     with appending(farm, account, made.id, made.offset_bytes) as appender, spooled.path.open("rb") as file:
         file.seek(made.offset_bytes)
         while chunk := file.read(CHUNK_BYTES):
@@ -108,10 +110,11 @@ def find_upload(farm: Farm, account: Account, upload_id: str) -> Upload:
 def appending(farm: Farm, account: Account, upload_id: str, offset_bytes: int) -> Iterator[Appender]:
     """Go on with an upload at an offset, which must be its end; what is written stays, however the block ends.
 
-    Raises UnknownBlob, and Conflict where the offset is another, or somebody else is writing.
+    Raises UnknownBlob, and Conflict where the offset is another, or somebody else is writing. A whole one, which is
+    read-only once an order has named it, is not opened for writing.
     """
     found = find_upload(farm, account, upload_id)
-    file = os.open(_root(farm) / found.id / "bytes", os.O_WRONLY | os.O_APPEND)
+    file = os.open(_root(farm) / found.id / "bytes", os.O_RDONLY if found.is_whole else os.O_WRONLY | os.O_APPEND)
     try:
         with _alone(file, found.id):
             at = os.fstat(file).st_size

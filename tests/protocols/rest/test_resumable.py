@@ -58,6 +58,8 @@ def test_a_file_is_sent_in_pieces_and_ordered(site, headers):
     job = site.http.get(f"/jobs/{ordered.json()['id']}", headers=headers).json()
     assert job["inputs"] == {"project": hashlib.sha256(BODY).hexdigest()}
     assert ordered.json()["remarks"] == job["remarks"] != []
+    again = [patch(site, headers, upload, at, more) for at, more in [(len(BODY), b""), (len(BODY), b"x"), (0, BODY)]]
+    assert [answer.status_code for answer in again] == [204, 413, 409]
     assert site.http.delete(f"/uploads/{upload}", headers=headers).status_code == 204
     assert site.http.head(f"/uploads/{upload}", headers=headers).status_code == 404
 
