@@ -41,7 +41,7 @@ class Settings:
     retry_s: int = 60
     """What idle clients are told to wait, where their wire can tell them."""
     orphan_blob_age_s: int = 86_400
-    """How long a blob may lie unnamed before upkeep drops it."""
+    """How long a blob may lie unnamed, or something in the spool untouched, before upkeep drops it."""
     keep_days: int = 0
     """How many days after its end a job's pictures and inputs are kept, unless somebody keeps it; 0 for ever."""
     keep_events_days: int = 90

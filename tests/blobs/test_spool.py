@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rights import as_mere_user
 
-from sheepfold.blobs.spool import Spool, parse_digest, spool_file, sweep_spools
+from sheepfold.blobs.spool import Spool, parse_digest, spool_file, sweep_folders, sweep_spools
 from sheepfold.model.errors import StoreUnavailable, TooLarge, UnknownBlob
 
 SHEEP = b"a sheep, more or less"
@@ -103,6 +104,56 @@ def test_the_sweep_removes_only_old_uploads(tmp_path: Path):
 
 def test_a_sweep_of_no_folder_finds_nothing(tmp_path: Path):
     assert sweep_spools(tmp_path / "missing", time.time()) == 0
+
+
+def left_behind(spool: Path, name: str) -> Path:
+    """Make a folder as a chore has it, all of it long ago; returns it."""
+    folder = spool / name
+    (folder / "products").mkdir(parents=True)
+    film = folder / "products" / "film.mp4"
+    film.write_bytes(b"half a film")
+    film.chmod(0o440)
+    for path in (film, film.parent, folder):
+        os.utime(path, (1000, 1000))
+    return folder
+
+
+def test_the_sweep_removes_folders_that_nobody_works_in(tmp_path: Path):
+    for name in ("chore-a1b2c3d4", "order-a1b2c3d4", "appraisal-a1b2c3d4"):
+        left_behind(tmp_path, name)
+    begun, going_on = left_behind(tmp_path, "chore-begun"), left_behind(tmp_path, "chore-going_on")
+    os.utime(begun)
+    os.utime(going_on / "products" / "film.mp4")
+    left_behind(tmp_path, "uploads")
+    assert sweep_folders(tmp_path, time.time() - 3600) == 3
+    assert {path.name for path in tmp_path.iterdir()} == {"chore-begun", "chore-going_on", "uploads"}
+    assert sweep_folders(tmp_path / "missing", time.time()) == 0
+
+
+def test_the_sweep_of_folders_follows_no_link(tmp_path: Path):
+    spool, outside = tmp_path / "spool", left_behind(tmp_path, "house-of-others")
+    outside.chmod(0o500)
+    folder = left_behind(spool, "chore-a1b2c3d4")
+    (folder / "out").symlink_to(outside)
+    (spool / "chore-link").symlink_to(outside)
+    os.utime(folder / "out", (1000, 1000), follow_symlinks=False)
+    os.utime(spool / "chore-link", (1000, 1000), follow_symlinks=False)
+    os.utime(folder, (1000, 1000))
+    for path in (outside, outside / "products"):
+        os.utime(path)  # which would count, were the link followed
+    assert sweep_folders(spool, time.time() - 3600) == 1
+    assert [path.name for path in spool.iterdir()] == ["chore-link"]
+    assert (outside / "products" / "film.mp4").read_bytes() == b"half a film"
+    assert outside.stat().st_mode & 0o777 == 0o500
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o444, 0o000])
+def test_the_sweep_removes_folders_that_were_made_read_only(tmp_path: Path, mode: int):
+    folder = left_behind(tmp_path, "appraisal-a1b2c3d4")
+    (folder / "products").chmod(mode)
+    with as_mere_user():
+        assert sweep_folders(tmp_path, time.time() - 3600) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(text=st.text(max_size=70))

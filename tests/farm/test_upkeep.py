@@ -139,6 +139,16 @@ def test_a_blob_that_is_sent_again_begins_anew(world: World):
     assert world.farm.blobs.exists(digest)
 
 
+def test_the_house_sweeps_what_a_crash_left_in_the_spool(world: World):
+    killed, going_on = world.farm.spool_folder / "chore-killed", world.farm.spool_folder / "chore-going_on"
+    for folder in (killed, going_on):
+        folder.mkdir()
+    long_ago = time.time() - DAY_S - 1
+    os.utime(killed, (long_ago, long_ago))
+    House(world.farm, lambda: ThreadPoolExecutor(1)).beat()
+    assert list(world.farm.spool_folder.iterdir()) == [going_on]
+
+
 def until(is_so) -> None:
     """Wait until something is so; the test's own time limit ends it."""
     while not is_so():

@@ -3,9 +3,11 @@
 import hashlib
 import os
 import re
+import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -140,6 +142,57 @@ def sweep_spools(folder: Path, older_than: float) -> int:
         except FileNotFoundError:
             continue  # its upload ended meanwhile
     return removed
+
+
+def sweep_folders(folder: Path, older_than: float) -> int:
+    """Remove what crashes left of passing folders in a spool folder, once all within was last written before
+    `older_than` (Unix seconds); count them.
+
+    Such a folder has a dash in its name, as `mkdtemp` is asked for; any other has rules of its own, and stays.
+    """
+    removed = 0
+    for path in folder.glob("*-*"):
+        if _is_forsaken(path, older_than):
+            _remove_folder(path)
+            removed += not path.exists()
+    return removed
+
+
+def _is_forsaken(path: Path, older_than: float) -> bool:
+    """Say whether a path is a folder, no link to one, in which nothing was written since."""
+    return _is_folder(path) and not any(_is_written_since(one, older_than) for one in _all_of(path))
+
+
+def _is_written_since(path: Path, moment: float) -> bool:
+    try:
+        return path.lstat().st_mtime >= moment
+    except FileNotFoundError:
+        return True  # somebody is at work there
+    except PermissionError:
+        return False  # the folder around it shuts it off; that one's time counts
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _all_of(folder: Path) -> Iterator[Path]:
+    """Yield a folder and all within, as they are met; links are not followed."""
+    yield folder
+    for at, folders, files in os.walk(folder):
+        yield from (Path(at, name) for name in folders + files)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder as far as that can be done, with those within that a program has made read-only."""
+    for path in _all_of(folder):
+        with suppress(OSError):
+            if _is_folder(path):
+                path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from concurrent.futures import BrokenExecutor, Executor
 from functools import partial
 from itertools import islice
 
-from sheepfold.blobs.spool import Digest, sweep_spools
+from sheepfold.blobs.spool import Digest, sweep_folders, sweep_spools
 from sheepfold.farm.backups import Backups
 from sheepfold.farm.chores import are_chores_due, do_next_chore, heed_clock, household, take_up_again
 from sheepfold.farm.evolution import Evolution
@@ -219,7 +219,7 @@ class House:
                 return
             self._last_sweep = farm.now()
             self._sweep = sweep_in_steps(farm, is_full=is_full)
-            sweep_spools(farm.spool_folder, farm.now() - farm.settings.orphan_blob_age_s)
+            self._sweep_spool()
             sweep_uploads(farm)
             forget_order_keys(farm)
         swept = next(self._sweep, None)
@@ -227,6 +227,12 @@ class House:
             self._sweep = None
         elif swept:
             _log.info("blobs_swept=%d", swept)
+
+    def _sweep_spool(self) -> None:
+        """Remove what crashes left there. Its age is by the system's clock, as the times of files that grow are."""
+        older_than = time.time() - self._farm.settings.orphan_blob_age_s
+        sweep_spools(self._farm.spool_folder, older_than)
+        sweep_folders(self._farm.spool_folder, older_than)
 
     def _forget_on(self) -> None:
         """Take the next step of forgetting, once a day from the first on."""
