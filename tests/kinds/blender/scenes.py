@@ -4,7 +4,9 @@
 """
 
 import importlib
+import math
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -33,7 +35,7 @@ bpy.app.handlers.render_pre.append(attack)
 
 
 def main(folder: Path, port: int) -> None:
-    for make in (moving, busy, falling, lacking, blind, foreign, prying):
+    for make in (moving, busy, falling, lacking, blind, foreign, prying, timeless):
         fresh()
         make(folder)
     fresh()
@@ -52,6 +54,14 @@ def fresh() -> None:
 
 def save(folder: Path, name: str, *, compress: bool = False) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / f"{name}.blend"), compress=compress)
+
+
+def timeless(folder: Path) -> None:
+    """Save a scene whose frames per second are no number, which Blender lets nobody write."""
+    base = bpy.context.scene.render.fps_base = 1.1234567
+    save(folder, "timeless")
+    path = folder / "timeless.blend"
+    path.write_bytes(path.read_bytes().replace(struct.pack("<f", base), struct.pack("<f", math.nan)))
 
 
 def moving(folder: Path) -> None:

@@ -1,7 +1,8 @@
 import json
+import math
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,12 @@ def test_what_blender_cannot_read_is_refused(bpy_python: Path, tmp_path: Path) -
 
 
 @needs_bpy
+def test_a_scene_whose_frame_rate_is_no_number_is_refused(scenes: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSpec, match=r"frame rate must be .*, not nan"):
+        complete.complete({}, {"project": scenes / "timeless.blend"}, tmp_path)
+
+
+@needs_bpy
 def test_what_blender_opens_too_long_is_refused(scenes: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidSpec, match="too long"):
         examine.examine(scenes / "moving.blend", "", tmp_path, confine.Limits(time_s=0.05))
@@ -118,6 +125,24 @@ def test_what_needs_too_much_memory_is_refused(scenes: Path, tmp_path: Path) -> 
 def test_nonsense_from_a_captured_blender_is_refused(tmp_path: Path, answer: dict[str, Any]) -> None:
     (tmp_path / "findings.json").write_text(json.dumps(answer))
     with pytest.raises(InvalidSpec, match="nonsense"):
+        examine.examine(tmp_path / "a", "", tmp_path)
+
+
+@pytest.mark.parametrize("fps", [math.nan, math.inf, 0.0, -24.0, 1e30])
+def test_a_frame_rate_that_is_none_is_refused(tmp_path: Path, fps: float) -> None:
+    (tmp_path / "findings.json").write_text(json.dumps(asdict(replace(FOUND, fps=fps))))
+    with pytest.raises(InvalidSpec, match="frame rate must be"):
+        complete.complete({}, {"project": tmp_path / "a"}, tmp_path)
+
+
+def test_a_captured_blender_that_answers_in_brackets_crashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"BLENDER-v405")
+    blender = tmp_path / "own" / "bin" / "python"
+    blender.parent.mkdir(parents=True)
+    blender.write_text("#!/bin/sh\nhead -c 100000 /dev/zero | tr '\\0' '['\n")
+    blender.chmod(0o755)
+    monkeypatch.setenv(home.VARIABLE, str(blender))
+    with pytest.raises(InvalidSpec, match="crashed"):
         examine.examine(tmp_path / "a", "", tmp_path)
 
 

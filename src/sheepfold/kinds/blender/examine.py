@@ -14,6 +14,8 @@ from sheepfold.kinds.seam import Spec
 from sheepfold.model.errors import InvalidSpec
 
 SHOWN_FILES = 5
+MOST_FPS = 1_000_000
+"""Of a scene, far beyond those of any camera; orders themselves go up to 120."""
 _KEPT = "findings.json"
 _FORMATS = {"PNG": "PNG", "JPEG": "JPEG", "OPEN_EXR": "EXR"}
 _ENGINES = (CYCLES, EEVEE, WORKBENCH)
@@ -158,7 +160,7 @@ def _shortened(sentence: str, room: Path) -> str:
 def _parsed(output: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(output)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter from a hundred thousand brackets
         return {}
     return answer if isinstance(answer, dict) else {}
 
@@ -171,7 +173,7 @@ def _findings(answer: Mapping[str, Any]) -> Findings:
             frame_start=int(answer["frame_start"]),
             frame_end=int(answer["frame_end"]),
             frame_step=int(answer["frame_step"]),
-            fps=float(answer["fps"]),
+            fps=_fps(answer["fps"]),
             engine=str(answer["engine"])[:80],
             engine_is_known=bool(answer["engine_is_known"]),
             samples=int(answer["samples"]),
@@ -193,6 +195,14 @@ def _findings(answer: Mapping[str, Any]) -> Findings:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InvalidSpec("Blender answered nonsense about this project.") from error
+
+
+def _fps(answer: Any) -> float:  # noqa: ANN401 -- it is a number, or the answer is nonsense
+    """Read frames per second; Blender passes on whatever a file has there, and it may be no number."""
+    fps = float(answer)
+    if not 0 < fps <= MOST_FPS:
+        raise InvalidSpec(f"The project's frame rate must be above 0 and at most {MOST_FPS} per second, not {fps:g}.")
+    return fps
 
 
 def _names(values: Any) -> tuple[str, ...]:  # noqa: ANN401 -- it is a list, or the answer is nonsense
