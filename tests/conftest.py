@@ -123,8 +123,9 @@ def environment_is_left() -> Iterator[None]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment without what pytest itself keeps there."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    """Return the environment without what pytest keeps there, and OpenImageIO as soon as it is imported."""
+    own = ("PYTEST_", "OpenImageIO_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(own)}
 
 
 @pytest.fixture(scope="session")
