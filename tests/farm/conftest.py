@@ -1,9 +1,18 @@
 """A farm whose webhooks may lead to this machine, and a receiver there."""
 
+import time
 from dataclasses import replace
 
 import pytest
 from tests.farm.receiver import receiving
+
+
+def until(is_so) -> None:
+    """Wait until something is so that another thread does, a minute at most."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -1,24 +1,32 @@
 """A farm's backup is a farm again: taken under load, of either database, and refused where it is spoilt."""
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.conftest import HEIGHT, WIDTH, World, backwards, balances, new_database, picture
+from tests.farm.conftest import until
 
+from sheepfold.blobs.local import LocalBlobs
 from sheepfold.blobs.spool import Digest
-from sheepfold.farm.backup import HOLD_S, MANIFEST, back_up, read_backup, restore
+from sheepfold.farm import backup
+from sheepfold.farm.backup import MANIFEST, back_up, read_backup, restore
 from sheepfold.farm.backups import ask_backup, list_backups, make_next_backup
 from sheepfold.farm.browse import list_jobs, view_job
 from sheepfold.farm.checkup import check
 from sheepfold.farm.dispatch import held_lease
 from sheepfold.farm.farm import open_farm
-from sheepfold.model.errors import BadInput, UnknownBlob
+from sheepfold.farm.retention import HOLD_S, Retention, is_held
+from sheepfold.farm.upkeep import sweep_blobs
+from sheepfold.model.errors import BadInput, Conflict, Unavailable, UnknownBlob
 from sheepfold.model.jobs import Job
 from sheepfold.store import chores as chore_rows
 from sheepfold.store import retention as retention_rows
 from sheepfold.store.chores import ChoreWhat
+
+DAY_S = 86_400
 
 
 @pytest.fixture
@@ -102,6 +110,7 @@ def test_what_is_cleared_is_cleared_in_a_backup_too_and_leaves_an_older_one(
     world.make_all(world.maker("box"))
     world.do_chores()
     full = back_up(world.farm, tmp_path / "backup")
+    world.clock.advance(HOLD_S)
     cleared(world, job)
     made = back_up(world.farm, tmp_path / "backup")
     assert full.blobs - made.blobs == 1  # the other picture is one of the job that is kept as well
@@ -119,15 +128,147 @@ def cleared(world: World, job: Job) -> None:
     assert world.do_chores() == 1
 
 
-def test_nothing_is_cleared_while_a_backup_lasts_and_all_goes_on_when_it_has_ended(world: World, tmp_path):
-    job = world.order()
+def files(world: World) -> int:
+    return len(list(world.farm.blobs.list_digests()))
+
+
+@pytest.fixture
+def overdue(world: World, tmp_path: Path) -> World:
+    """A farm that is to clear a job, whose files would be dropped at once, as old as they are."""
+    world.farm = replace(world.farm, settings=replace(world.farm.settings, keep_days=1))
+    world.order(frames=2)
     world.make_all(world.maker("box"))
     world.do_chores()
-    world.farm.db.write(lambda tx: retention_rows.pause(tx, world.clock.now + 50))
-    cleared(world, job)
-    assert back_up(world.farm, tmp_path / "backup").blobs > 0
-    assert world.findings() == []
-    assert world.farm.db.write(retention_rows.paused_until) == 0
+    world.clock.advance(5 * DAY_S)
+    for digest, _ in world.farm.blobs.list_digests():
+        os.utime(world.farm.blobs.local_path(digest, tmp_path), (1, 1))
+    return world
+
+
+@pytest.mark.parametrize("when", ["before", "behind", "later"])
+def test_nothing_is_dropped_while_a_backup_is_made_and_all_goes_on_when_it_has_ended(
+        overdue: World, elsewhere, tmp_path, shared_inspector, monkeypatch, when: str):
+    save, lying = backup.save_database, files(overdue)
+
+    def drop() -> None:
+        assert Retention(overdue.farm).step() == 1  # the job is marked
+        assert overdue.do_chores() == 1
+        assert sweep_blobs(overdue.farm) == 0
+        assert files(overdue) == lying
+
+    def save_while_dropping(db, folder):
+        if when == "before":
+            drop()
+        sort = save(db, folder)
+        if when == "behind":
+            drop()
+        return sort
+
+    monkeypatch.setattr(backup, "save_database", save_while_dropping)
+    made = back_up(overdue.farm, tmp_path / "backup", told=lambda *_: when == "later" and drop())
+    assert made.blobs == lying
+    restore(elsewhere, tmp_path / "backup")
+    with open_farm(elsewhere, backwards, overdue.clock, shared_inspector) as again:
+        assert list(check(again, read_blobs=True)) == []
+    overdue.clock.advance(HOLD_S)
+    assert sweep_blobs(overdue.farm) > 0
+    assert overdue.do_chores() == 1
+    assert overdue.findings() == []
+
+
+def test_the_hold_is_renewed_while_a_long_step_lasts(overdue: World, tmp_path, monkeypatch):
+    def held() -> bool:
+        return overdue.farm.db.write(lambda tx: retention_rows.paused_until(tx) == overdue.clock.now + HOLD_S)
+
+    def slow(db, folder):
+        for _ in range(3):
+            overdue.clock.advance(HOLD_S - 1)
+            until(held)
+        return save(db, folder)
+
+    save = backup.save_database
+    monkeypatch.setattr(backup, "SIGN_PERIOD_S", 0.01)
+    monkeypatch.setattr(backup, "save_database", slow)
+    assert back_up(overdue.farm, tmp_path / "backup").blobs > 0
+
+
+def test_a_backup_that_stood_still_for_too_long_is_none_and_leaves_the_files_of_the_last(overdue: World, tmp_path):
+    back_up(overdue.farm, tmp_path / "backup")
+    lying = sorted((tmp_path / "backup" / "blobs").glob("*/*"))
+
+    def sleep(*_: int) -> None:
+        overdue.clock.advance(HOLD_S)
+        Retention(overdue.farm).step()
+        assert overdue.do_chores() == 1
+
+    with pytest.raises(Unavailable, match="no sign of life"):
+        back_up(overdue.farm, tmp_path / "backup", told=sleep)
+    assert not (tmp_path / "backup" / MANIFEST).exists()
+    assert sorted((tmp_path / "backup" / "blobs").glob("*/*")) == lying
+
+
+def test_two_backups_into_one_folder_are_one_after_the_other(overdue: World, tmp_path):
+    def again(*_: int) -> None:
+        with pytest.raises(Conflict, match="Another backup is being made"):
+            back_up(overdue.farm, tmp_path / "backup")
+
+    made = back_up(overdue.farm, tmp_path / "backup", told=again)
+    assert made == read_backup(tmp_path / "backup")
+    assert back_up(overdue.farm, tmp_path / "backup") == replace(made, new_blobs=0)
+
+
+def test_a_backup_elsewhere_does_not_end_the_hold_of_another(overdue: World, tmp_path):
+    def another(*_: int) -> None:
+        back_up(overdue.farm, tmp_path / "other")
+        assert overdue.farm.db.write(lambda tx: is_held(tx, overdue.clock.now))
+
+    assert back_up(overdue.farm, tmp_path / "backup", told=another) == read_backup(tmp_path / "backup")
+
+
+@pytest.mark.parametrize("broken", ["blob", "database"])
+def test_a_restore_that_was_broken_off_is_no_farm_and_is_begun_again(
+        overdue: World, elsewhere, tmp_path, shared_inspector, broken: str):
+    made = back_up(overdue.farm, tmp_path / "backup")
+    parts = {"blob": "blobs/*/*", "database": "database/*"}
+    part = max((tmp_path / "backup").glob(parts[broken]))
+    part.rename(tmp_path / "away")
+    part.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        restore(elsewhere, tmp_path / "backup")
+    assert not (elsewhere.data / "farm.sqlite").exists()
+    part.rmdir()
+    (tmp_path / "away").rename(part)
+    assert restore(elsewhere, tmp_path / "backup") == made
+    assert not list(elsewhere.data.glob("farm.sqlite?*"))
+    with open_farm(elsewhere, backwards, overdue.clock, shared_inspector) as again:
+        assert list(check(again, read_blobs=True)) == []
+        assert balances(again) == balances(overdue.farm)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal"])
+def test_a_dead_farms_log_is_not_replayed_into_a_restored_one(world: World, elsewhere, tmp_path, ending: str):
+    back_up(world.farm, tmp_path / "backup")
+    elsewhere.data.mkdir()
+    log = elsewhere.data / f"farm.sqlite{ending}"
+    log.write_bytes(b"what a farm that was killed has left")
+    with pytest.raises(BadInput, match=f"first move away {log}"):
+        restore(elsewhere, tmp_path / "backup")
+    assert log.exists()
+    assert not (elsewhere.data / "blobs").exists()
+    log.unlink()
+    restore(elsewhere, tmp_path / "backup")
+
+
+def test_a_spoilt_file_that_lies_where_a_farm_is_restored_is_put_anew(overdue: World, elsewhere, tmp_path):
+    made = back_up(overdue.farm, tmp_path / "backup")
+    blobs = LocalBlobs(elsewhere.data / "blobs", elsewhere.data / "spool")
+    for path in (tmp_path / "backup" / "blobs").glob("*/*"):
+        spoilt = elsewhere.data / "blobs" / path.parent.name / path.name
+        spoilt.parent.mkdir(exist_ok=True)
+        spoilt.write_bytes(bytes(path.stat().st_size))
+    restore(elsewhere, tmp_path / "backup")
+    assert [blobs.check(digest) for digest, _ in blobs.list_digests()] == [True] * made.blobs
 
 
 def test_a_spoilt_or_unfinished_backup_is_refused(world: World, elsewhere, tmp_path):

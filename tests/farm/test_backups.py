@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import World
+from tests.farm.conftest import until
 
-from sheepfold.farm import backups
-from sheepfold.farm.backup import HOLD_S, MANIFEST, last_backup
+from sheepfold.farm import backup, backups
+from sheepfold.farm.backup import MANIFEST, back_up, last_backup
 from sheepfold.farm.backups import Backups, ask_backup, list_backups, make_next_backup, view_backup
+from sheepfold.farm.retention import HOLD_S
 from sheepfold.model.errors import BadInput, NotFound
 
 
@@ -91,6 +93,30 @@ def test_one_whose_maker_died_is_taken_over(world: World, safe, monkeypatch):
     world.clock.now += HOLD_S + 1
     assert make_next_backup(world.farm)
     assert view_backup(world.farm, asked.id).ended_at == world.clock.now
+
+
+def test_its_maker_lives_however_long_the_database_takes(world: World, safe, monkeypatch):
+    asked, save = ask_backup(world.farm, None), backup.save_database
+
+    def slow(db, folder):
+        for _ in range(3):
+            world.clock.advance(HOLD_S - 1)
+            until(lambda: view_backup(world.farm, asked.id).heard_at == world.clock.now)
+            assert not make_next_backup(world.farm)
+        return save(db, folder)
+
+    monkeypatch.setattr(backup, "SIGN_PERIOD_S", 0.01)
+    monkeypatch.setattr(backup, "save_database", slow)
+    assert make_next_backup(world.farm)
+    assert view_backup(world.farm, asked.id).trouble == ""
+
+
+def test_one_that_another_backup_in_its_folder_keeps_out_says_so(world: World, safe):
+    asked = ask_backup(world.farm, None)
+    world.order()
+    world.make_all(world.maker("box"))
+    back_up(world.farm, safe, None, lambda done, total: make_next_backup(world.farm))
+    assert view_backup(world.farm, asked.id).trouble.startswith("Conflict: Another backup is being made in")
 
 
 def test_the_house_makes_it_in_a_thread_of_its_own(world: World, safe):

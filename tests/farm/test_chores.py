@@ -115,6 +115,20 @@ def test_a_chore_that_fails_is_tried_again_later_and_given_up_in_the_end(world: 
     assert [chore.what for chore in failed] == ["preview", "assemble"]
 
 
+def test_a_chore_that_is_tried_often_waits_a_minute_at_most(world: World):
+    job = world.order()
+    world.make_all(world.maker("box"))
+    task = world.task(view_job(world.farm, job.id).tasks[0].id)
+    world.farm.blobs.delete(Digest(task.results[0].digest))
+    farm = replace(world.farm, settings=replace(world.farm.settings, chore_attempts=8))
+    with ThreadPoolExecutor(1) as executor:
+        while view_job(farm, job.id).chores_waiting:
+            if not do_next_chore(farm, executor):
+                world.clock.advance(LONGEST_DELAY_S)
+                assert are_chores_due(farm)
+    assert [chore.attempts for chore in farm.db.read(chore_rows.failed)] == [8, 8]
+
+
 def test_a_house_that_died_at_a_chore_leaves_it_to_the_next(world: World):
     job = world.order()
     world.make_all(world.maker("box"))

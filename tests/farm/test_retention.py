@@ -12,13 +12,13 @@ from sheepfold.farm import retention
 from sheepfold.farm.accounts import add_account
 from sheepfold.farm.baselines import accept, changes_of
 from sheepfold.farm.browse import open_picture, open_preview, open_product, story, view_job
-from sheepfold.farm.chores import PREVIEW_WIDTH
+from sheepfold.farm.chores import PREVIEW_WIDTH, heed_clock
 from sheepfold.farm.dispatch import open_blob
 from sheepfold.farm.extending import extend_job
 from sheepfold.farm.flock import list_flock, read_genomes
 from sheepfold.farm.frames import list_frames
 from sheepfold.farm.repeating import render_again
-from sheepfold.farm.retention import GUARD_S, Retention, keep_job
+from sheepfold.farm.retention import GUARD_S, Retention, hold, keep_job
 from sheepfold.farm.storage import count_all, view_storage
 from sheepfold.farm.upkeep import expire_leases, sweep_blobs
 from sheepfold.model.accounts import Role
@@ -29,6 +29,7 @@ from sheepfold.store import chores as chore_rows
 from sheepfold.store import events as event_rows
 from sheepfold.store import flock as flock_rows
 from sheepfold.store import retention as retention_rows
+from sheepfold.store.chores import LONGEST_DELAY_S
 
 DAY_S = 86_400
 
@@ -257,6 +258,29 @@ def test_nothing_is_cleared_while_a_backup_is_made(world: World):
     retain(world)
     assert originals(world, job) <= files(world)
     world.clock.advance(100)
+    retain(world)
+    assert originals(world, job) & files(world) == set()
+
+
+def test_what_a_backup_holds_up_is_not_taken_for_a_clock_that_was_wrong(world: World):
+    told(world, keep_days=1)
+    made(world)
+    world.clock.advance(2 * DAY_S)
+    hold(world.farm)
+    assert Retention(world.farm).step() == 1
+    assert world.do_chores() == 1
+    heed_clock(world.farm)
+    assert world.do_chores() == 0
+    world.clock.advance(LONGEST_DELAY_S)
+    assert world.do_chores() == 1
+
+
+def test_what_a_wrong_clock_has_held_up_for_years_is_dropped(world: World):
+    told(world, keep_days=1)
+    job = made(world)
+    world.clock.advance(1000 * DAY_S)
+    hold(world.farm)
+    world.clock.advance(-500 * DAY_S)
     retain(world)
     assert originals(world, job) & files(world) == set()
 

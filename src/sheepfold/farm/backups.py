@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sheepfold.farm.backup import HOLD_S, back_up
+from sheepfold.farm.backup import back_up
 from sheepfold.farm.chores import Left
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.retention import HOLD_S
 from sheepfold.model.accounts import Account
 from sheepfold.model.errors import BadInput
 from sheepfold.store import accounts as account_rows
@@ -59,7 +60,7 @@ def make_next_backup(farm: Farm, is_over: Callable[[], bool] = lambda: False) ->
         change(heard_at=farm.now(), files_done=done, files=total)
 
     try:
-        made = back_up(farm, Path(asked.folder), _named(farm, asked.who), tell)
+        made = back_up(farm, Path(asked.folder), _named(farm, asked.who), tell, lambda: change(heard_at=farm.now()))
     except Left:
         change(heard_at=None)
     except Exception as error:  # noqa: BLE001 -- whoever asked is told, whatever it was
@@ -67,7 +68,7 @@ def make_next_backup(farm: Farm, is_over: Callable[[], bool] = lambda: False) ->
         change(ended_at=farm.now(), trouble=f"{type(error).__name__}: {error}"[:500])
     else:
         change(ended_at=farm.now(), files_done=made.blobs, files=made.blobs, new_files=made.new_blobs,
-               size_bytes=made.size_bytes)
+               size_bytes=made.size_bytes, trouble="")  # of whoever took its maker for dead
     return True
 
 

@@ -26,7 +26,7 @@ from sheepfold.store import events as event_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import webhooks as hook_rows
 from sheepfold.store.blobs import PictureRow
-from sheepfold.store.chores import Chore, ChoreWhat
+from sheepfold.store.chores import LONGEST_DELAY_S, Chore, ChoreWhat
 from sheepfold.store.database import Tx
 
 PREVIEW_WIDTH = 320
@@ -40,7 +40,6 @@ MOST_DEATHS = 20
 """After how many deaths of its process or house a chore is given up, which takes a quarter of an hour at least: a
 process may be killed by whoever restarts the server, for lack of memory that another one took, or by what the chore
 itself does."""
-LONGEST_DELAY_S = 60
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -149,7 +148,7 @@ def _postpone(farm: Farm, chore: Chore, reason: str) -> None:
     if chore.attempts >= farm.settings.chore_attempts:
         _give_up(farm, chore, reason)
         return
-    due_at = farm.now() + 5 * 2**chore.attempts
+    due_at = farm.now() + min(LONGEST_DELAY_S, 5 * 2**chore.attempts)
     farm.db.write(lambda tx: chore_rows.retry(tx, chore.id, due_at, reason))
 
 

@@ -22,7 +22,7 @@ from sheepfold.store import clearing
 from sheepfold.store import events as event_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import retention as retention_rows
-from sheepfold.store.chores import Chore, ChoreWhat
+from sheepfold.store.chores import LONGEST_DELAY_S, Chore, ChoreWhat
 from sheepfold.store.database import Tx
 
 TASKS_AT_A_TIME = 200
@@ -32,6 +32,8 @@ PIECE_PERIOD_S = 1
 GUARD_S = 1800
 """Bytes that were kept so short ago stay for now: somebody may be about to name them, after an inspection."""
 LOOK_PERIOD_S = 60
+HOLD_S = 600
+"""For how long nothing is dropped after the last sign of life of a backup under way."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +87,24 @@ def _clear_old(farm: Farm) -> int:
 def guarded_since(farm: Farm) -> int:
     """Return since when what was kept is not dropped."""
     return farm.now() - farm.blobs.fresh_s - GUARD_S
+
+
+def hold(farm: Farm) -> bool:
+    """Have nothing dropped for HOLD_S, since a backup copies it; returns whether that was so already."""
+    def write(tx: Tx) -> bool:
+        was_held = is_held(tx, farm.now())
+        retention_rows.pause(tx, farm.now() + HOLD_S)
+        return was_held
+
+    return farm.db.write(write)
+
+
+def is_held(tx: Tx, now: int) -> bool:
+    """Say whether a backup is being made, and nothing may be dropped; none begins before this transaction has ended.
+
+    What lasts for longer than any backup asks was written by a clock that was wrong.
+    """
+    return now < retention_rows.paused_until(tx) <= now + 2 * HOLD_S
 
 
 def _excess(farm: Farm) -> int:
@@ -151,8 +171,8 @@ def clear_piece(farm: Farm, chore: Chore) -> None:
 def _marked(farm: Farm, chore: Chore, tx: Tx) -> tuple[list[str], list[TaskId]] | None:
     """Let go of a piece's blobs, and return them with its tasks; None while a backup is made."""
     now = farm.now()
-    if (until := retention_rows.paused_until(tx)) > now:
-        chore_rows.go_on(tx, chore.id, chore.task_id, until)
+    if is_held(tx, now):
+        chore_rows.go_on(tx, chore.id, chore.task_id, now + LONGEST_DELAY_S)
         return None
     tasks = clearing.piece_of(tx, chore.job_id, chore.task_id, TASKS_AT_A_TIME)
     digests = clearing.named_by_tasks(tx, tasks)

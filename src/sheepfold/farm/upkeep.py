@@ -15,7 +15,7 @@ from sheepfold.farm.evolution import Evolution
 from sheepfold.farm.expiry import expire_orders
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.forgetting import forget_in_steps
-from sheepfold.farm.retention import Retention, guarded_since
+from sheepfold.farm.retention import Retention, guarded_since, is_held
 from sheepfold.farm.settlement import settle
 from sheepfold.farm.uploads import sweep_uploads
 from sheepfold.model import lifecycle
@@ -110,12 +110,23 @@ def sweep_in_steps(farm: Farm, *, is_full: bool = False) -> Iterator[int]:
 
 
 def _dropped(farm: Farm, digests: list[Digest], limit: int) -> int:
-    """Drop those of some blobs that nobody needs, also where no row knows them."""
+    """Drop those of some blobs that nobody needs, also where no row knows them; none while a backup is made."""
     if not digests:
         return 0
-    farm.db.write(partial(clearing.let_go, digests=digests, now=farm.now()))
-    needed = farm.db.look(partial(clearing.needed_of, digests=digests))
-    return sum(farm.blobs.delete(digest, older_than=limit) for digest in digests if digest not in needed)
+    return sum(farm.blobs.delete(digest, older_than=limit) for digest in farm.db.write(partial(_let_go, farm, digests)))
+
+
+def _let_go(farm: Farm, digests: list[Digest], tx: Tx) -> list[Digest]:
+    """Let go of those of some blobs that nobody needs; returns them with those that no row knows.
+
+    A backup that begins behind this transaction knows that they are gone.
+    """
+    now = farm.now()
+    if is_held(tx, now):
+        return []
+    clearing.let_go(tx, digests, now)
+    lying = clearing.lying_of(tx, digests)
+    return [digest for digest in digests if digest not in lying]
 
 
 def forget_order_keys(farm: Farm) -> int:

@@ -12,6 +12,9 @@ from sheepfold.store.database import Tx
 
 ChoreId = NewType("ChoreId", int)
 
+LONGEST_DELAY_S = 60
+"""By how much a chore is put off at most, whatever it waits for."""
+
 
 class ChoreWhat(StrEnum):
     """What a chore makes."""

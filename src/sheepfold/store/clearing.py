@@ -70,6 +70,7 @@ def _listed(tx: Tx, names: Sequence[str | int]) -> str | list[str | int]:
 _LOCK = text("SELECT digest FROM blobs WHERE digest = ANY(:names) ORDER BY digest FOR UPDATE")
 _SOME = " FROM blobs b WHERE b.digest IN [:names] AND "
 _LYING = _on_both("SELECT b.digest" + _SOME + f"b.cleared_at IS NULL AND ({NEEDED})")
+_THERE = _on_both("SELECT b.digest" + _SOME + "b.cleared_at IS NULL")
 _UNNEEDED = _on_both("SELECT b.digest, b.size_bytes, b.cleared_at, " + _SORT + " AS sort" + _SOME + f"NOT ({NEEDED})")
 _MARK = _on_both("UPDATE blobs SET cleared_at = :now WHERE cleared_at IS NULL AND digest IN [:names]")
 _FORGET = _on_both("DELETE FROM blobs WHERE digest IN [:names]")
@@ -87,6 +88,11 @@ class Pile:
 def needed_of(tx: Tx, digests: Sequence[str]) -> set[str]:
     """Return which of these blobs somebody needs; a look without locks, by which most are passed over."""
     return {str(row.digest) for row in tx.execute(_LYING[tx.dialect.name], {"names": _listed(tx, digests)})}
+
+
+def lying_of(tx: Tx, digests: Sequence[str]) -> set[str]:
+    """Return which of these blobs have their bytes, as their rows say, needed or not."""
+    return {str(row.digest) for row in tx.execute(_THERE[tx.dialect.name], {"names": _listed(tx, digests)})}
 
 
 def let_go(tx: Tx, digests: Iterable[str], now: int) -> list[str]:

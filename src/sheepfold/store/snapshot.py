@@ -4,8 +4,10 @@ SQLite is copied by its own online backup into one file. Of PostgreSQL every tab
 a file each, so that neither pg_dump nor a server of the same version is needed.
 """
 
+import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -36,26 +38,48 @@ def revision_of(db: Database) -> str:
     return str(db.look(lambda tx: tx.execute(_REVISION).scalar_one()))
 
 
-def load_database(url: str, data: Path, folder: Path, sort: str, revision: str) -> None:
-    """Make a new database of what `save_database` wrote.
+def check_new(url: str, data: Path, sort: str, revision: str) -> None:
+    """See that a database can be made there of what `save_database` wrote.
 
-    Raises BadInput where there is a farm already, or where the files are of another sort, or, for PostgreSQL, of
-    another revision of the schema.
+    Raises BadInput where there is a farm already, or a log of one that SQLite would replay, or where the files are of
+    another sort, or, for PostgreSQL, of another revision of the schema.
     """
-    is_sqlite = not url or url.startswith("sqlite")
-    if is_sqlite is not (sort == "sqlite"):
+    if _is_sqlite(url) is not (sort == "sqlite"):
         raise BadInput(f"This is a backup of a farm on {sort}; restore it to the same.")
-    if is_sqlite:
-        _load_sqlite(url, data, folder / SQLITE_FILE)
+    if _is_sqlite(url):
+        _check_no_file(_sqlite_file(url, data))
         return
-    db = open_database(url, data)
-    try:
+    with closing(open_database(url, data)) as db:
         if revision_of(db) != revision:
             raise BadInput(f"The backup is of revision {revision}, this program's is {revision_of(db)}: restore it with"
                            " the release that made it, then upgrade.")
-        db.write(lambda tx: _load_tables(tx, folder))
-    finally:
-        db.close()
+        db.read(_check_no_rows)
+
+
+def load_database(url: str, data: Path, folder: Path, revision: str, change: Callable[[Tx], None]) -> None:
+    """Make a new database of what `save_database` wrote, as `change` changes it: the whole of it, or none.
+
+    Raises BadInput as `check_new` does.
+    """
+    check_new(url, data, "sqlite" if _is_sqlite(url) else "postgresql", revision)
+    if _is_sqlite(url):
+        _load_sqlite(_sqlite_file(url, data), folder / SQLITE_FILE, change)
+        return
+
+    def load(tx: Tx) -> None:
+        _load_tables(tx, folder)
+        change(tx)
+
+    with closing(open_database(url, data)) as db:
+        db.write(load)
+
+
+def _is_sqlite(url: str) -> bool:
+    return not url or url.startswith("sqlite")
+
+
+def _sqlite_file(url: str, data: Path) -> Path:
+    return Path(url.removeprefix("sqlite:///")) if url else data / SQLITE_FILE
 
 
 def _save_sqlite(tx: Tx, file: Path) -> None:
@@ -67,12 +91,41 @@ def _save_sqlite(tx: Tx, file: Path) -> None:
     partial.replace(file)
 
 
-def _load_sqlite(url: str, data: Path, source: Path) -> None:
-    target = Path(url.removeprefix("sqlite:///")) if url else data / SQLITE_FILE
+def _check_no_file(target: Path) -> None:
     if target.exists():
         raise BadInput(f"There is a farm at {target} already.")
+    if left := [str(path) for path in _beside(target) if path.exists()]:
+        raise BadInput(f"A farm that was at {target} has left what SQLite would replay into this one: first move away"
+                       f" {' and '.join(left)}.")
+
+
+def _beside(file: Path) -> list[Path]:
+    """Return where SQLite puts what is not in its file yet."""
+    return [file.with_name(file.name + ending) for ending in ("-wal", "-shm", "-journal")]
+
+
+def _load_sqlite(target: Path, source: Path, change: Callable[[Tx], None]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    partial = target.with_name(target.name + ".part")
+    for path in (partial, *_beside(partial)):
+        path.unlink(missing_ok=True)
+    shutil.copyfile(source, partial)
+    with closing(open_database(f"sqlite:///{partial}", target.parent)) as db:
+        db.write(change)
+    with closing(sqlite3.connect(partial)) as made:
+        made.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
+    _sync(partial)
+    partial.rename(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    """See that a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _columns(table: Table) -> str:
@@ -87,9 +140,13 @@ def _save_tables(tx: Tx, folder: Path) -> None:
                 file.write(chunk)
 
 
-def _load_tables(tx: Tx, folder: Path) -> None:
+def _check_no_rows(tx: Tx) -> None:
     if tx.execute(text("SELECT 1 FROM accounts LIMIT 1")).first() is not None:
         raise BadInput("There is a farm in this database already.")
+
+
+def _load_tables(tx: Tx, folder: Path) -> None:
+    _check_no_rows(tx)
     for table in metadata.sorted_tables:
         copy = f'COPY "{table.name}" ({_columns(table)}) FROM STDIN'
         with (folder / f"{table.name}.copy").open("rb") as file, tx.driver.cursor().copy(copy) as rows:
