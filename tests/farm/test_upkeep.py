@@ -5,10 +5,12 @@ import time
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import text
 from tests.conftest import TERM_S, World, picture
 
 from sheepfold.blobs.spool import Digest
+from sheepfold.farm import upkeep
 from sheepfold.farm.browse import newest_event_id, story, view_job
 from sheepfold.farm.keeping import name_blob
 from sheepfold.farm.retention import GUARD_S
@@ -100,6 +102,14 @@ def test_the_sweep_leaves_the_row_of_a_young_blob_alone(world: World):
     kept(world, b"young", DAY_S - 1)
     assert sweep_blobs(world.farm) == 0
     assert world.farm.db.read(lambda tx: blob_rows.find(tx, blob.digest)) is not None
+
+
+def test_a_step_of_the_sweep_looks_at_some_blobs_old_or_not(world: World, monkeypatch: pytest.MonkeyPatch):
+    """Of a million young ones, to pass them all at once would keep the server from its requests for seconds."""
+    monkeypatch.setattr(upkeep, "BLOBS_AT_A_TIME", 2)
+    for number in range(5):
+        kept(world, b"young %d" % number, 0)
+    assert list(upkeep.sweep_in_steps(world.farm)) == [0, 0, 0]
 
 
 def test_the_sweep_forgets_the_row_of_a_blob_that_nothing_needs(world: World):

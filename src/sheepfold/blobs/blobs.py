@@ -70,8 +70,8 @@ class Blobs(Protocol):
         """
         ...
 
-    def list_digests(self, older_than: float | None = None) -> Iterator[tuple[Digest, float]]:
-        """List blobs and when each was last kept (Unix seconds), in no order; only those kept before `older_than`."""
+    def list_digests(self) -> Iterator[tuple[Digest, float]]:
+        """List blobs and when each was last kept (Unix seconds), in no order, as they are asked for."""
         ...
 
     def check(self, digest: Digest) -> bool:

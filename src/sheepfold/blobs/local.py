@@ -90,15 +90,15 @@ class LocalBlobs:
             return False
         return True
 
-    def list_digests(self, older_than: float | None = None) -> Iterator[tuple[Digest, float]]:
+    def list_digests(self) -> Iterator[tuple[Digest, float]]:
         """See Blobs."""
-        for path in self._root.glob("[0-9a-f][0-9a-f]/*"):
-            try:
-                digest, modified_at = parse_digest(path.name), path.stat().st_mtime
-            except (UnknownBlob, FileNotFoundError):
-                continue  # not ours, or deleted meanwhile
-            if older_than is None or modified_at < older_than:
-                yield digest, modified_at
+        for folder in self._root.glob("[0-9a-f][0-9a-f]"):
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    try:
+                        yield parse_digest(entry.name), entry.stat(follow_symlinks=False).st_mtime
+                    except (UnknownBlob, FileNotFoundError):
+                        continue  # not ours, or deleted meanwhile
 
     def check(self, digest: Digest) -> bool:
         """See Blobs."""

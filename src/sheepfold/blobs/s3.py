@@ -100,14 +100,13 @@ class S3Blobs:
             return False
         return True
 
-    def list_digests(self, older_than: float | None = None) -> Iterator[tuple[Digest, float]]:
+    def list_digests(self) -> Iterator[tuple[Digest, float]]:
         """See Blobs."""
         with _translated(""):
             for page in obstore.list(self._store, chunk_size=1000):
                 for entry in page:
-                    modified_at = entry["last_modified"].timestamp()
-                    if _is_digest(entry["path"]) and (older_than is None or modified_at < older_than):
-                        yield Digest(entry["path"]), modified_at
+                    if _is_digest(entry["path"]):
+                        yield Digest(entry["path"]), entry["last_modified"].timestamp()
 
     def check(self, digest: Digest) -> bool:
         """See Blobs."""

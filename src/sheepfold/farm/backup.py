@@ -143,6 +143,7 @@ def _finished(farm: Farm, folder: Path, by: Account | None, database: str, rows:
     made = Backup(FORMAT, database, revision_of(farm.db), farm.now(), len(rows), size_bytes, new)
     partial = folder / (MANIFEST + ".part")
     partial.write_text(json.dumps(asdict(made), indent=1) + "\n")
+    os.sync()  # what it vouches for is on the disk before it is
     partial.replace(folder / MANIFEST)
     who = by.name if by else "console"
     farm.db.write(lambda tx: people_rows.note(tx, who, BACKED_UP, str(folder.absolute()), farm.now()))

@@ -103,10 +103,11 @@ def sweep_in_steps(farm: Farm, *, is_full: bool = False) -> Iterator[int]:
     limit = farm.now() - farm.settings.orphan_blob_age_s
     if is_full:
         limit = max(limit, guarded_since(farm))
-    digests = (digest for digest, _ in farm.blobs.list_digests(older_than=limit))
-    while some := list(islice(digests, BLOBS_AT_A_TIME)):
-        needed = farm.db.look(partial(clearing.needed_of, digests=some))
-        yield _dropped(farm, [digest for digest in some if digest not in needed], limit)
+    listed = farm.blobs.list_digests()
+    while some := list(islice(listed, BLOBS_AT_A_TIME)):
+        old = [digest for digest, kept_at in some if kept_at < limit]
+        needed = farm.db.look(partial(clearing.needed_of, digests=old)) if old else set()
+        yield _dropped(farm, [digest for digest in old if digest not in needed], limit)
 
 
 def _dropped(farm: Farm, digests: list[Digest], limit: int) -> int:
