@@ -47,9 +47,9 @@ TELL_PERIOD_S = 60.0
 
 @dataclass(slots=True)
 class Log:
-    """What the fleet lived through: when each claim began and how long it took, what was sent, and what was lost."""
+    """What the fleet lived through: when each claim began, how long it took and by which wire; what was sent or lost."""
 
-    claims: list[tuple[float, float]] = field(default_factory=list)
+    claims: list[tuple[float, float, str]] = field(default_factory=list)
     sent: int = 0
     lost: int = 0
     away: int = 0
@@ -130,17 +130,20 @@ def _report(kind: str, log: Log, paid: tuple[int, int], findings: int) -> None:
     print(f"{kind}: {log.sent} pictures answered, {paid[0]} paid on {paid[1]} tasks, {log.lost} requests to a dead "
           f"server, {log.away} turned away, {findings} findings; {machine()}")
     for name, (begin, end) in stretches.items():
-        times = [took for at, took in log.claims if begin <= at < end]
+        times = [took for at, took, _ in log.claims if begin <= at < end]
         print(f"    claim {name:20} {latencies(times) if times else 'none'}   ({len(times)} claims)")
+        for wire in sorted({wire for _, _, wire in log.claims}):
+            times = [took for at, took, by in log.claims if begin <= at < end and by == wire]
+            print(f"        {wire:22} {latencies(times) if times else 'none'}")
     print(f"    calm again after           {calm_at - log.killed_at:.1f} s", flush=True)
 
 
 def _calm_at(log: Log) -> float:
     """Return when the storm after the restart was over."""
-    ended_at = max(at for at, _ in log.claims)
+    ended_at = max(at for at, *_ in log.claims)
     began_at = log.killed_at
     while began_at < ended_at:
-        times = [took for at, took in log.claims if began_at <= at < began_at + WINDOW_S]
+        times = [took for at, took, _ in log.claims if began_at <= at < began_at + WINDOW_S]
         if times and sum(took > CALM_S for took in times) <= len(times) / 100:
             return began_at
         began_at += WINDOW_S
@@ -198,7 +201,7 @@ async def _live_one(life: Life, number: int, one: Machine) -> None:
             await one.prepare(ask)
             began_at = time.monotonic()
             answer = await one.claim(ask)
-            life.log.claims.append((began_at, time.monotonic() - began_at))
+            life.log.claims.append((began_at, time.monotonic() - began_at, one.wire))
             if answer is None:
                 await _pause(life, TRY_AGAIN_S)
                 continue
@@ -223,7 +226,7 @@ async def _tell(life: Life) -> None:
     began_at = time.monotonic()
     while (now := time.monotonic()) < life.ends_at:
         await asyncio.sleep(min(TELL_PERIOD_S, life.ends_at - now))
-        times = [took for at, took in life.log.claims if at >= now]
+        times = [took for at, took, _ in life.log.claims if at >= now]
         print(f"    {time.monotonic() - began_at:6.0f} s: {life.log.sent} pictures; {len(times)} claims answered "
               f"{latencies(times) if times else ''}; {machine()}", flush=True)
 

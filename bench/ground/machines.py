@@ -23,6 +23,9 @@ _USED_UP = {401, 408}  # a nonce whose answer got lost, or one too old
 class Machine(Protocol):
     """One machine of the fleet."""
 
+    wire: str
+    """The name of the wire that it speaks."""
+
     async def prepare(self, ask: Ask) -> None:
         """Do what must be done before each claim."""
         ...
@@ -40,6 +43,7 @@ class Plain:
     """A machine of REST or Electric Sheep, whose requests are made as in `load`."""
 
     def __init__(self, wire: str, secret: str) -> None:
+        self.wire = wire
         (self._claim, self._expected), self._upload = WIRES[wire](secret)
 
     async def prepare(self, ask: Ask) -> None:
@@ -56,6 +60,8 @@ class Plain:
 
 class SheepIt:
     """A SheepIt client of 2020 with a session."""
+
+    wire = "sheepit"
 
     def __init__(self, token: str) -> None:
         path = sheepit.session_paths(token)[sheepit.Endpoint.REQUEST_JOB]
@@ -90,6 +96,8 @@ class SheepIt:
 
 class Factory:
     """A screenshot factory with one browser: a nonce before each call."""
+
+    wire = "browsershots"
 
     def __init__(self, name: str, key: str) -> None:
         self._name = name

@@ -1,6 +1,8 @@
 """Figures that are dear to look up are looked up seldom."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -68,3 +70,23 @@ def test_a_look_that_fails_is_told_and_not_remembered(hour):
     with pytest.raises(KeyError):
         figures.of("x")
     assert figures.of("x") == 7
+
+
+def test_nobody_waits_for_a_new_figure_who_can_have_the_old_one(hour):
+    began, go_on = threading.Event(), threading.Event()
+
+    def look(_):
+        if answers[0] == 2:
+            began.set()
+            assert go_on.wait(30)
+        return answers.pop(0)
+
+    answers = [1, 2]
+    figures = Remembered(look)
+    assert figures.of("blender") == 1
+    with ThreadPoolExecutor(1) as others:
+        other = others.submit(figures.of, "blender")
+        assert began.wait(30)
+        assert figures.of("blender") == 1
+        go_on.set()
+        assert other.result(30) == 2

@@ -43,21 +43,34 @@ class Remembered(Generic[K, V]):
         self._known: OrderedDict[K, tuple[V, float]] = OrderedDict()
 
     def of(self, key: K) -> V:
-        """Return the answer, as it was a while ago."""
-        with self._turns[hash(key) % ASIDE]:
-            with self._lock:
-                value, good_until = self._known.get(key, (None, 0.0))
+        """Return the answer, as it was a while ago; while somebody looks for the new one, others get the old one."""
+        turn = self._turns[hash(key) % ASIDE]
+        known = self._known_of(key)
+        if not turn.acquire(blocking=known is None):
+            assert known is not None
+            return known[0]
+        try:
+            value, good_until = self._known_of(key) or (None, 0.0)
             began_at = time.monotonic()
             if value is not None and began_at < good_until:
                 return value
             fresh = self._look(key)
             ended_at = time.monotonic()
-            with self._lock:
-                self._known[key] = fresh, ended_at + SHARE * (ended_at - began_at)
-                self._known.move_to_end(key)
-                if len(self._known) > REMEMBERED:
-                    self._known.popitem(last=False)
+            self._remember(key, fresh, ended_at + SHARE * (ended_at - began_at))
             return fresh
+        finally:
+            turn.release()
+
+    def _known_of(self, key: K) -> tuple[V, float] | None:
+        with self._lock:
+            return self._known.get(key)
+
+    def _remember(self, key: K, fresh: V, good_until: float) -> None:
+        with self._lock:
+            self._known[key] = fresh, good_until
+            self._known.move_to_end(key)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
