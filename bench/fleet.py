@@ -47,7 +47,7 @@ TELL_PERIOD_S = 60.0
 
 @dataclass(slots=True)
 class Log:
-    """What the fleet lived through: when each claim began, how long it took and by which wire; what was sent or lost."""
+    """What the fleet lived through: when each claim began, how long it took, by which wire; what was sent, or lost."""
 
     claims: list[tuple[float, float, str]] = field(default_factory=list)
     sent: int = 0
