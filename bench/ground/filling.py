@@ -140,7 +140,7 @@ _ASIDE = {
         WHERE tablename = 'tasks' AND indexname NOT IN (SELECT conname FROM pg_constraint)
     """,
 }
-_SETTLE = {"sqlite": ("ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"), "postgresql": ("VACUUM ANALYZE", "CHECKPOINT")}
+_SETTLE = {"sqlite": ("PRAGMA wal_checkpoint(TRUNCATE)",), "postgresql": ("VACUUM ANALYZE", "CHECKPOINT")}
 
 
 def _engine(url: str) -> Engine:

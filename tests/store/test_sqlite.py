@@ -2,10 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,18 @@ def test_reader_and_writer_are_durable_and_strict(db: Database, pragma: str, val
     ask = text(f"PRAGMA {pragma}")
     assert db.write(lambda tx: tx.execute(ask).scalar_one()) == value
     assert db.read(lambda tx: tx.execute(ask).scalar_one()) == value
+
+
+def test_plans_depend_on_no_statistics_that_somebody_made(tmp_path: Path, db: Database):
+    """With those of a farm of three blobs each look for one read all that came later."""
+    url = f"sqlite:///{tmp_path / 'old.sqlite'}"
+    made = "SELECT name FROM sqlite_master WHERE name LIKE 'sqlite_stat%'"
+    SqliteDatabase(url).close()
+    with closing(sqlite3.connect(tmp_path / "old.sqlite")) as other:
+        other.execute("ANALYZE")
+        assert other.execute(made).fetchall()
+    with closing(SqliteDatabase(url)) as again:
+        assert again.look(lambda tx: tx.execute(text(made)).all()) == []
 
 
 class Held:

@@ -190,6 +190,9 @@ def _upgrade(url: str) -> None:
     engine = _engine(url)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     upgrade(engine)
+    with engine.begin() as connection:  # where somebody ran ANALYZE, plans would for ever be those of that day's tables
+        for statistics in ("sqlite_stat1", "sqlite_stat4"):
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {statistics}")
 
 
 def _engine(url: str) -> Engine:
