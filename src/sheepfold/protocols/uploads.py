@@ -1,4 +1,4 @@
-"""How bodies come in and files go out, for every wire: streamed, hashed, limited, never whole in memory."""
+"""How bodies come in and files go out, for every wire: limited, and streamed but for few small ones, which are held."""
 
 import re
 from collections.abc import AsyncIterator
