@@ -5,7 +5,6 @@ from tests.conftest import World, balances, picture
 
 from sheepfold.farm.browse import (
     list_jobs,
-    list_machines,
     newest_event_id,
     open_picture,
     open_preview,
@@ -14,6 +13,7 @@ from sheepfold.farm.browse import (
     view_job,
 )
 from sheepfold.farm.dispatch import open_session, session_of
+from sheepfold.farm.views import machines_of
 from sheepfold.model.errors import UnknownBlob, UnknownJob, UnknownTask
 from sheepfold.model.tasks import TaskId, TaskState
 
@@ -72,11 +72,11 @@ def test_machines_are_listed_by_when_they_were_heard_of(world: World):
     world.maker("early")
     world.clock.advance(100)
     world.maker("late")
-    assert [machine.name for machine in list_machines(world.farm)] == ["late", "early"]
+    assert [machine.name for machine in machines_of(world.farm, None)] == ["late", "early"]
     token = open_session(world.farm, world.maker("early"), "")
     world.clock.advance(100)
     session_of(world.farm, token)
-    assert [machine.name for machine in list_machines(world.farm)] == ["early", "late"]
+    assert [machine.name for machine in machines_of(world.farm, None)] == ["early", "late"]
 
 
 def test_balances_are_what_each_account_earned(world: World):

@@ -8,13 +8,14 @@ from tests.conftest import World
 
 from sheepfold.farm import forgetting
 from sheepfold.farm.accounts import add_key
-from sheepfold.farm.browse import list_machines, newest_event_id, story, view_job
+from sheepfold.farm.browse import newest_event_id, story, view_job
 from sheepfold.farm.dispatch import give_up, maker_named, open_session, session_of
 from sheepfold.farm.feed import Feed
 from sheepfold.farm.forgetting import CHORE_DAYS, SESSION_DAYS, forget_in_steps, forget_old_rows
 from sheepfold.farm.outstanding import keep_off
 from sheepfold.farm.problems import problems_of, report_problem
 from sheepfold.farm.upkeep import expire_leases
+from sheepfold.farm.views import machines_of
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import SessionEnded
 from sheepfold.model.events import What
@@ -180,7 +181,7 @@ def test_machines_that_were_never_more_than_a_name_go(world: World):
     maker_named(world.farm, world.farm.anonymous.id, "newest", "electricsheep")
     world.clock.advance((SESSION_DAYS + 1) * DAY_S)
     forget_old_rows(world.farm)
-    assert {machine.name for machine in list_machines(world.farm)} == {"box", "keyed", "newest"}
+    assert {machine.name for machine in machines_of(world.farm, None)} == {"box", "keyed", "newest"}
     assert world.findings() == []
 
 

@@ -4,9 +4,10 @@ import pytest
 from sqlalchemy import text
 from tests.conftest import HEIGHT, WIDTH, World, picture
 
-from sheepfold.farm.browse import powers, purses
+from sheepfold.farm.browse import purses
 from sheepfold.farm.dispatch import Maker
 from sheepfold.farm.upkeep import favour_earners
+from sheepfold.farm.views import machines_of
 from sheepfold.model.credit import BOUND, FAVOUR, Purse
 from sheepfold.model.jobs import Terms
 from sheepfold.model.tasks import Verdict
@@ -31,6 +32,11 @@ def make(world: World, maker: Maker, seconds: int) -> int:
 
 def earned(world: World, account: str) -> int:
     return purses(world.farm)[account].earned
+
+
+def powers(world: World) -> dict[str, float | None]:
+    """Return how many reference cores each machine is worth, by name."""
+    return {machine.name: machine.power for machine in machines_of(world.farm, None)}
 
 
 def test_the_account_whose_job_it_is_pays_the_one_that_made_it(world: World):
@@ -93,7 +99,7 @@ def test_an_hour_of_a_machine_counts_once_however_many_leases_it_holds(world: Wo
     world.clock.advance(2 * MINUTE_S)
     send(world, held[1])  # from the last upload on, not from its lease
     assert earned(world, "box-owner") == pytest.approx(4 * cost, abs=2)
-    assert powers(world.farm)[box.machine_id] == pytest.approx(3 * cost / 1000 / (4 * MINUTE_S))
+    assert powers(world)["box"] == pytest.approx(3 * cost / 1000 / (4 * MINUTE_S))
 
 
 def test_what_a_client_claims_is_worth_nothing(world: World):
@@ -102,7 +108,7 @@ def test_what_a_client_claims_is_worth_nothing(world: World):
         held = world.held(world.maker(name))
         world.clock.advance(MINUTE_S)
         send(world, held)
-    found = {one: power for one, power in powers(world.farm).items() if power}
+    found = {one: power for one, power in powers(world).items() if power}
     assert len(set(found.values())) == 1  # the helper claims one second
 
 

@@ -12,7 +12,6 @@ from sheepfold.model.errors import UnknownBlob
 from sheepfold.model.events import Event
 from sheepfold.model.flock import Sheep
 from sheepfold.model.jobs import Job, JobId
-from sheepfold.model.machines import Machine, MachineId
 from sheepfold.model.tasks import Task, TaskId
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import blobs as blob_rows
@@ -137,17 +136,6 @@ def open_product(farm: Farm, job_id: JobId, name: str) -> tuple[str, Input]:
 def newest_event_id(farm: Farm) -> int:
     """Return the id of the newest event behind which a reader misses nothing that happens from now on."""
     return farm.horizon.from_now()
-
-
-def list_machines(farm: Farm) -> list[Machine]:
-    """Return all machines, those heard of last first."""
-    return farm.db.read(account_rows.list_machines)
-
-
-def powers(farm: Farm) -> Mapping[MachineId, float | None]:
-    """Return how many reference cores each machine is worth, None while too little is known of it."""
-    return farm.db.read(
-        lambda tx: {one.id: ledger_rows.power_of(tx, one.id) for one in account_rows.list_machines(tx)})
 
 
 def purse_of(farm: Farm, account: Account) -> Purse:

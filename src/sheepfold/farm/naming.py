@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sheepfold.farm.farm import Farm
-from sheepfold.model.errors import Conflict, InvalidSpec, PerhapsDone
+from sheepfold.model.errors import Conflict, InvalidSpec
 from sheepfold.store import kept_answers
 
 NONCE_BYTES = 12
@@ -27,20 +27,17 @@ class Naming:
         self._fingerprint = fingerprint
         self._name_hash = _digest("name", secret, name).hex()
         self._seal = AESGCM(_digest("seal", secret, name))
+        self._mark = secrets.token_bytes(kept_answers.MARK_BYTES)
 
     def begin(self) -> bytes | None:
         """Note that the request is being done; returns the answer of one that was done before, None for a new one.
 
-        Raises InvalidSpec where the name was given to another request, and Conflict where the same one is under way, or
-        was when its server ended or its database went away.
+        May be called again after PerhapsDone: what was noted is found by its mark. Raises InvalidSpec where the name
+        was given to another request, and Conflict where the same one is under way, or was when its server ended.
         """
-        mark = secrets.token_bytes(kept_answers.MARK_BYTES)
-        begin = partial(kept_answers.begin, name_hash=self._name_hash, fingerprint=self._fingerprint, mark=mark,
+        begin = partial(kept_answers.begin, name_hash=self._name_hash, fingerprint=self._fingerprint, mark=self._mark,
                         now=self._farm.now())
-        try:
-            known = self._farm.db.write(begin)
-        except PerhapsDone:  # then it is found by its mark; left alone, it would be under way for a week
-            known = self._farm.db.write(begin)
+        known = self._farm.db.write(begin)
         if known is None:
             return None
         if known.fingerprint != self._fingerprint:

@@ -72,9 +72,7 @@ def close_account(farm: Farm, by: Account | None, name: str, why: str = "") -> N
         people_rows.end_sessions(tx, account.id, farm.now())
         depart(tx, account.id)
         hook_rows.give_up_deliveries(tx, account.id, "The account was closed.")
-        for machine in account_rows.list_machines(tx):
-            if machine.account_id == account.id:
-                account_rows.revoke_keys(tx, machine.id, farm.now())
+        account_rows.revoke_all_keys(tx, account.id, farm.now())
         people_rows.note(tx, _who(by), "closed account", account.name, farm.now())
 
     farm.db.write(close)

@@ -13,7 +13,6 @@ from sheepfold.store import schema
 from sheepfold.store.database import Question, Tx
 
 _ACCOUNT = select(*schema.accounts.c["id", "name", "role", "weight"])
-_MACHINE = select(*schema.machines.c["id", "account_id", "name", "last_seen_at"])
 # by uq_machines_name
 _MACHINE_NAMED = text("SELECT id, account_id, name, last_seen_at FROM machines WHERE name = :name")
 _SUSPENDED_AT = text("SELECT suspended_at FROM machines WHERE id = :machine_id")
@@ -106,11 +105,6 @@ def machine_of(tx: Tx, machine_id: MachineId) -> Machine:
     return _machine(tx.execute(select(schema.machines).where(schema.machines.c.id == machine_id)).one())
 
 
-def list_machines(tx: Tx) -> list[Machine]:
-    """Return all machines, those heard of last first."""
-    return [_machine(row) for row in tx.execute(_MACHINE.order_by(schema.machines.c.last_seen_at.desc()))]
-
-
 def suspend_machine(tx: Tx, machine_id: MachineId, now: int | None) -> None:
     """Suspend a machine, or with None let it work again."""
     tx.execute(update(schema.machines).where(schema.machines.c.id == machine_id).values(suspended_at=now))
@@ -136,6 +130,13 @@ def revoke_keys(tx: Tx, machine_id: MachineId, now: int) -> int:
     keys = schema.machine_keys
     query = update(keys).where(keys.c.machine_id == machine_id, keys.c.revoked_at.is_(None)).values(revoked_at=now)
     return tx.execute(query).rowcount
+
+
+def revoke_all_keys(tx: Tx, account_id: AccountId, now: int) -> None:
+    """Revoke every key of every machine of an account."""
+    machines, keys = schema.machines, schema.machine_keys
+    own = select(machines.c.id).where(machines.c.account_id == account_id)
+    tx.execute(update(keys).where(keys.c.machine_id.in_(own), keys.c.revoked_at.is_(None)).values(revoked_at=now))
 
 
 HOLDER_COLUMNS = """a.id AS account_id, a.name AS account, a.role, a.weight,

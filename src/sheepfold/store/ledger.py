@@ -83,9 +83,9 @@ def past_in(rows: Sequence[Any]) -> Past:
     return Past(rows[0].submitted_at if rows else 0, efforts)
 
 
-def power_of(tx: Tx, machine_id: MachineId) -> float | None:
-    """Return how many reference cores a machine is worth, None while too little is known."""
-    return power(past_of(tx, machine_id).efforts)
+def powers_of(tx: Tx, machine_ids: Sequence[MachineId]) -> list[float | None]:
+    """Return how many reference cores each machine is worth, None while too little is known."""
+    return [power(past_in(rows).efforts) for rows in tx.in_turn(*(past_asked(one) for one in machine_ids))]
 
 
 def newest_id(tx: Tx) -> int:

@@ -177,9 +177,10 @@ def machines_of(tx: Tx, account_id: AccountId | None, limit: int = MOST, after: 
     seen_at, machine_id = after or FIRST
     page = {"limit": limit, "seen_at": seen_at, "id": machine_id}
     rows = (tx.execute(_ALL_MACHINES, page) if account_id is None
-            else tx.execute(_MACHINES_OF, page | {"account_id": account_id}))
+            else tx.execute(_MACHINES_OF, page | {"account_id": account_id})).all()
+    powers = ledger.powers_of(tx, [row.id for row in rows])
     return [MachineRow(row.id, row.name, AccountId(row.account_id), row.account, row.last_seen_at, row.suspended_at,
-                       row.keys, row.rules, ledger.power_of(tx, row.id)) for row in rows]
+                       row.keys, row.rules, power) for row, power in zip(rows, powers, strict=True)]
 
 
 # by uq_tasks_job_id_frame_part alone

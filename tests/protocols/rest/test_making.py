@@ -7,10 +7,16 @@ from sheepfold.farm.accounts import add_account, add_key, revoke_keys
 from sheepfold.farm.naming import Naming
 from sheepfold.farm.upkeep import ORDER_KEY_AGE_S, forget_order_keys
 from sheepfold.model.accounts import Role, Scope
-from sheepfold.model.errors import Conflict, PerhapsDone
+from sheepfold.model.errors import Conflict, PerhapsDone, StoreUnavailable
+from sheepfold.protocols.rest import making
 
 _ALL = text("SELECT * FROM kept_answers")
 HOOK = {"url": "https://hooks.example/in"}
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch):
+    monkeypatch.setattr(making, "PAUSES_S", (0.01, 0.01, 0.01))
 
 
 @pytest.fixture
@@ -76,20 +82,22 @@ def test_a_request_whose_server_ended_is_not_done_twice(site, ann, post):
     assert under_way.begin() is None
     assert post("/webhooks", HOOK, "n2").status_code == 422
     with pytest.raises(Conflict, match="under way"):
-        under_way.begin()
+        Naming(site.farm, ann, "n2", "0" * 64).begin()
 
 
 @pytest.fixture
 def lose(site, monkeypatch):
-    """Lose the database once, as soon as what it was told to keep makes a question's answer more than none."""
-    def armed(question):
-        write, lost = site.farm.db.write, []
+    """Lose the database once, as soon as what it was told to keep makes a question's answer more than none; it stays
+    away for so many writes more."""
+    def armed(question, *, away=0):
+        write, left = site.farm.db.write, [PerhapsDone, *[StoreUnavailable] * away]
 
         def lossy(operation):
+            if len(left) <= away and left:
+                raise left.pop()
             answer = write(operation)
-            if not lost and site.farm.db.read(lambda tx: tx.execute(text(question)).all()):
-                lost.append(question)
-                raise PerhapsDone
+            if left and site.farm.db.read(lambda tx: tx.execute(text(question)).all()):
+                raise left.pop(0)
             return answer
 
         monkeypatch.setattr(site.farm.db, "write", lossy)
@@ -97,14 +105,43 @@ def lose(site, monkeypatch):
     return armed
 
 
-def test_a_name_is_found_again_whose_database_was_lost_as_it_was_noted(site, ann, lose):
-    lose("SELECT * FROM kept_answers")
+@pytest.mark.parametrize("away", [0, 3])
+def test_a_name_is_found_again_whose_database_was_lost_as_it_was_noted(post, lose, away):
+    lose("SELECT * FROM kept_answers", away=away)
+    first, second = post("/webhooks", HOOK), post("/webhooks", HOOK)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+
+
+def test_a_name_is_its_first_callers(site, ann):
     mine, twin = (Naming(site.farm, ann, "n1", "0" * 64) for _ in range(2))
-    assert mine.begin() is None
+    assert (mine.begin(), mine.begin()) == (None, None)
     with pytest.raises(Conflict, match="under way"):
         twin.begin()
     mine.keep(b"{}")
     assert twin.begin() == b"{}"
+
+
+def test_what_a_lost_database_did_not_do_may_be_sent_again(site, post, monkeypatch):
+    write, answers = site.farm.db.write, iter([None, *[StoreUnavailable] * 3])
+
+    def away(operation):
+        if lost := next(answers, None):
+            raise lost
+        return write(operation)
+
+    monkeypatch.setattr(site.farm.db, "write", away)  # before it makes anything, and as the name is to be dropped
+    assert post("/webhooks", HOOK).status_code == 503
+    assert next(answers, "all") == "all"
+    assert post("/webhooks", HOOK).status_code == 201
+
+
+def test_the_answer_is_kept_for_whose_database_went_away_behind_it(site, ann, post, lose):
+    lose("SELECT * FROM kept_answers WHERE length(answer) > 8", away=2)
+    first, second = post("/webhooks", HOOK), post("/webhooks", HOOK)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    assert len(site.http.get("/webhooks", headers=site.bearer(ann)).json()["webhooks"]) == 1
 
 
 def test_a_request_whose_database_was_lost_is_not_done_twice(site, ann, post, lose):

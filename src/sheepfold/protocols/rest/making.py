@@ -1,9 +1,12 @@
 """Requests that make something, once: under an `Idempotency-Key` a second one gets the first one's answer."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Coroutine
-from typing import Any
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -13,11 +16,13 @@ from starlette.types import Message
 from sheepfold.farm.accounts import holder_of
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.naming import Naming
-from sheepfold.model.errors import MalformedMessage, PerhapsDone
+from sheepfold.model.errors import MalformedMessage, PerhapsDone, StoreUnavailable
 from sheepfold.protocols.rest.bodies import JsonRoute, whole_body
 
+T = TypeVar("T")
 HEADER = "Idempotency-Key"
 MADE = 201
+PAUSES_S = (0.5, 1, 2, 4, 8)
 _PARAMETER = {
     "name": HEADER, "in": "header", "required": False,
     "description": "A name of this request, yours to choose: sent again under it, it makes nothing more.",
@@ -47,7 +52,10 @@ class MakingRoute(JsonRoute):
                 return await handler(request)
             body = await whole_body(request)
             naming = _naming(request, bearer[1], name, body)
-            made = await run_in_threadpool(_made_before, request.app.state.farm, bearer[1], naming)
+            try:
+                made = await run_in_threadpool(_made_before, request.app.state.farm, bearer[1], naming)
+            except PerhapsDone:
+                made = await _lasting(naming.begin)
             if made is not None:
                 return Response(made, MADE, media_type="application/json")
             return await _kept(naming, handler, Request(request.scope, _again(body)))
@@ -77,13 +85,25 @@ async def _kept(
     except PerhapsDone:
         raise
     except BaseException:
-        await run_in_threadpool(naming.drop)
+        await _lasting(naming.drop)
         raise
     if response.status_code == MADE:
-        await run_in_threadpool(naming.keep, bytes(response.body))
+        await _lasting(partial(naming.keep, bytes(response.body)))
     else:
-        await run_in_threadpool(naming.drop)
+        await _lasting(naming.drop)
     return response
+
+
+async def _lasting(note: Callable[[], T]) -> T:
+    """Note how far a request is, and outlast a database that starts anew.
+
+    What is not noted stands as being under way for as long as names are known, a week.
+    """
+    for pause_s in PAUSES_S:
+        with suppress(StoreUnavailable):
+            return await run_in_threadpool(note)
+        await asyncio.sleep(pause_s)
+    return await run_in_threadpool(note)
 
 
 def _again(body: bytes) -> Callable[[], Coroutine[Any, Any, Message]]:
