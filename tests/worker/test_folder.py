@@ -100,6 +100,32 @@ def test_a_room_is_removed_whatever_a_renderer_left_in_it(desk: Desk, tmp_path: 
     assert (tmp_path / "precious").read_text() == "stays"
 
 
+DEEP = """
+import os
+for _ in range(3000):
+    os.mkdir("a" * 10)
+    os.chdir("a" * 10)
+    open("file", "w").close()
+"""
+
+
+def test_a_room_is_removed_that_is_deeper_than_python_can_follow(desk: Desk) -> None:
+    (desk.room / "beside").mkdir()
+    subprocess.run([sys.executable, "-c", DEEP], cwd=desk.room, check=True)
+    desk.clear()
+    assert not desk.path.exists()
+
+
+def test_a_link_in_a_rooms_place_is_removed_and_nothing_behind_it(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "precious").write_text("stays")
+    desk.room.rmdir()
+    desk.room.symlink_to(tmp_path / "home")
+    desk.close(CRASHED)
+    assert not desk.room.exists()
+    assert (tmp_path / "home" / "precious").read_text() == "stays"
+
+
 def test_two_workers_never_share_a_folder(tmp_path: Path) -> None:
     with WorkFolder(tmp_path, "a farm"):
         with pytest.raises(Conflict, match="Another worker"), WorkFolder(tmp_path, "a farm"):

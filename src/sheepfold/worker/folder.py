@@ -3,15 +3,16 @@
 import json
 import logging
 import os
-import shutil
+import secrets
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sheepfold.kinds.seam import RenderFailed
 from sheepfold.model.errors import Conflict
@@ -205,16 +206,63 @@ def _sync(path: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder in which a stranger may have forbidden to remove anything; what stays is logged."""
+    """Remove a folder in which a stranger may have forbidden to remove anything; what stays is logged.
 
-    def allow(again: Callable[..., Any], path: str, error: object) -> None:
-        try:
-            Path(path).parent.chmod(0o700)
-            if Path(path).is_dir() and not Path(path).is_symlink():
-                Path(path).chmod(0o700)
-            again(path)
-        except OSError as still:
-            _log.warning("not_removed path=%s error=%s", path, still)
+    Folders within folders are moved up first: they may lie deeper than Python can follow, and no system takes their
+    whole path.
+    """
+    if folder.is_symlink() or not folder.exists():
+        folder.unlink(missing_ok=True)
+        return
+    waiting = [folder]
+    while waiting:
+        at = waiting.pop()
+        for path in _folders_left(at):
+            with _noted(path):
+                waiting.append(_raised(path, folder))
+        if at != folder:
+            with _noted(at):
+                at.rmdir()
+    with _noted(folder):
+        folder.rmdir()
 
-    if folder.exists():
-        shutil.rmtree(folder, onerror=allow)
+
+def _folders_left(folder: Path) -> list[Path]:
+    """Remove the files of a folder, and return the folders in it; a link is a file, wherever it leads."""
+    folders: list[Path] = []
+    with _noted(folder):
+        folder.chmod(0o700)
+        with os.scandir(folder) as entries:
+            found = list(entries)
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(Path(entry.path))
+            else:
+                with _noted(entry.path):
+                    _remove_file(Path(entry.path))
+    return folders
+
+
+def _remove_file(path: Path) -> None:
+    try:
+        path.unlink()
+    except PermissionError:  # as for read-only files on Windows
+        path.chmod(0o600)
+        path.unlink()
+
+
+def _raised(path: Path, top: Path) -> Path:
+    """Move a folder, unless it lies there already, to `top`, under a name that nobody could foresee."""
+    if path.parent == top:
+        return path
+    path.chmod(0o700)  # since the folder itself says where it lies
+    return path.rename(top / secrets.token_hex(16))
+
+
+@contextmanager
+def _noted(path: str | Path) -> Iterator[None]:
+    """Log what cannot be removed, and go on."""
+    try:
+        yield
+    except OSError as error:
+        _log.warning("not_removed path=%s error=%s", path, error)
