@@ -9,13 +9,18 @@ from starlette.testclient import TestClient
 from sheepfold.app import make_app
 from sheepfold.farm import people, sight
 from sheepfold.farm.accounts import add_key
-from sheepfold.farm.browse import view_job
+from sheepfold.farm.browse import story, view_job
 from sheepfold.model.accounts import Role
 from sheepfold.protocols.rest.endpoints import application
 from sheepfold.web import pages
 
 ORIGIN = {"Origin": "http://testserver"}
 VALUES = {"name": "sheet.html", "frame": "0", "part": "0"}
+SPELLINGS = {
+    "signed": "+{}", "a fraction": "{}.0", "after a blank": "%20{}", "before a blank": "{}%20", "after a tab": "%09{}",
+    "after many zeros": "0" * 40 + "{}", "after a zero": "0{}", "in groups": "{:_}",
+}
+"""Other ways to write an id in a path; `{:_}` is 1_000."""
 UNMADE = {"/products", "/jobs/{job_id}/changes", "/shots/{job_id}/changes", "/jobs/{job_id}/accept"}
 """What this job has not, so that nobody gets it."""
 
@@ -50,21 +55,33 @@ def named(routes, values):
                 yield method, path, re.sub(r"\{(\w+)(:\w+)?\}", lambda match: values[match[1]], path)
 
 
+def spelled(world, job, spelling):
+    """Return what fills in a path, with the ids of a job and of its task in this spelling."""
+    ids = {"job_id": job.id, "task_id": view_job(world.farm, job.id).tasks[0].id}
+    return VALUES | {name: spelling.format(known) for name, known in ids.items()}
+
+
+def visits(world, job, spelling="{}"):
+    """Return every page that names a job or a task, filled in with this one."""
+    routes = [(route.path, route.methods) for route in pages.routes(world.farm) if hasattr(route, "methods")]
+    return list(named(routes, spelled(world, job, spelling)))
+
+
+def calls(world, job, spelling="{}"):
+    """Return every request of the REST API that names a job or a task, filled in with this one."""
+    schema = application(world.farm).openapi()
+    routes = [(path, [method.upper() for method in methods]) for path, methods in schema["paths"].items()]
+    return list(named(routes, spelled(world, job, spelling)))
+
+
 @pytest.fixture
 def asked(world, job):
-    """Return every page that names a job or a task, filled in with this one."""
-    values = VALUES | {"job_id": str(job.id), "task_id": str(view_job(world.farm, job.id).tasks[0].id)}
-    routes = [(route.path, route.methods) for route in pages.routes(world.farm) if hasattr(route, "methods")]
-    return list(named(routes, values))
+    return visits(world, job)
 
 
 @pytest.fixture
 def called(world, job):
-    """Return every request of the REST API that names a job or a task, filled in with this one."""
-    values = VALUES | {"job_id": str(job.id), "task_id": str(view_job(world.farm, job.id).tasks[0].id)}
-    schema = application(world.farm).openapi()
-    routes = [(path, [method.upper() for method in methods]) for path, methods in schema["paths"].items()]
-    return list(named(routes, values))
+    return calls(world, job)
 
 
 def cookie(world, name):
@@ -85,6 +102,15 @@ def test_no_page_shows_or_changes_a_job_that_is_hidden(world, job, client, asked
     assert not any("a test" in answer.text for answer in shown.values())
     left = view_job(world.farm, job.id).job
     assert (left.private_at is not None, left.state, left.terms.priority) == (True, "done", 0)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_no_page_shows_a_hidden_job_whose_id_is_spelled_otherwise(world, job, client, spelling):
+    headers = ORIGIN | cookie(world, "eve")
+    shown = {path: client.request(method, target, headers=headers) for method, path, target in
+             visits(world, job, spelling)}
+    assert {path: answer.status_code for path, answer in shown.items() if answer.status_code != 404} == {}
+    assert not any("a test" in answer.text for answer in shown.values())
 
 
 @pytest.mark.parametrize("who", ["ann", "boss", "link"])
@@ -129,6 +155,23 @@ def test_no_call_shows_or_changes_a_job_that_is_hidden(world, job, client, calle
     assert all(status == 404 for (method, _), status in statuses.items() if method == "GET"), statuses
     left = view_job(world.farm, job.id).job
     assert (left.private_at is not None, left.state, left.terms.priority) == (True, "done", 0)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_no_call_shows_or_changes_a_hidden_job_whose_id_is_spelled_otherwise(world, job, client, spelling):
+    called = calls(world, job, spelling)
+    task_id = view_job(world.farm, job.id).tasks[0].id
+    bodies = {"PATCH": {"private": False}, "POST": {"frame": 0, "frames": "3", "text": "mine now"}}
+    statuses = {}
+    for method, path, target in called:
+        answer = client.request(method, f"/api{target}", headers=key(world, "eve"), json=bodies.get(method))
+        statuses[method, path] = answer.status_code
+        assert "a test" not in answer.text
+    assert set(statuses.values()) <= {404, 422}, statuses
+    assert all(status == 404 for (method, _), status in statuses.items() if method == "GET"), statuses
+    view = view_job(world.farm, job.id)
+    assert (view.job.private_at is not None, view.job.state, len(view.tasks)) == (True, "done", 1)
+    assert "mine now" not in str(story(world.farm, task_id))
 
 
 def test_a_link_shows_it_to_a_caller_too(world, job, client, called):

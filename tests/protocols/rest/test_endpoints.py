@@ -2,13 +2,16 @@
 
 import asyncio
 import html
+import importlib
 import itertools
+import pkgutil
 import re
 
 import httpx
 import jsonschema
 import pytest
 import schemathesis
+from fastapi import APIRouter
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
@@ -17,6 +20,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 
 from sheepfold.farm.accounts import add_key
 from sheepfold.model.accounts import Role, Scope
+from sheepfold.protocols import rest
 from sheepfold.protocols.rest import docs
 from sheepfold.protocols.rest.endpoints import application
 from sheepfold.protocols.rest.examples import EXAMPLES
@@ -69,6 +73,19 @@ def test_page_shows_every_operation_and_every_refusal(site):
     for anchor, _, _ in docs.refusals():
         assert f'id="{anchor}"' in answer.text
     assert not re.search(r"<script|https?://", answer.text)
+
+
+def test_every_id_in_a_path_is_read_in_digits_alone():
+    """What checks a path beforehand reads ids by one reader, and no operation may take what that one passes by."""
+    modules = (importlib.import_module(f"{rest.__name__}.{one.name}") for one in pkgutil.iter_modules(rest.__path__))
+    routers = {id(one): one for module in modules for one in vars(module).values() if isinstance(one, APIRouter)}
+    fields = [(route.path, field) for router in routers.values() for route in router.routes
+              for field in route.dependant.path_params if field.field_info.annotation is int]
+    assert len(fields) > 30
+    for path, field in fields:
+        assert field.validate("17", {}, loc=("path",)) == (17, []), path
+        for text in ("+17", "17.0", " 17", "17\n", "1_7", "-0", "", "\u0661\u0667", "0" * 20 + "17", "9" * 19):
+            assert field.validate(text, {}, loc=("path",))[1], (path, text)
 
 
 def test_addresses_with_a_slash_too_many_are_no_redirects(site):

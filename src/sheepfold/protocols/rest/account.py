@@ -30,11 +30,11 @@ from sheepfold.protocols.rest.account_wire import (
 from sheepfold.protocols.rest.callers import FarmHere, ManagerHere
 from sheepfold.protocols.rest.making import MakingRoute
 from sheepfold.protocols.rest.paging import BeforeId, Limit, cut
-from sheepfold.protocols.rest.paths import MachineInPath
+from sheepfold.protocols.rest.paths import IdInPath, MachineInPath
 
 router = APIRouter(tags=["account"], route_class=MakingRoute)
-KeyInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The key's id.")]
-BrowserInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The id of a browser's session.")]
+KeyInPath = Annotated[IdInPath, Path(ge=0, le=wire.MOST_ID, description="The key's id.")]
+BrowserInPath = Annotated[IdInPath, Path(ge=0, le=wire.MOST_ID, description="The id of a browser's session.")]
 
 
 @router.get("/account", summary="See your account")

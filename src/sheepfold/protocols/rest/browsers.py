@@ -15,12 +15,12 @@ from sheepfold.protocols.rest.browser_wire import AliveList, BrowserAsked, Brows
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, FarmHere, KeyHolderHere
 from sheepfold.protocols.rest.making import MakingRoute
 from sheepfold.protocols.rest.paging import AfterName, Limit, cut
-from sheepfold.protocols.rest.paths import JobInPath, MachineOrSelfInPath, machine_named
+from sheepfold.protocols.rest.paths import IdInPath, JobInPath, MachineOrSelfInPath, machine_named
 from sheepfold.protocols.rest.sight import SEEN
 
 router = APIRouter(tags=["machines"], route_class=MakingRoute)
 
-BrowserInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The browser's id.")]
+BrowserInPath = Annotated[IdInPath, Path(ge=0, le=wire.MOST_ID, description="The browser's id.")]
 
 
 @router.get("/browsers", summary="List all machines that have browsers")

@@ -16,13 +16,14 @@ from sheepfold.protocols.rest.callers import CallerHere, FarmHere, KeyHolderHere
 from sheepfold.protocols.rest.flock_wire import SheepPage
 from sheepfold.protocols.rest.page_wire import place, place_of
 from sheepfold.protocols.rest.paging import AfterId, AfterPlace, Limit, cut
+from sheepfold.protocols.rest.paths import IdInPath
 from sheepfold.store.flock import FilmedSheep
 from sheepfold.store.views import MachineRow
 
 router = APIRouter(route_class=JsonRoute)
 
-GenerationInPath = Annotated[int, Path(ge=0, le=2**31 - 1, description="The sheep's generation.")]
-NumberInPath = Annotated[int, Path(ge=0, le=2**31 - 1, description="The sheep's number in its generation.")]
+GenerationInPath = Annotated[IdInPath, Path(ge=0, le=2**31 - 1, description="The sheep's generation.")]
+NumberInPath = Annotated[IdInPath, Path(ge=0, le=2**31 - 1, description="The sheep's number in its generation.")]
 
 
 @router.get("/flock", tags=["flock"], summary="List the living flock")

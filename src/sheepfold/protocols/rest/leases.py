@@ -36,6 +36,7 @@ from sheepfold.protocols.rest.callers import FarmHere, KeyHolderHere, Token, Wor
 from sheepfold.protocols.rest.errors import refused_result
 from sheepfold.protocols.rest.files import FILE, answer_file
 from sheepfold.protocols.rest.machine_wire import MachineRules, WishOut
+from sheepfold.protocols.rest.paths import IdInPath
 
 ANYWAY_S = 10.0
 """How often a request that is held asks again though nothing rang: upkeep wakes lanes without telling of it."""
@@ -43,7 +44,7 @@ ANYWAY_S = 10.0
 router = APIRouter(tags=["machines"], route_class=JsonRoute)
 uploads = APIRouter(tags=["machines"])
 
-LeaseInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The lease's id.")]
+LeaseInPath = Annotated[IdInPath, Path(ge=0, le=wire.MOST_ID, description="The lease's id.")]
 InputInPath = Annotated[str, Path(pattern=wire.INPUT_NAME, description="The input's name, as the lease lists it.")]
 _BYTES = {"requestBody": {"required": True, "content": {
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}

@@ -33,7 +33,7 @@ from sheepfold.protocols.rest.owner_wire import (
 )
 from sheepfold.protocols.rest.page_wire import place, place_of
 from sheepfold.protocols.rest.paging import AfterName, AfterPlace, BeforeId, Limit, cut
-from sheepfold.protocols.rest.paths import AccountInPath
+from sheepfold.protocols.rest.paths import AccountInPath, IdInPath
 from sheepfold.protocols.rest.sight import ViewerHere
 from sheepfold.protocols.rest.wire import MOST_ID
 from sheepfold.store.backups import Asked
@@ -43,7 +43,7 @@ from sheepfold.store.views import AtWork
 FINDINGS = 100
 
 router = APIRouter(tags=["farm"], route_class=JsonRoute)
-BackupInPath = Annotated[int, Path(ge=0, le=MOST_ID, description="The backup's id.")]
+BackupInPath = Annotated[IdInPath, Path(ge=0, le=MOST_ID, description="The backup's id.")]
 
 
 @router.get("/now", summary="See what the farm does")

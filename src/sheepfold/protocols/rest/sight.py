@@ -6,10 +6,11 @@ from fastapi import Depends, Header, Request
 
 from sheepfold.farm import sight
 from sheepfold.farm.sight import Viewer
+from sheepfold.model.errors import NotFound
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId
-from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CallerHere, FarmHere
+from sheepfold.protocols.rest.paths import id_of
 
 ShareInHeader = Annotated[str, Header(pattern=r"^[A-Za-z0-9_-]{0,64}$", description="The token of a link to a job.")]
 
@@ -23,18 +24,19 @@ ViewerHere = Annotated[Viewer, Depends(viewer_of)]
 
 
 def check_sight(request: Request, farm: FarmHere, viewer: ViewerHere) -> None:
-    """Raise UnknownJob, UnknownTask where the path names what this caller may not see."""
+    """Raise UnknownJob, UnknownTask where the path names what this caller may not see; NotFound where it names none."""
     asked = request.path_params
-    job, task = str(asked.get("job_id", "")), str(asked.get("task_id", ""))
-    if _is_id(job):
-        sight.check_job(farm, viewer, JobId(int(job)))
-    if _is_id(task):
-        sight.check_task(farm, viewer, TaskId(int(task)))
+    if "job_id" in asked:
+        sight.check_job(farm, viewer, JobId(_named(asked["job_id"])))
+    if "task_id" in asked:
+        sight.check_task(farm, viewer, TaskId(_named(asked["task_id"])))
 
 
-def _is_id(text: str) -> bool:
-    """Say whether a part of a path may be an id; the route's own check refuses what is none."""
-    return text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= wire.MOST_ID
+def _named(text: str) -> int:
+    try:
+        return id_of(text)
+    except ValueError as error:
+        raise NotFound from error
 
 
 SEEN = [Depends(check_sight)]

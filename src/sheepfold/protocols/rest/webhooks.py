@@ -11,6 +11,7 @@ from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CancelerHere, FarmHere
 from sheepfold.protocols.rest.making import MakingRoute
 from sheepfold.protocols.rest.paging import AfterId, BeforeId, Limit, cut
+from sheepfold.protocols.rest.paths import IdInPath
 from sheepfold.protocols.rest.webhook_wire import (
     DeliveryList,
     DeliveryOut,
@@ -23,7 +24,7 @@ from sheepfold.protocols.rest.webhook_wire import (
 from sheepfold.store.webhooks import Delivery, Hook
 
 router = APIRouter(tags=["webhooks"], route_class=MakingRoute)
-HookInPath = Annotated[int, Path(ge=0, le=wire.MOST_ID, description="The webhook's id.")]
+HookInPath = Annotated[IdInPath, Path(ge=0, le=wire.MOST_ID, description="The webhook's id.")]
 
 
 @router.get("/webhooks", summary="List webhooks")
