@@ -169,6 +169,16 @@ def test_too_many_files_are_refused(packed: Packer, monkeypatch: pytest.MonkeyPa
         project.look_into(packed(("a.blend", BLEND), *((str(number), b"") for number in range(3))))
 
 
+def test_folders_that_names_imply_are_counted_each_once(packed: Packer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "MAX_ENTRIES", 100)
+    honest = packed(("a.blend", BLEND), ("maps/wood/", b""), *((f"maps/wood/{number}", b"") for number in range(90)))
+    assert len(project.look_into(honest).files) == 91
+    with pytest.raises(InvalidSpec, match="more than 100 folders"):
+        project.look_into(packed(("a.blend", BLEND), *((f"{number}/" + "b/" * 59 + "c", b"") for number in range(5))))
+    with pytest.raises(InvalidSpec, match="more than 100 folders"):
+        project.look_into(packed(("a.blend", BLEND), *((f"{number}/" + "b/" * 59, b"") for number in range(5))))
+
+
 def test_a_monstrous_table_of_contents_is_not_read(packed: Packer, monkeypatch: pytest.MonkeyPatch) -> None:
     path = packed(("a.blend", BLEND), *((f"{number:0200}", b"") for number in range(30)))
     monkeypatch.setattr(project, "_DIRECTORY_BYTES", 5000)

@@ -13,7 +13,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,7 +26,7 @@ from sheepfold.model.errors import InvalidSpec
 
 GIB = 2**30
 MAX_UNPACKED_BYTES = 16 * GIB
-MAX_ENTRIES = 50_000
+MAX_ENTRIES = 50_000  # in as many folders, most of which only their names tell of
 MAX_DEPTH = 64  # folders within folders: without end, the names alone would take a minute to look at
 # Deflate reaches 1032; the caches and images of real projects stay far below.
 MAX_RATIO = 200
@@ -173,6 +173,7 @@ def _contents(archive: zipfile.ZipFile, main: str, size_bytes: int) -> Contents:
     infos = archive.infolist()
     if len(infos) > MAX_ENTRIES:
         raise InvalidSpec(f"The archive holds {len(infos)} files; {MAX_ENTRIES} are allowed.")
+    _check_folders(map(name_of, infos))
     for info in infos:
         _check(info)
     _check_size(sum(info.file_size for info in infos), size_bytes)
@@ -228,6 +229,18 @@ def _decoded(info: zipfile.ZipInfo) -> str:
             f"The name {shown(info.orig_filename)} in the archive is in an old encoding in which the scene would not"
             " find it; use a packer that writes UTF-8, or plain letters."
         ) from error
+
+
+def _check_folders(names: Iterable[str]) -> None:
+    """Refuse entries that lie in more folders than there may be entries: each name may make MAX_DEPTH of its own."""
+    seen: set[int] = set()  # of hashes, since as many long names would fill the memory
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder and hash(folder) not in seen:
+            if len(seen) == MAX_ENTRIES:
+                raise InvalidSpec(f"The archive's files lie in more than {MAX_ENTRIES} folders; so many are allowed.")
+            seen.add(hash(folder))
+            folder = folder.rpartition("/")[0]
 
 
 def _check_size(unpacked_bytes: int, size_bytes: int) -> None:
