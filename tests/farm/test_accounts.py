@@ -20,6 +20,7 @@ from sheepfold.farm.accounts import (
     revoke_keys,
 )
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.owner import close_account
 from sheepfold.model.accounts import ANONYMOUS, Role, Scope
 from sheepfold.model.errors import (
     BadCredentials,
@@ -211,6 +212,8 @@ def test_who_orders_without_a_name_is_the_first_owner_else_the_first_artist(farm
     assert find_customer(farm, "ann") == ann
     with pytest.raises(UnknownAccount):
         find_customer(farm, "nobody")
+    close_account(farm, None, "olga")
+    assert find_customer(farm).name == "otto"
 
 
 def test_names_are_known_in_any_case(farm):

@@ -14,8 +14,9 @@ from sheepfold.config import Settings
 from sheepfold.farm import accounts, people
 from sheepfold.farm.accounts import add_account
 from sheepfold.farm.farm import open_farm
-from sheepfold.farm.owner import change_role, close_account
+from sheepfold.farm.owner import change_role, close_account, reopen_account
 from sheepfold.model.accounts import Role
+from sheepfold.model.errors import Forbidden
 from sheepfold.protocols.registry import verifiers
 from sheepfold.store.people import change_account
 
@@ -225,6 +226,30 @@ def test_an_invitation_works_once(site):
     assert again.status_code == 422
     assert "used already" in again.text
     assert site.post("/sign-up", name="lee", password=PASSWORD, code="").status_code == 422
+
+
+@pytest.mark.parametrize("loss", [
+    lambda farm: close_account(farm, None, "boss"), lambda farm: change_role(farm, None, "boss", Role.ARTIST),
+], ids=["closed", "made an artist"])
+def test_an_invitation_works_as_long_as_who_gave_it_may_give_it(site, loss):
+    boss = add_account(site.farm, "boss", Role.OWNER, "")
+    code = people.invite(site.farm, boss, Role.OWNER)
+    loss(site.farm)
+    refused = site.post("/sign-up", name="kim", password=PASSWORD, code=code)
+    assert refused.status_code == 422
+    assert "may give it no more" in refused.text
+    with pytest.raises(Forbidden):
+        people.invite(site.farm, boss, Role.OWNER)
+    change_role(site.farm, None, "boss", Role.OWNER)
+    reopen_account(site.farm, None, "boss")
+    assert site.post("/sign-up", name="kim", password=PASSWORD, code=code).headers["location"] == "/machines/add"
+
+
+def test_an_artist_who_was_an_owner_has_invited_volunteers_still(site):
+    boss = add_account(site.farm, "boss", Role.OWNER, "")
+    code = people.invite(site.farm, boss, Role.VOLUNTEER)
+    change_role(site.farm, None, "boss", Role.ARTIST)
+    assert people.sign_up(site.farm, "kim", PASSWORD, code).role is Role.VOLUNTEER
 
 
 def test_a_forgotten_password_is_set_by_a_code_that_was_sent(site):

@@ -15,6 +15,7 @@ from sheepfold.model.accounts import Account, Role, Scope, checked_name
 from sheepfold.model.errors import BadCredentials, Forbidden, NameTaken, UnknownAccount
 from sheepfold.model.machines import Machine
 from sheepfold.store import accounts as account_rows
+from sheepfold.store import people as people_rows
 from sheepfold.store.accounts import KeyHolder
 from sheepfold.store.database import Tx
 
@@ -67,13 +68,17 @@ def prove_password(farm: Farm, account: Account, password: str) -> None:
 
 
 def find_customer(farm: Farm, name: str = "") -> Account:
-    """Return the account of a name; without one the first owner, or else the first artist. Raises UnknownAccount."""
+    """Return the account of a name; without one the first owner who is here still, or else the first artist.
+
+    Raises UnknownAccount.
+    """
 
     def find(tx: Tx) -> Account | None:
         if name:
             return account_rows.account_named(tx, name)
         customers = [account for account in account_rows.list_accounts(tx) if account.role.covers(Role.ARTIST)]
-        return min(customers, key=lambda account: account.role is not Role.OWNER, default=None)
+        owners = people_rows.owners(tx)
+        return min(customers, key=lambda account: account.id not in owners, default=None)
 
     account = farm.db.read(find)
     if account is None:

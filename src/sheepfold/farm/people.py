@@ -13,7 +13,7 @@ from sheepfold.store import accounts as account_rows
 from sheepfold.store import people as people_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.paging import MOST, Place
-from sheepfold.store.people import Earner, Person, WebSession
+from sheepfold.store.people import Earner, Person, Ticket, WebSession
 
 PASSWORD_LENGTH = 8
 LONGEST_PASSWORD = 200
@@ -23,6 +23,7 @@ VERIFY_S = 7 * 86_400
 INVITE, RESET, VERIFY = "invite", "reset", "verify"
 _OWNED = "This farm has an owner already."
 _NOT_INVITED = "This invitation is unknown, used already, or more than a week old."
+_NO_LONGER_INVITED = "Whoever gave this invitation may give it no more; ask for another one."
 _NO_RESET = "This code is unknown, used already, or more than an hour old."
 
 
@@ -100,9 +101,9 @@ def end_web_session(farm: Farm, account_id: AccountId, session_id: int | None = 
 def invite(farm: Farm, by: Account, role: Role) -> str:
     """Make an invitation that works once within a week; returns its code.
 
-    Owners invite to any role, artists volunteers; raises Forbidden.
+    Owners invite to any role, artists volunteers; raises Forbidden. It works as long as they may.
     """
-    if by.role is not Role.OWNER and not (by.role.covers(Role.ARTIST) and role is Role.VOLUNTEER):
+    if not _may_invite(view_person(farm, by.id), role):
         raise Forbidden(f"{by.name} is a {by.role} and may not invite a {role}.")
     code = _ticket(farm, INVITE, by.id, INVITATION_S, role)
     farm.db.write(lambda tx: people_rows.note(tx, by.name, f"invited: {role}", "", farm.now()))
@@ -127,11 +128,23 @@ def sign_up(farm: Farm, name: str, password: str, code: str = "") -> Account:
             ticket = people_rows.use_ticket(tx, key_verifier(code.strip()), INVITE, farm.now())
             if ticket is None:
                 raise Forbidden(_NOT_INVITED)
-            role = Role(ticket.role)
+            role = _invited_to(tx, ticket)
         people_rows.note(tx, checked, f"signed up as a {role}", "", farm.now())
         return account_rows.add_account(tx, checked, role, password_hash, farm.now())
 
     return farm.db.write(add)
+
+
+def _may_invite(giver: Person, role: Role) -> bool:
+    own = giver.account.role
+    return giver.closed_at is None and (own is Role.OWNER or (own.covers(Role.ARTIST) and role is Role.VOLUNTEER))
+
+
+def _invited_to(tx: Tx, ticket: Ticket) -> Role:
+    role = Role(ticket.role)
+    if not _may_invite(people_rows.person_of(tx, ticket.account_id), role):
+        raise Forbidden(_NO_LONGER_INVITED)
+    return role
 
 
 def change_password(farm: Farm, account: Account, old: str, new: str) -> None:
