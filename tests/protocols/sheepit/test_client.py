@@ -1,5 +1,6 @@
 """Our worker's line to a farm over SheepIt's wire, against the real endpoints."""
 
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -48,6 +49,20 @@ def test_a_frame_goes_the_whole_way(site, link, tmp_path):
     assert link.submit(work, picture(site, tmp_path), Figures(7, 1234, 2)) is Receipt.ACCEPTED
     (result,) = site.results(ordered.id)
     assert (result.verdict, site.tasks(ordered.id)[0].state) == (Verdict.VALID, TaskState.DONE)
+
+
+@pytest.mark.parametrize("frame", ["x", "", "1.5", "٣", "9" * 5000])
+def test_a_frame_that_is_no_number_is_left(site, link, monkeypatch, frame):
+    site.order(1)
+    told = link._requested
+
+    def odd(asked):
+        answer = told(asked)
+        return replace(answer, job=replace(answer.job, frame=frame))
+
+    monkeypatch.setattr(link, "_requested", odd)
+    with pytest.raises(FarmUnreachable, match="no frame"):
+        link.claim(ABLE)
 
 
 def test_frames_of_one_job_have_one_spec_so_that_their_scene_stays_loaded(site, link):

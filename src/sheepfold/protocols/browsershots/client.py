@@ -11,6 +11,7 @@ import httpx
 
 from sheepfold.model.errors import InvalidSpec, MalformedMessage
 from sheepfold.model.matching import Abilities
+from sheepfold.protocols.answers import CHUNK_BYTES, UNPACKED, whole_body
 from sheepfold.protocols.browsershots import wire
 from sheepfold.protocols.browsershots.calls import Request
 from sheepfold.protocols.browsershots.wire import Base64, Fault, Redirect, Value
@@ -20,7 +21,7 @@ LOCK_S = 300
 """How long a server keeps a request for the factory that polled it (protocol note, section 4.2)."""
 IDLE_S = 60
 """How long factories wait after each fault (protocol note, section 5.2)."""
-CHUNK_BYTES = 256 * 1024
+MAX_ANSWER_BYTES = 2 * 2**20
 # An upload is answered when it has been inspected, which may wait behind others.
 TIMEOUT = httpx.Timeout(180.0, connect=20.0)
 _NOBODY = {401, 403, 404}
@@ -48,7 +49,8 @@ class BrowsershotsLink:
         self._url = server_url.rstrip("/")
         self._factory = factory
         self._key = key
-        self._http = httpx.Client(timeout=TIMEOUT, headers={"User-Agent": user_agent, "Content-Type": "text/xml"})
+        headers = {"User-Agent": user_agent, "Content-Type": "text/xml", **UNPACKED}
+        self._http = httpx.Client(timeout=TIMEOUT, headers=headers)
 
     def open(self, abilities: Abilities) -> None:
         """Try the key; what the browsers can do is registered with the server, not told."""
@@ -162,12 +164,13 @@ class BrowsershotsLink:
     def _post(self, body: bytes | Iterator[bytes], headers: dict[str, str] | None = None) -> Value:
         """Send a call and read its answer; raises Fault and FarmUnreachable."""
         try:
-            answer = self._http.post(f"{self._url}/xmlrpc/", content=body, headers=headers)
+            with self._http.stream("POST", f"{self._url}/xmlrpc/", content=body, headers=headers) as answer:
+                if answer.status_code != 200:
+                    raise FarmUnreachable(f"The server answers with {answer.status_code}.", IDLE_S)
+                told = whole_body(answer, MAX_ANSWER_BYTES)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FarmUnreachable(f"The server does not answer: {str(error) or type(error).__name__}.") from error
-        if answer.status_code != 200:
-            raise FarmUnreachable(f"The server answers with {answer.status_code}.", IDLE_S)
-        return _read(lambda: wire.read_response(answer.content))
+        return _read(lambda: wire.read_response(told))
 
 
 def _read(read: Callable[[], T]) -> T:

@@ -15,8 +15,9 @@ from typing import Any, Self
 
 import httpx
 
-from sheepfold.model.errors import BadInput, TooLarge
+from sheepfold.model.errors import BadInput
 from sheepfold.model.matching import Abilities
+from sheepfold.protocols.answers import CHUNK_BYTES, UNPACKED, whole_body
 from sheepfold.protocols.electricsheep import wire
 from sheepfold.protocols.electricsheep.credentials import (
     ANONYMOUS_HASH,
@@ -39,7 +40,6 @@ FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 60.0
 MAX_REDIRECTS = 5
 MAX_ANSWER_BYTES = 16 * 2**20
-CHUNK_BYTES = 64 * 1024
 DEFAULT_JPEG_QUALITY = 90
 DEFAULT_BITS = 33
 
@@ -86,7 +86,7 @@ class ElectricSheepLink:
         self._version = _version_of(user_agent)
         self._genomes: dict[str, bytes] = {}
         # Bodies are taken as they are: both a film's size and the bound on inflated bytes depend on it.
-        headers = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": user_agent, "Accept": "*/*", **UNPACKED}
         self._http = httpx.Client(headers=headers, timeout=httpx.Timeout(60, connect=20), max_redirects=MAX_REDIRECTS)
 
     def __enter__(self) -> Self:
@@ -227,7 +227,7 @@ class ElectricSheepLink:
         try:
             with self._http.stream("GET", url, headers=self._identity(), follow_redirects=True) as response:
                 _expect_success(response)
-                return _whole_body(response, MAX_ANSWER_BYTES)
+                return whole_body(response, MAX_ANSWER_BYTES)
         except httpx.TransportError:
             # The farm may have moved: whoever opens the line again asks where it is.
             (self._state_folder / "redirect.json").unlink(missing_ok=True)
@@ -296,15 +296,6 @@ def _receipt(response: httpx.Response) -> Receipt:
 def _retry_after_s(response: httpx.Response) -> int | None:
     text = response.headers.get("Retry-After", "")
     return min(int(text), REDIRECT_TERM_S) if re.fullmatch(r"[0-9]{1,9}", text) else None
-
-
-def _whole_body(response: httpx.Response, limit: int) -> bytes:
-    body = bytearray()
-    for chunk in response.iter_raw(CHUNK_BYTES):
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(f"An answer has at most {limit} bytes.")
-    return bytes(body)
 
 
 def _spec(args: Mapping[str, str]) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from typing import BinaryIO, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from sheepfold.protocols.answers import CHUNK_BYTES, UNPACKED, whole_body
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable
 from sheepfold.protocols.rest.problem_wire import PROBLEMS, Problem
 from sheepfold.protocols.rest.wire import BASE
 
-CHUNK_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 64 * 2**20
 BOUNDLESS = 2**63 - 1
 TRIES = 3
@@ -67,7 +67,7 @@ class Calls:
     def __init__(self, server_url: str, user_agent: str, pause: Callable[[float], None] = time.sleep) -> None:
         self._http = httpx.Client(
             base_url=server_url.rstrip("/") + BASE,
-            headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
+            headers={"User-Agent": user_agent, **UNPACKED},
             timeout=TIMEOUT,
         )
         self._pause = pause
@@ -149,7 +149,7 @@ def _check_size(size_bytes: int, target: Path, limit_bytes: int) -> None:
 def read_answer(response: httpx.Response, answer: type[Model]) -> Model:
     """Read a successful answer as a model; raises FarmUnreachable where it is none."""
     try:
-        return answer.model_validate_json(_body(response, MAX_ANSWER_BYTES))
+        return answer.model_validate_json(whole_body(response, MAX_ANSWER_BYTES))
     except ValidationError as error:
         raise FarmUnreachable(f"The farm's answer is no {answer.__name__}: is this the API of a farm?") from error
 
@@ -186,18 +186,9 @@ def _problem(response: httpx.Response) -> Problem:
     """Read what a refusal says; what stands between us and the farm may answer with anything."""
     plain = Problem(title=response.reason_phrase or "Refused", status=max(400, min(599, response.status_code)))
     try:
-        return Problem.model_validate_json(_body(response, 2**20))
+        return Problem.model_validate_json(whole_body(response, 2**20))
     except (ValidationError, FarmUnreachable):
         return plain
-
-
-def _body(response: httpx.Response, limit: int) -> bytes:
-    body = bytearray()
-    for chunk in response.iter_raw(CHUNK_BYTES):
-        body += chunk
-        if len(body) > limit:
-            raise FarmUnreachable(f"The farm's answer has more than {limit} bytes.")
-    return bytes(body)
 
 
 def _retry_after_s(response: httpx.Response) -> int | None:

@@ -18,8 +18,10 @@ import psutil
 
 from sheepfold.model.errors import MalformedMessage
 from sheepfold.model.matching import Abilities
+from sheepfold.protocols.answers import CHUNK_BYTES, UNPACKED, whole_body
 from sheepfold.protocols.link import FarmRefused, FarmUnreachable, Figures, Receipt, Work
 from sheepfold.protocols.sheepit import wire
+from sheepfold.protocols.sheepit.documents import MAX_DOCUMENT_BYTES
 from sheepfold.protocols.sheepit.wire import ConfigStatus, Endpoint, JobStatus, ValidationStatus
 
 VERSION = "7.22306.0"
@@ -32,6 +34,7 @@ LONGEST_SILENCE_S = 900
 # A request for work is held for up to half a minute; a frame is answered when it has been inspected.
 TIMEOUT = httpx.Timeout(120.0, connect=20.0)
 WAIT_S = 60
+_FRAME = re.compile(r"-?[0-9]{1,9}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Answer = TypeVar("Answer")
@@ -53,7 +56,7 @@ class SheepItLink:
         self._url = server_url.rstrip("/")
         self._account = account
         self._key = key
-        self._http = httpx.Client(timeout=TIMEOUT, headers={"User-Agent": user_agent})
+        self._http = httpx.Client(timeout=TIMEOUT, headers={"User-Agent": user_agent, **UNPACKED})
         self._config = wire.ConfigAnswer()
 
     def open(self, abilities: Abilities) -> None:
@@ -64,7 +67,7 @@ class SheepItLink:
             ram_kib=abilities.memory_mib * 1024, hostname=socket.gethostname(), ui="text", headless=wire.Headless.NO,
         )  # fmt: skip -- our Blender draws without a screen
         answer = self._send("POST", wire.CONFIG_PATH, data=asked.to_pairs())
-        config = _read(lambda: wire.ConfigAnswer.from_xml(answer.content))
+        config = _read(lambda: wire.ConfigAnswer.from_xml(answer))
         if config.status == ConfigStatus.WEB_SESSION_EXPIRED:
             raise FarmUnreachable("The farm has trouble with log-ins.", WAIT_S)
         if config.status != ConfigStatus.OK:
@@ -106,7 +109,7 @@ class SheepItLink:
             with self._http.stream("GET", url, params=asked.to_pairs()) as answer, target.open("wb") as file:
                 if answer.status_code != 200:
                     raise FarmUnreachable(f"The project of job {job} cannot be fetched: {answer.status_code}.")
-                for piece in answer.iter_bytes():
+                for piece in answer.iter_raw(CHUNK_BYTES):
                     file.write(piece)
                     if file.tell() > MOST_ARCHIVE_BYTES:
                         raise FarmUnreachable(f"The project of job {job} is larger than any may be.")
@@ -118,7 +121,7 @@ class SheepItLink:
         job, frame = _named(work.handle)
         beat = wire.Heartbeat(job=job, frame=frame, rendertime_s=seconds_done)
         answer = self._send("GET", self._path(Endpoint.KEEPALIVE), params=beat.to_pairs())
-        return _read(lambda: wire.KeepAliveAnswer.from_xml(answer.content)).status != wire.HeartbeatStatus.STOP
+        return _read(lambda: wire.KeepAliveAnswer.from_xml(answer)).status != wire.HeartbeatStatus.STOP
 
     def submit(self, work: Work, picture: Path, figures: Figures) -> Receipt:
         """Send a frame, once more in a new session where the old one has ended."""
@@ -152,10 +155,12 @@ class SheepItLink:
     def _requested(self, asked: wire.JobRequest) -> wire.JobAnswer:
         answer = self._send("POST", self._path(Endpoint.REQUEST_JOB), params=asked.to_pairs(), content=asked.to_body(),
                             headers={"Content-Type": "application/xml; charset=utf-8"})
-        return _read(lambda: wire.JobAnswer.from_xml(answer.content))
+        return _read(lambda: wire.JobAnswer.from_xml(answer))
 
     def _work(self, job: wire.Job) -> Work:
         """Return a job as a task; its script says all that an order's spec would, so it stands in the spec's place."""
+        if not _FRAME.fullmatch(job.frame):
+            raise FarmUnreachable(f"The farm wants {job.frame[:80]!r} rendered, which is no frame.", WAIT_S)
         if len(job.chunks) != 1 or not _SHA256.fullmatch(job.chunks[0].id):
             raise FarmUnreachable("The farm does not name its archives by SHA-256, as those of Sheepfold do.", WAIT_S)
         spec = {"script": job.script, "main": job.path}
@@ -171,7 +176,7 @@ class SheepItLink:
         with picture.open("rb") as file:
             answer = self._send("POST", self._path(Endpoint.VALIDATE_JOB), params=upload.to_pairs(),
                                 files={wire.FILE_PART: (name, file)})
-        return _read(lambda: wire.ValidationAnswer.from_xml(answer.content)).status
+        return _read(lambda: wire.ValidationAnswer.from_xml(answer)).status
 
     def _path(self, endpoint: Endpoint) -> str:
         """Return the address of a request in our session; raises FarmUnreachable where there is none yet."""
@@ -180,16 +185,16 @@ class SheepItLink:
             raise FarmUnreachable("There is no session with the farm.")
         return self._url + path
 
-    def _send(self, method: str, url: str, **parts: Any) -> httpx.Response:  # noqa: ANN401 -- httpx's own parameters
+    def _send(self, method: str, url: str, **parts: Any) -> bytes:  # noqa: ANN401 -- httpx's own parameters
         """Send a request and return its answer of HTTP 200; raises FarmUnreachable."""
         address = url if url.startswith("http") else self._url + url
         try:
-            answer = self._http.request(method, address, **parts)
+            with self._http.stream(method, address, **parts) as answer:
+                if answer.status_code != 200:
+                    raise FarmUnreachable(f"The farm answers with {answer.status_code}.", WAIT_S)
+                return whole_body(answer, MAX_DOCUMENT_BYTES)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FarmUnreachable(f"The farm does not answer: {str(error) or type(error).__name__}.") from error
-        if answer.status_code != 200:
-            raise FarmUnreachable(f"The farm answers with {answer.status_code}.", WAIT_S)
-        return answer
 
 
 def _named(handle: str) -> tuple[int, str]:
