@@ -6,8 +6,9 @@ from tests.conftest import HEIGHT, TERM_S, WIDTH, World, anew, balances, blank, 
 from sheepfold.farm.browse import open_picture, story, view_job
 from sheepfold.farm.dispatch import open_blob
 from sheepfold.farm.intake import submit_result
+from sheepfold.farm.owner import PAUSE, RESUME, change_machine
 from sheepfold.farm.upkeep import expire_leases
-from sheepfold.model.errors import LeaseNotHeld, MachineSuspended, UnknownBlob
+from sheepfold.model.errors import Forbidden, LeaseNotHeld, MachineSuspended, UnknownBlob
 from sheepfold.model.events import What
 from sheepfold.model.jobs import JobState, Terms
 from sheepfold.model.lifecycle import RESULTS_OF_A_LEASE
@@ -249,6 +250,18 @@ def test_a_machine_that_sends_nothing_but_rubbish_is_suspended_and_the_others_wo
         world.claim(box)
     assert world.claim(world.maker("other")) is not None
     assert world.findings() == []
+
+
+def test_a_quarantine_is_later_than_a_pause_at_the_same_moment(world: World):
+    world.order(frames=INVALID_IN_A_ROW, terms=Terms(max_attempts=50))
+    box, owner = world.maker("box"), world.account("box-owner")
+    for _ in range(INVALID_IN_A_ROW - 1):
+        world.send(world.held(box), b"rubbish")
+    last = world.held(box)
+    change_machine(world.farm, owner, "box", PAUSE)
+    world.send(last, b"rubbish")
+    with pytest.raises(Forbidden):
+        change_machine(world.farm, owner, "box", RESUME)
 
 
 def test_a_good_picture_in_between_clears_a_machines_name(world: World):

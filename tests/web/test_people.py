@@ -168,6 +168,25 @@ def test_who_paused_a_machine_lets_it_work_but_not_out_of_quarantine(site, rex):
     assert [line.what for line in read_audit(site.farm)][:2] == ["resume machine", "resume machine"]
 
 
+def test_a_pause_of_ones_own_leads_out_of_no_quarantine_and_of_nobody_elses_pause(site, rex):
+    machine = add_key(site.farm, "rex", "laptop").machine
+
+    def pause_and_resume():
+        change_machine(site.farm, rex, "laptop", PAUSE)
+        change_machine(site.farm, rex, "laptop", PAUSE)
+        change_machine(site.farm, rex, "laptop", RESUME)
+
+    site.farm.db.write(lambda tx: account_rows.suspend_machine(tx, machine.id, site.farm.now() - 100))
+    with pytest.raises(Forbidden):
+        pause_and_resume()
+    change_machine(site.farm, site.artist, "laptop", PAUSE)
+    with pytest.raises(Forbidden):
+        pause_and_resume()
+    change_machine(site.farm, site.artist, "laptop", RESUME)
+    pause_and_resume()
+    assert not site.farm.db.read(lambda tx: account_rows.is_suspended(tx, machine.id))
+
+
 def test_a_farm_keeps_an_owner(site):
     for deed in (lambda: close_account(site.farm, None, "bella"),
                  lambda: change_role(site.farm, site.artist, "bella", Role.ARTIST)):

@@ -22,16 +22,19 @@ def change_machine(farm: Farm, by: Account | None, name: str, deed: str) -> None
 
     `by` is its account, the owner, or None for the console.
 
-    A machine that the farm put into quarantine is let out by the owner alone. Raises UnknownMachine, Forbidden,
-    BadInput.
+    A machine that the farm put into quarantine, or the owner paused, is let out by the owner alone: its account's own
+    pause changes nothing of that. Raises UnknownMachine, Forbidden, BadInput.
     """
     if deed not in {PAUSE, RESUME, STOP, REVOKE}:
         raise BadInput(f"A machine can be told pause, resume, stop or revoke; found {deed[:20]!r}.")
 
     def change(tx: Tx) -> None:
         machine = own_machine(tx, by, name)
-        if by is not None and by.role is not Role.OWNER and deed == RESUME:
-            _own_pause(tx, by, name)
+        if by is not None and by.role is not Role.OWNER:
+            if deed == RESUME:
+                _own_pause(tx, by, name)
+            if deed == PAUSE and not account_rows.pause_machine(tx, machine.id, farm.now()):
+                return  # nor is it noted: by the note it would be this account's own pause
         if deed == STOP:
             rule_rows.stop_machine(tx, machine.id, farm.now())
         if deed in {PAUSE, RESUME}:

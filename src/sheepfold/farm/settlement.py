@@ -154,7 +154,8 @@ def _suspended(tx: Tx, judged: list[Result], now: int) -> None:
         if is_suspended(ledger_rows.newest_verdicts(tx, machine_id, INVALID_IN_A_ROW)):
             if not account_rows.is_suspended(tx, machine_id):
                 _tell_suspension(tx, machine_id, now)
-            account_rows.suspend_machine(tx, machine_id, now)
+            # later than a pause by its own account at this moment, which may be lifted
+            account_rows.suspend_machine(tx, machine_id, now + 1)
 
 
 def _tell_suspension(tx: Tx, machine_id: MachineId, now: int) -> None:

@@ -110,6 +110,13 @@ def suspend_machine(tx: Tx, machine_id: MachineId, now: int | None) -> None:
     tx.execute(update(schema.machines).where(schema.machines.c.id == machine_id).values(suspended_at=now))
 
 
+def pause_machine(tx: Tx, machine_id: MachineId, now: int) -> bool:
+    """Suspend a machine that may work; False where it is suspended already, and stays so since when it was."""
+    machines = schema.machines
+    query = update(machines).where(machines.c.id == machine_id, machines.c.suspended_at.is_(None))
+    return tx.execute(query.values(suspended_at=now)).rowcount > 0
+
+
 def is_suspended(tx: Tx, machine_id: MachineId, since: int = 0) -> bool:
     """Say whether a machine was suspended, at a time or later, and may not work."""
     suspended_at = tx.execute(_SUSPENDED_AT, {"machine_id": machine_id}).scalar_one()

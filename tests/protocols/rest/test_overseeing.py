@@ -6,7 +6,9 @@ from sheepfold.model.accounts import Role
 from sheepfold.model.machines import Command, WorkRules
 from sheepfold.protocols.link import FarmPaused, FarmRefused
 from sheepfold.protocols.rest.calls import FarmProblem
+from sheepfold.protocols.rest.client import FarmClient
 from sheepfold.protocols.rest.machine_wire import MachineRules
+from sheepfold.store.accounts import machine_named, suspend_machine
 
 
 @pytest.fixture
@@ -26,6 +28,19 @@ def test_a_paused_machine_hears_of_it_gets_nothing_and_goes_on_after(site, vera)
     vera.command("box", "resume")
     assert link.wish().command is Command.WORK
     assert link.claim(site.abilities) is not None
+
+
+def test_a_machine_s_own_key_leads_out_of_no_quarantine(site):
+    site.order(site.client())
+    link = site.link("box")
+    site.farm.db.write(lambda tx: suspend_machine(tx, machine_named(tx, "box").id, site.clock.now))
+    box = FarmClient(site.url, site.key("vera", "box"))
+    site.closing.append(box)
+    box.command("self", "pause")
+    with pytest.raises(FarmRefused):
+        box.command("self", "resume")
+    with pytest.raises(FarmPaused):
+        link.claim(site.abilities)
 
 
 def test_a_stop_ends_the_worker_that_runs_and_not_the_next_one(site, vera):
