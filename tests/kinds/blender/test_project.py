@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sheepfold.kinds import zips
 from sheepfold.kinds.blender import project
 from sheepfold.model.errors import InvalidSpec
 
@@ -181,7 +182,7 @@ def test_folders_that_names_imply_are_counted_each_once(packed: Packer, monkeypa
 
 def test_a_monstrous_table_of_contents_is_not_read(packed: Packer, monkeypatch: pytest.MonkeyPatch) -> None:
     path = packed(("a.blend", BLEND), *((f"{number:0200}", b"") for number in range(30)))
-    monkeypatch.setattr(project, "_DIRECTORY_BYTES", 5000)
+    monkeypatch.setattr(zips, "_TABLE_BYTES", 5000)
     with pytest.raises(InvalidSpec, match="table of contents"):
         project.look_into(path)
 

@@ -4,12 +4,10 @@ Both sides use it, since an archive is a stranger's to the farm, and a farm is a
 """
 
 import errno
-import io
 import os
 import re
 import shutil
 import stat
-import struct
 import unicodedata
 import zipfile
 import zlib
@@ -20,8 +18,10 @@ from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
+from sheepfold.kinds import zips
 from sheepfold.kinds.blender import zipped
 from sheepfold.kinds.fields import shown
+from sheepfold.kinds.zips import DAMAGE
 from sheepfold.model.errors import InvalidSpec
 
 GIB = 2**30
@@ -40,13 +40,10 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _NOT_ON_WINDOWS = frozenset('<>:"|?*')  # a colon would name a second stream of a file
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE | re.DOTALL)
 _MAX_NAME_BYTES, _MAX_PATH_BYTES = 255, 1000
-_DIRECTORY_BYTES = 32 * 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _IS_UTF8, _LOCKED, _PATCHED = 0x800, 0x1 | 0x40 | 0x2000, 0x20
 _DOS_FOLDER = 0x10
 _GZIP_START_BYTES = 64 * 1024  # of a stranger's file, in which Blender's first word must be found
-_DAMAGE = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, OverflowError, struct.error,
-           zlib.error)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +136,9 @@ def _unzipped_start(path: Path) -> bytes:
         return b""
 
 
-class _Careful(io.BufferedReader):
-    """A file whose table of contents is not read into memory where it is monstrous."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > _DIRECTORY_BYTES:
-            raise zipfile.BadZipFile("its table of contents is too large")
-        return super().read(size)
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    with _Careful(io.FileIO(path)) as file, _damage_told(), zipfile.ZipFile(file) as archive:
+    with _damage_told(), zips.opened(path, MAX_ENTRIES) as archive:
         yield archive
 
 
@@ -165,14 +153,12 @@ def _damage_told() -> Iterator[None]:
         if error.errno != errno.EINVAL:  # a place before the file's begin; a full disk is another matter
             raise
         raise InvalidSpec("The zip archive is damaged.") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise InvalidSpec(f"The zip archive is damaged: {error}.") from error
 
 
 def _contents(archive: zipfile.ZipFile, main: str, size_bytes: int) -> Contents:
     infos = archive.infolist()
-    if len(infos) > MAX_ENTRIES:
-        raise InvalidSpec(f"The archive holds {len(infos)} files; {MAX_ENTRIES} are allowed.")
     _check_folders(map(name_of, infos))
     for info in infos:
         _check(info)
