@@ -165,13 +165,20 @@ def _set_password(farm: Farm, account: Account, password_hash: str, tx: Tx) -> N
 
 
 def set_email(farm: Farm, account: Account, email: str) -> None:
-    """Set the address of a person and send a code that proves it; raises BadInput."""
+    """Set the address of a person and send a code that proves it; those sent before prove nothing. Raises BadInput."""
     email = email.strip()
     if email and ("@" not in email[1:-1] or len(email) > 254 or not email.isprintable() or " " in email):
         raise BadInput(f"An e-mail address is like ann@example.org; found {email[:60]!r}.")
-    farm.db.write(lambda tx: people_rows.change_person(tx, account.id, email=email, verified_at=None))
+    code, now = secrets.token_urlsafe(15), farm.now()
+
+    def change(tx: Tx) -> None:
+        people_rows.change_person(tx, account.id, email=email, verified_at=None)
+        people_rows.use_up_tickets(tx, VERIFY, account.id, now)
+        if email:
+            people_rows.add_ticket(tx, key_verifier(code), VERIFY, account.id, "", (now, now + VERIFY_S))
+
+    farm.db.write(change)
     if email:
-        code = _ticket(farm, VERIFY, account.id, VERIFY_S)
         _send(farm, email, "Your address at the farm", f"To prove this address, enter this code on your page: {code}")
 
 
@@ -179,18 +186,18 @@ def verify_email(farm: Farm, account: Account, code: str) -> None:
     """Take an address for proven by the code that was sent to it; raises BadInput."""
 
     def verify(tx: Tx) -> None:
+        people_rows.change_person(tx, account.id, verified_at=farm.now())  # waits for who sets another address
         ticket = people_rows.use_ticket(tx, key_verifier(code.strip()), VERIFY, farm.now())
         if ticket is None or ticket.account_id != account.id:
             raise BadInput("This code is unknown, used already, or more than a week old.")
-        people_rows.change_person(tx, account.id, verified_at=farm.now())
 
     farm.db.write(verify)
 
 
 def ask_reset(farm: Farm, email: str) -> None:
-    """Send a code that sets a new password, if anybody has this address; says nothing of whether anybody has."""
+    """Send a code that sets a new password, if anybody has proven this address; says nothing of whether anybody has."""
     person = farm.db.read(lambda tx: people_rows.find_by_email(tx, email.strip()))
-    if person is not None and person.is_verified:
+    if person is not None:
         code = _ticket(farm, RESET, person.account.id, RESET_S)
         text = f"To set a new password for {person.account.name}, enter this code within an hour: {code}"
         _send(farm, person.email, "A new password at the farm", text)

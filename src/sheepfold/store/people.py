@@ -148,7 +148,10 @@ _EARNERS = text("""
 _OWNERS = text("SELECT a.id FROM accounts a LEFT JOIN people p ON p.account_id = a.id"
                " WHERE a.role = 'owner' AND p.closed_at IS NULL")
 _ONE = text(_PERSON + " WHERE a.id = :account_id")
-_BY_EMAIL = text(_PERSON + " WHERE p.email = :email AND p.email <> '' AND p.closed_at IS NULL")
+_BY_EMAIL = text(_PERSON + """
+    WHERE p.email = :email AND p.email <> '' AND p.verified_at IS NOT NULL AND p.closed_at IS NULL
+    ORDER BY p.verified_at, a.id LIMIT 1
+""")
 _ENSURE = text("INSERT INTO people (account_id) VALUES (:account_id) ON CONFLICT (account_id) DO NOTHING")
 
 
@@ -176,8 +179,8 @@ def person_of(tx: Tx, account_id: AccountId) -> Person:
 
 
 def find_by_email(tx: Tx, email: str) -> Person | None:
-    """Return the first person who gave an address, or None."""
-    row = tx.execute(_BY_EMAIL, {"email": email}).first()
+    """Return who has proven an address, first where several have; None where nobody has."""
+    row = tx.execute(_BY_EMAIL, {"email": email}).one_or_none()
     return None if row is None else _person(row)
 
 
@@ -226,6 +229,13 @@ def use_ticket(tx: Tx, token_hash: str, purpose: str, now: int) -> Ticket | None
     """Use a ticket up and return it; None where there is none that still works."""
     row = tx.execute(_USE, {"token_hash": token_hash, "purpose": purpose, "now": now}).one_or_none()
     return None if row is None else Ticket(row.id, AccountId(row.account_id), row.role, row.expires_at, row.used_at)
+
+
+def use_up_tickets(tx: Tx, purpose: str, account_id: AccountId, now: int) -> None:
+    """Use up whatever tickets an account has for a purpose."""
+    tickets = schema.tickets
+    of_account = tickets.c.account_id == account_id, tickets.c.purpose == purpose, tickets.c.used_at.is_(None)
+    tx.execute(update(tickets).where(*of_account).values(used_at=now))
 
 
 @dataclass(frozen=True, slots=True)
