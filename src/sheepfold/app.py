@@ -20,6 +20,8 @@ from anyio import to_thread
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -28,7 +30,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.postman import Postman
 from sheepfold.farm.upkeep import House
 from sheepfold.kinds.orphans import HumblePool
-from sheepfold.model.errors import Unavailable
+from sheepfold.model.errors import BadInput, Unavailable
 from sheepfold.protocols import registry
 from sheepfold.protocols.direct import ShortWays
 from sheepfold.web import pages, vitals
@@ -78,9 +80,14 @@ def make_app(farm: Farm) -> ASGIApp:
     farm.inspector.listen(meter.inspected)
     routes = [*_protocol_routes(farm), *vitals.routes(farm, collectors, shared), *pages.routes(farm)]
     application = Starlette(routes=routes, middleware=[Middleware(AsciiQueries)],
-                            exception_handlers={404: pages.nowhere(farm)})
+                            exception_handlers={404: pages.nowhere(farm), BadInput: _senseless})
     application.router.redirect_slashes = False  # old clients do not follow, or lose their body on the way
     return vitals.Measured(ShortWays(routes, application), meter)
+
+
+async def _senseless(_request: Request, error: Exception) -> Response:
+    """Answer what no wire and no page has an answer of its own for, such as a zero byte in a name."""
+    return PlainTextResponse(str(error), 400)
 
 
 class AsciiQueries:

@@ -6,12 +6,14 @@ import random
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import anyio.from_thread
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.routing import Mount, Route
+from tests.conftest import DATABASES, new_database
 from tests.hostile.ground import Door, Tracebacks, near_numbers, odd_headers, queries_of, tries, values
 
 from sheepfold.app import make_app
@@ -63,12 +65,18 @@ class Site:
     keys: dict[str, str]
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
+@pytest.fixture(scope="module", params=DATABASES)
+def site(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("farm")
+    with new_database(request.param, request, folder) as url:
+        settings = Settings(data=folder, database_url=url, result_limit_bytes=LIMIT_BYTES,
+                            input_limit_bytes=LIMIT_BYTES, claim_wait_limit_s=0)
+        yield from opened_site(settings)
+
+
+def opened_site(settings):
     log, root = Tracebacks(), logging.getLogger()
     root.addHandler(log)
-    settings = Settings(data=tmp_path_factory.mktemp("farm"), result_limit_bytes=LIMIT_BYTES,
-                        input_limit_bytes=LIMIT_BYTES, claim_wait_limit_s=0)
     with open_farm(settings, verifiers) as farm, anyio.from_thread.start_blocking_portal() as portal:
         keys = {}
         for role in Role:
@@ -148,6 +156,25 @@ def test_ten_thousand_parameters_and_headers_change_nothing(site):
     headers = [(b"x-%d" % number, b"v" * 10) for number in range(10_000)]
     for path in paths_of(routes_under(site.door.application)):
         site.door.ask("GET", path, query, headers)
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "x" * 100_000, "\ufffd"])
+def test_no_text_that_a_database_would_not_take_upsets_the_farm(site, text):
+    form = f"name={quote(text)}&password={quote(text)}&text={quote(text)}&email={quote(text)}".encode()
+    typed = [(b"content-type", b"application/x-www-form-urlencoded"), (b"origin", b"http://localhost"),
+             (b"host", b"localhost")]
+    told = [(b"content-type", b"application/json")]
+    names = ("name", "title", "email", "text", "url", "account", "machine", "code", "password")
+    body = json.dumps(dict.fromkeys(names, text)).encode()
+    for path in paths_of(routes_under(site.door.application)):
+        odd = re.sub(r"{[^}]*}", lambda _: text, path)
+        query = b"&".join(b"%s=%s" % (name.encode(), quote(text).encode()) for name in NAMES)
+        for key in ("", *site.keys.values()):
+            who = [(b"authorization", b"Bearer " + key.encode())] if key else []
+            site.door.ask("GET", odd, query, who)
+            site.door.ask("POST", odd, b"", [*who, *typed], form)
+            site.door.ask("PUT", odd, b"", [*who, *told], body)
+            site.door.ask("POST", odd, b"", [*who, *told], body)
 
 
 def test_after_all_that_the_farm_is_whole(site):

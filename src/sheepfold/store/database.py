@@ -11,9 +11,9 @@ from typing import Protocol, TypeVar
 
 import psycopg
 from sqlalchemy import TextClause
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
-from sheepfold.model.errors import StoreUnavailable
+from sheepfold.model.errors import BadInput, StoreUnavailable
 from sheepfold.store.transaction import Tx as Tx  # noqa: PLC0414 -- every module of the store and the farm has it from here
 from sheepfold.store.transaction import Values
 
@@ -80,11 +80,18 @@ _TROUBLES = (
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the database's own troubles into the farm's errors; what breaks a rule of the schema stays a bug."""
+    """Turn the database's own troubles into the farm's errors; what breaks a rule of the schema stays a bug.
+
+    PostgreSQL has no text with a zero byte, of which others say that nothing has such a name.
+    """
     try:
         yield
     except _TROUBLES as error:
         raise StoreUnavailable(f"The database does not answer: {_first_line(error)}") from error
+    except (psycopg.DataError, DataError) as error:
+        if getattr(getattr(error, "orig", error), "sqlstate", None) is not None:
+            raise
+        raise BadInput("The farm takes no text with a zero byte.") from error  # all that is refused before it is sent
 
 
 def _first_line(error: Exception) -> str:
