@@ -22,7 +22,7 @@ from sheepfold.farm.people import open_web_session
 from sheepfold.model.accounts import Account, Role
 from sheepfold.protocols.registry import verifiers
 from sheepfold.store.database import Tx
-from sheepfold.web.frame import COOKIE
+from sheepfold.protocols.visitors import COOKIE
 
 LIMIT_MS = 200
 PEOPLE = 1000

@@ -10,6 +10,7 @@ from sheepfold.blobs.spool import Digest
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
+from sheepfold.farm.sight import Viewer, may_see
 from sheepfold.kinds.screenshot.preview import preview
 from sheepfold.kinds.screenshot.spec import View, views
 from sheepfold.kinds.screenshot.split import needs_of
@@ -45,12 +46,12 @@ class Progress:
 
 
 def group_status(farm: Farm, job_id: JobId, protocol: str) -> list[Progress]:
-    """Return how far each request of an order is; raises UnknownJob."""
+    """Return how far each request of an order is; raises UnknownJob, for a private one too: nobody says who asks."""
 
     def read(tx: Tx) -> list[Progress]:
-        if visit_rows.find_visit(tx, job_id) is None:
+        job = None if visit_rows.find_visit(tx, job_id) is None else job_rows.job_of(tx, job_id)
+        if job is None or job.private_at is not None:
             raise UnknownJob("Request group not found.")
-        job = job_rows.job_of(tx, job_id)
         shots = visit_rows.screenshots_of_job(tx, job_id)
         factories = browser_rows.list_factories(tx)
         rows = task_rows.rows_of_job(tx, job_id)
@@ -95,16 +96,21 @@ def list_screenshots(farm: Farm, limit: int) -> list[Screenshot]:
     return farm.db.read(lambda tx: visit_rows.recent_screenshots(tx, limit))
 
 
-def find_screenshot(farm: Farm, hashkey: str) -> Screenshot:
-    """Return the screenshot of a name; raises UnknownBlob."""
-    found = farm.db.read(lambda tx: visit_rows.find_screenshot(tx, hashkey))
+def find_screenshot(farm: Farm, viewer: Viewer, hashkey: str) -> Screenshot:
+    """Return the screenshot of a name; raises UnknownBlob, also where this viewer may not see its job."""
+
+    def find(tx: Tx) -> Screenshot | None:
+        shot = visit_rows.find_screenshot(tx, hashkey)
+        return shot if shot is not None and may_see(tx, viewer, shot.job_id) else None
+
+    found = farm.db.read(find)
     if found is None:
         raise UnknownBlob(f"There is no screenshot {hashkey[:40]!r}.")
     return found
 
 
 def siblings(farm: Farm, shot: Screenshot) -> list[Screenshot]:
-    """Return all valid screenshots of the same order."""
+    """Return all valid screenshots of the same order; who may see one may see them all."""
     return [one for one in farm.db.read(lambda tx: visit_rows.screenshots_of_job(tx, shot.job_id))
             if one.verdict is Verdict.VALID]
 
@@ -115,12 +121,12 @@ def view_of(farm: Farm, shot: Screenshot) -> View:
     return views(farm.db.read(lambda tx: job_rows.job_of(tx, shot.job_id)).spec)[task.frame]
 
 
-def open_screenshot(farm: Farm, hashkey: str, width: int = 0) -> tuple[str, Input]:
-    """Open a screenshot, or its smaller copy of a width, with its media type; raises UnknownBlob.
+def open_screenshot(farm: Farm, viewer: Viewer, hashkey: str, width: int = 0) -> tuple[str, Input]:
+    """Open a screenshot, or its smaller copy of a width, with its media type; raises as `find_screenshot` does.
 
     What could not be decoded is not handed out. A copy is made when it is first asked for, one at a time.
     """
-    shot = find_screenshot(farm, hashkey)
+    shot = find_screenshot(farm, viewer, hashkey)
     if shot.soundness is Soundness.UNDECODABLE:
         raise UnknownBlob(f"The screenshot {hashkey} cannot be read.")
     if not width:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from sheepfold.blobs.spool import Spool, Spooled
 from sheepfold.farm.dispatch import Input
@@ -87,6 +87,14 @@ def file_response(file: Input, media_type: str, name: str = "") -> StreamingResp
     if name:
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return StreamingResponse(iterate_in_threadpool(file.chunks), media_type=media_type, headers=headers)
+
+
+def answer_file(request: Request, file: Input, media_type: str, name: str = "") -> Response:
+    """Answer with a file, or with 304 where the client has it."""
+    tag = f'"{file.digest}"'
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={"ETag": tag})
+    return file_response(file, media_type, name)
 
 
 def base_url(request: Request, farm: Farm) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from sheepfold.farm import people, sight
+from sheepfold.farm import sight
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.people import Visitor
 from sheepfold.farm.sight import Viewer
@@ -35,11 +35,10 @@ from sheepfold.model.errors import (
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId
 from sheepfold.protocols.uploads import base_url
+from sheepfold.protocols.visitors import COOKIE, MOST_SHARES, SHARES_COOKIE, to_sign_in, viewer_of, visitor_of
 from sheepfold.web import words
 
 T = TypeVar("T")
-COOKIE = "sheepfold_web"
-SHARES_COOKIE, MOST_SHARES = "sheepfold_shares", 8
 DONE_COOKIE = "sheepfold_done"
 FORM_LIMIT_BYTES = 64 * 1024
 HERE = Path(__file__).parent
@@ -83,7 +82,7 @@ class Visit:
     @property
     def viewer(self) -> Viewer:
         """Return who looks, with the links that they followed."""
-        return Viewer(None if self.visitor is None else self.visitor.account, shares_of(self.request))
+        return viewer_of(self.visitor, self.request)
 
     @property
     def account(self) -> Account:
@@ -142,7 +141,7 @@ def page_route(farm: Farm, path: str, answer: Answer, who: str, *methods: str) -
     """Make the route of a page: for `who`, and for GET unless other methods are named."""
 
     async def guarded(request: Request) -> Response:
-        visit = Visit(farm, request, await run_in_threadpool(_visitor, farm, request))
+        visit = Visit(farm, request, await run_in_threadpool(visitor_of, farm, request))
         try:
             check_origin(visit)
             return await _closed(visit, who) or await answer(visit)
@@ -177,12 +176,6 @@ def _job_asked(visit: Visit) -> JobId | None:
     return None
 
 
-def shares_of(request: Request) -> tuple[str, ...]:
-    """Return the tokens of the links that this browser followed."""
-    held = request.cookies.get(SHARES_COOKIE, "")[:1000].split(".")
-    return tuple(token for token in held if token)[:MOST_SHARES]
-
-
 def checked_id(text: str) -> int:
     """Return an id; raises NotFound for what is none, or one that no database could hold."""
     if not _ids.fullmatch(text):
@@ -206,7 +199,7 @@ def refusal(visit: Visit, who: str) -> Response | None:
         if visit.request.method != "GET" or "hx-request" in visit.request.headers:
             return visit.page("missing.html", 401, head="Sign in", reason="This needs an account: sign in first.",
                               back="")
-        return visit.go(f"/sign-in?next={quote(visit.request.url.path)}")
+        return to_sign_in(visit.request)
     if who != VISITOR and not visit.account.role.covers(Role(who)):
         reason = f"This is for the role {who}; you are a {visit.account.role}."
         return visit.page("missing.html", 403, head="Not allowed", reason=reason, back="")
@@ -266,11 +259,6 @@ def next_path(text: str) -> str:
 async def on_thread(deed: Callable[..., T], *args: object) -> T:
     """Run an operation of the farm on a thread."""
     return await run_in_threadpool(deed, *args)
-
-
-def _visitor(farm: Farm, request: Request) -> Visitor | None:
-    token = request.cookies.get(COOKIE, "")
-    return people.visitor_of(farm, token[:200]) if token else None
 
 
 def _form_page(request: Request) -> str:

@@ -23,6 +23,7 @@ from sheepfold.model.lifecycle import picture_of
 from sheepfold.model.tasks import TaskId, TaskState
 from sheepfold.protocols.direct import judged
 from sheepfold.protocols.uploads import base_url
+from sheepfold.protocols.visitors import shares_of
 from sheepfold.web.frame import (
     ANYONE,
     MEMBER,
@@ -32,7 +33,6 @@ from sheepfold.web.frame import (
     on_thread,
     page_route,
     remember_shares,
-    shares_of,
     whole,
 )
 from sheepfold.web.media import SHOWN

@@ -8,7 +8,8 @@ from sheepfold.farm.chores import PREVIEW_WIDTH
 from sheepfold.farm.farm import Farm
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId
-from sheepfold.protocols.rest.files import answer_file, answer_ranged
+from sheepfold.protocols.rest.files import answer_ranged
+from sheepfold.protocols.uploads import answer_file
 from sheepfold.web.frame import VISITOR, Visit, on_thread, page_route
 
 SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})
@@ -27,14 +28,14 @@ def routes(farm: Farm) -> list[BaseRoute]:
 async def _preview(visit: Visit) -> Response:
     task_id = TaskId(visit.id("task_id"))
     preview = await on_thread(browse.open_preview, visit.farm, task_id, PREVIEW_WIDTH)
-    return _cached(await answer_file(visit.request, preview, "image/jpeg"))
+    return _cached(answer_file(visit.request, preview, "image/jpeg"))
 
 
 async def _picture(visit: Visit) -> Response:
     task_id = TaskId(visit.id("task_id"))
     media_type, picture = await on_thread(browse.open_picture, visit.farm, task_id)
     name = "" if media_type in SHOWN else f"task-{task_id}"
-    return _cached(await answer_file(visit.request, picture, media_type, name))
+    return _cached(answer_file(visit.request, picture, media_type, name))
 
 
 async def _product(visit: Visit) -> Response:

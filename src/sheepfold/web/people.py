@@ -9,7 +9,8 @@ from sheepfold.farm import people, privacy, teams
 from sheepfold.farm.farm import Farm
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import MalformedMessage
-from sheepfold.web.frame import COOKIE, MEMBER, VISITOR, Visit, on_thread, page_route, signed_in, whole
+from sheepfold.protocols.visitors import COOKIE
+from sheepfold.web.frame import MEMBER, VISITOR, Visit, on_thread, page_route, signed_in, whole
 
 LEADERS = 100
 

@@ -9,9 +9,9 @@ from starlette.routing import BaseRoute
 from sheepfold.farm import people
 from sheepfold.farm.farm import Farm
 from sheepfold.model.errors import BadCredentials, Forbidden, SheepfoldError, TooManyTries
+from sheepfold.protocols.visitors import COOKIE
 from sheepfold.web.frame import (
     ANYONE,
-    COOKIE,
     MEMBER,
     Visit,
     next_path,

@@ -1,4 +1,4 @@
-"""The server of Browsershots: calls, faults in their order, redirects, pictures and pages."""
+"""The server of Browsershots: calls, faults in their order, redirects."""
 
 import hashlib
 import io
@@ -537,31 +537,6 @@ def test_a_blank_picture_is_refused_until_somebody_else_makes_the_same(site):
     assert other.poll()["request"] == request
     other.visit(request)
     assert len(other.upload(request, blank.getvalue())) == 32
-
-
-def test_pictures_lie_where_they_always_did_in_three_sizes(site, picture):
-    site.order()
-    hashkey = site.argo.shoot(picture(0, 1024, 2880))
-    for size, shape in (("original", (1024, 2880)), ("512", (512, 1440)), ("160", (160, 450))):
-        answer = site.http.get(f"/png/{size}/{hashkey[:2]}/{hashkey}.png")
-        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
-        assert Image.open(io.BytesIO(answer.content)).size == shape
-    assert site.http.get(f"/png/original/{hashkey[:2]}/{hashkey}.png").content == picture(0, 1024, 2880)
-    assert site.http.get(f"/png/320/{hashkey[:2]}/{hashkey}.png").status_code == 404
-    assert site.http.get(f"/png/512/zz/{hashkey}.png").status_code == 404
-    assert site.http.get("/png/512/00/" + "0" * 32 + ".png").status_code == 404
-
-
-def test_pages_show_the_screenshots(site):
-    assert "No screenshot has come in yet." in site.http.get("/screenshots/").text
-    site.order(widths=[1024, 800])
-    first, second = site.argo.shoot(), site.argo.shoot()
-    wall = site.http.get("/screenshots/").text
-    assert f'href="{first}/"' in wall
-    page = site.http.get(f"/screenshots/{first}/").text
-    assert "Firefox 3.0" in page
-    assert f'href="../{second}/"' in page
-    assert site.http.get("/screenshots/nothing/").status_code == 404
 
 
 def test_a_call_may_be_sent_again_with_a_new_nonce_after_its_answer_was_lost(site, picture):

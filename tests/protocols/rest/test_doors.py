@@ -11,7 +11,7 @@ from sheepfold.farm import people
 from sheepfold.farm.accounts import add_account, add_key
 from sheepfold.farm.farm import open_farm
 from sheepfold.model.accounts import Role, Scope
-from sheepfold.web.frame import COOKIE
+from sheepfold.protocols.visitors import COOKIE
 from sheepfold.web.pages import routes
 
 OPEN_FORMS = {"/begin", "/sign-in", "/sign-up", "/forgotten"}

@@ -16,9 +16,11 @@ from starlette.routing import BaseRoute, Route
 
 from sheepfold.farm import screenshots
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.sight import Viewer
 from sheepfold.model.errors import NotFound, Unavailable
 from sheepfold.protocols.browsershots.methods import METHODS, Method
-from sheepfold.protocols.uploads import file_response
+from sheepfold.protocols.uploads import answer_file
+from sheepfold.protocols.visitors import to_sign_in, viewer_of, visitor_of
 
 SHOWN = 60
 """How many screenshots the wall shows (protocol note, section 4.4)."""
@@ -28,9 +30,11 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+ASK_EACH_TIME = "private, no-cache"
+"""How screenshots are cached: a job may become private, and a farm closed to visitors, at any time."""
 _SIZES = {"original": 0} | {str(width): width for width in screenshots.WIDTHS}
 _Answer = Callable[[Farm, Request], Awaitable[Response]]
+_Show = Callable[[Farm, Request, Viewer], Awaitable[Response]]
 
 
 def _when(at: int) -> str:
@@ -51,9 +55,9 @@ def routes(farm: Farm) -> list[BaseRoute]:
     return [
         route("/xmlrpc/", _method_list),
         route("/xmlrpc/{name}/", _method),
-        route("/screenshots/", _wall),
-        route("/screenshots/{hashkey}/", _screenshot),
-        route("/png/{size}/{head}/{name}.png", _picture),
+        route("/screenshots/", partial(_looked_at, _wall)),
+        route("/screenshots/{hashkey}/", partial(_looked_at, _screenshot)),
+        route("/png/{size}/{head}/{name}.png", partial(_looked_at, _picture)),
         *(Route(path, _with_slash, methods=["GET"]) for path in
           ("/xmlrpc", "/xmlrpc/{name}", "/screenshots", "/screenshots/{hashkey}")),
     ]
@@ -116,24 +120,32 @@ def _linked(text: str) -> str:
     return re.sub(rf"\b({names})\b", r'<a href="../\1/">\1</a>', text)
 
 
-async def _wall(farm: Farm, _: Request) -> Response:
+async def _looked_at(show: _Show, farm: Farm, request: Request) -> Response:
+    """Show somebody what they may see, which on a farm without visitors is nothing until they sign in."""
+    visitor = await run_in_threadpool(visitor_of, farm, request)
+    if visitor is None and not farm.settings.visitors:
+        return to_sign_in(request)
+    answer = await show(farm, request, viewer_of(visitor, request))
+    answer.headers["Cache-Control"] = ASK_EACH_TIME
+    return answer
+
+
+async def _wall(farm: Farm, _: Request, __: Viewer) -> Response:
     newest = await run_in_threadpool(screenshots.list_screenshots, farm, SHOWN)
     return render("screenshots.html", shots=newest)
 
 
-async def _screenshot(farm: Farm, request: Request) -> Response:
+async def _screenshot(farm: Farm, request: Request, viewer: Viewer) -> Response:
     hashkey = request.path_params["hashkey"]
-    shot = await run_in_threadpool(screenshots.find_screenshot, farm, hashkey)
+    shot = await run_in_threadpool(screenshots.find_screenshot, farm, viewer, hashkey)
     view = await run_in_threadpool(screenshots.view_of, farm, shot)
     others = await run_in_threadpool(screenshots.siblings, farm, shot)
     return render("screenshot.html", shot=shot, view=view, others=others)
 
 
-async def _picture(farm: Farm, request: Request) -> Response:
+async def _picture(farm: Farm, request: Request, viewer: Viewer) -> Response:
     size, head, name = (request.path_params[word] for word in ("size", "head", "name"))
     if size not in _SIZES or name[:2] != head:
         raise NotFound(f"Pictures lie at /png/SIZE/HH/HASH.png, with one of the sizes {', '.join(_SIZES)}.")
-    media_type, file = await run_in_threadpool(screenshots.open_screenshot, farm, name, _SIZES[size])
-    answer = file_response(file, media_type)
-    answer.headers.update(FOR_EVER)
-    return answer
+    media_type, file = await run_in_threadpool(screenshots.open_screenshot, farm, viewer, name, _SIZES[size])
+    return answer_file(request, file, media_type)

@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.dispatch import Input
 from sheepfold.farm.farm import Farm
-from sheepfold.protocols.uploads import file_response
+from sheepfold.protocols.uploads import answer_file
 
 FILE: dict[int | str, dict[str, Any]] = {
     200: {
@@ -41,21 +41,13 @@ ZIP: dict[int | str, dict[str, Any]] = {
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
-async def answer_file(request: Request, file: Input, media_type: str, name: str = "") -> Response:
-    """Answer with a file, or with 304 where the client has it."""
-    tag = f'"{file.digest}"'
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers={"ETag": tag})
-    return file_response(file, media_type, name)
-
-
 async def answer_ranged(request: Request, farm: Farm, file: Input, media_type: str, name: str) -> Response:
     """Answer with a file or the one range of it that was asked for; several ranges at once get the whole."""
     asked = request.headers.get("range", "")
     is_same = request.headers.get("if-range", f'"{file.digest}"') == f'"{file.digest}"'
     found = _RANGE.fullmatch(asked) if is_same else None
     if found is None or not any(found.groups()):
-        response = await answer_file(request, file, media_type, name)
+        response = answer_file(request, file, media_type, name)
         response.headers["Accept-Ranges"] = "bytes"
         return response
     bounds = _bounds(found[1], found[2], file.size_bytes)

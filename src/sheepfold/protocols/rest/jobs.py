@@ -23,13 +23,13 @@ from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.tasks import LeaseState, TaskId
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, CustomerHere, FarmHere
-from sheepfold.protocols.rest.files import FILE, RANGED_FILE, ZIP, answer_file, answer_ranged
+from sheepfold.protocols.rest.files import FILE, RANGED_FILE, ZIP, answer_ranged
 from sheepfold.protocols.rest.forms import ORDER_FORM, OrderForm, order_form, whole_order
 from sheepfold.protocols.rest.page_wire import place, place_of
 from sheepfold.protocols.rest.paging import AfterPlace, BeforeId, Limit, cut
 from sheepfold.protocols.rest.paths import JobInPath, TaskInPath
 from sheepfold.protocols.rest.sight import SEEN, ViewerHere
-from sheepfold.protocols.uploads import spooled_body
+from sheepfold.protocols.uploads import answer_file, spooled_body
 
 router = APIRouter(tags=["jobs"], dependencies=SEEN)
 BEFORE_ALL = (-2**31, 0)
@@ -146,7 +146,7 @@ async def get_product(
 async def get_picture(request: Request, farm: FarmHere, _: CallerHere, task_id: TaskInPath) -> Response:
     """Fetch the valid picture of a task; 404 while it has none."""
     media_type, file = await run_in_threadpool(browse.open_picture, farm, TaskId(task_id))
-    return await answer_file(request, file, media_type)
+    return answer_file(request, file, media_type)
 
 
 @router.get("/tasks/{task_id}/preview", response_class=Response, responses=FILE, summary="Fetch a task's preview")
@@ -156,7 +156,7 @@ async def get_preview(
 ) -> Response:
     """Fetch the small JPEG of a task's picture; 404 until the house has made it."""
     file = await run_in_threadpool(browse.open_preview, farm, TaskId(task_id), width)
-    return await answer_file(request, file, "image/jpeg")
+    return answer_file(request, file, "image/jpeg")
 
 
 @router.get("/tasks/{task_id}/story", summary="Read a task's story")

@@ -34,9 +34,10 @@ from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JsonRoute, checked_upload, spooled_tail
 from sheepfold.protocols.rest.callers import FarmHere, KeyHolderHere, Token, Worker, WorkerHere
 from sheepfold.protocols.rest.errors import refused_result
-from sheepfold.protocols.rest.files import FILE, answer_file
+from sheepfold.protocols.rest.files import FILE
 from sheepfold.protocols.rest.machine_wire import MachineRules, WishOut
 from sheepfold.protocols.rest.paths import IdInPath
+from sheepfold.protocols.uploads import answer_file
 
 ANYWAY_S = 10.0
 """How often a request that is held asks again though nothing rang: upkeep wakes lanes without telling of it."""
@@ -146,7 +147,7 @@ def granted_lease(granted: Assignment) -> wire.LeaseGranted:
 @router.get("/leases/{lease_id}/input", response_class=Response, responses=FILE, summary="Fetch the task's own file")
 async def get_task_input(request: Request, farm: FarmHere, worker: WorkerHere, lease_id: LeaseInPath) -> Response:
     """Fetch the file that was made for this task alone, such as a frame's genome; 404 where there is none."""
-    return await answer_file(request, await run_in_threadpool(_input, farm, worker, lease_id), _BINARY)
+    return answer_file(request, await run_in_threadpool(_input, farm, worker, lease_id), _BINARY)
 
 
 @router.get("/leases/{lease_id}/inputs/{name}", response_class=Response, responses=FILE,
@@ -155,7 +156,7 @@ async def get_input(
     request: Request, farm: FarmHere, worker: WorkerHere, lease_id: LeaseInPath, name: InputInPath
 ) -> Response:
     """Fetch a file that all tasks of the job share; the lease tells its digest, so it may be cached for ever."""
-    return await answer_file(request, await run_in_threadpool(_input, farm, worker, lease_id, name), _BINARY)
+    return answer_file(request, await run_in_threadpool(_input, farm, worker, lease_id, name), _BINARY)
 
 
 _BINARY = "application/octet-stream"

@@ -1,0 +1,36 @@
+"""Who visits with a browser: whose session its cookie opens, and the links to jobs that it followed; for all pages."""
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from sheepfold.farm import people
+from sheepfold.farm.farm import Farm
+from sheepfold.farm.people import Visitor
+from sheepfold.farm.sight import Viewer
+
+COOKIE = "sheepfold_web"
+SHARES_COOKIE, MOST_SHARES = "sheepfold_shares", 8
+
+
+def visitor_of(farm: Farm, request: Request) -> Visitor | None:
+    """Return who asks, None for a visitor who did not sign in."""
+    token = request.cookies.get(COOKIE, "")
+    return people.visitor_of(farm, token[:200]) if token else None
+
+
+def viewer_of(visitor: Visitor | None, request: Request) -> Viewer:
+    """Return who looks, with the links that they followed."""
+    return Viewer(None if visitor is None else visitor.account, shares_of(request))
+
+
+def shares_of(request: Request) -> tuple[str, ...]:
+    """Return the tokens of the links that this browser followed."""
+    held = request.cookies.get(SHARES_COOKIE, "")[:1000].split(".")
+    return tuple(token for token in held if token)[:MOST_SHARES]
+
+
+def to_sign_in(request: Request) -> Response:
+    """Send a visitor to sign in, and back to the page that they asked for."""
+    return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303, {"Cache-Control": "no-store"})
