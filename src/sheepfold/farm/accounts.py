@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
 from sheepfold.farm.farm import Farm
-from sheepfold.model.accounts import Account, Role, Scope, checked_name
+from sheepfold.model.accounts import Account, Role, Scope, checked_name, chosen_name
 from sheepfold.model.errors import BadCredentials, Forbidden, NameTaken, UnknownAccount
 from sheepfold.model.machines import Machine
 from sheepfold.store import accounts as account_rows
@@ -37,7 +37,7 @@ class NewKey:
 
 def add_account(farm: Farm, name: str, role: Role, password: str) -> Account:
     """Add an account; an empty password means that nobody can sign in to it. Raises InvalidName, NameTaken."""
-    checked = checked_name(name)
+    checked = chosen_name(name)
     password_hash = hash_password(password) if password else ""
     return farm.db.write(lambda tx: account_rows.add_account(tx, checked, role, password_hash, farm.now()))
 
@@ -97,7 +97,9 @@ def add_key(farm: Farm, account_name: str, machine_name: str, scope: Scope | Non
 
     def add(tx: Tx) -> NewKey:
         account = account_rows.account_named(tx, account_name)
-        machine = account_rows.ensure_machine(tx, account.id, checked, farm.now())
+        machine = account_rows.find_machine(tx, checked)
+        if machine is None:
+            machine = account_rows.ensure_machine(tx, account.id, chosen_name(checked), farm.now())
         if machine.account_id != account.id:
             raise NameTaken(f"The machine {checked!r} belongs to another account.")
         given = scope or (Scope.ORDER if account.role.covers(Role.ARTIST) else Scope.WORK)

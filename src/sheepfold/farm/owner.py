@@ -65,20 +65,21 @@ def change_role(farm: Farm, by: Account | None, name: str, role: Role) -> None:
 
 def close_account(farm: Farm, by: Account | None, name: str, why: str = "") -> None:
     """Close an account: nobody signs in to it, its keys open nothing, its team goes on without it. Raises Forbidden."""
+    farm.db.write(lambda tx: close(tx, by, name, why, farm.now()))
+
+
+def close(tx: Tx, by: Account | None, name: str, why: str, now: int) -> None:
+    """Close an account as `close_account` does, in the caller's transaction."""
     if by is not None and by.name != name:
         _must_own(by)
-
-    def close(tx: Tx) -> None:
-        account = account_rows.account_named(tx, name)
-        _keep_an_owner(tx, account, Role.VOLUNTEER)
-        people_rows.change_person(tx, account.id, closed_at=farm.now(), closed_why=why[:200])
-        people_rows.end_sessions(tx, account.id, farm.now())
-        depart(tx, account.id)
-        hook_rows.give_up_deliveries(tx, account.id, "The account was closed.")
-        account_rows.revoke_all_keys(tx, account.id, farm.now())
-        people_rows.note(tx, _who(by), "closed account", account.name, farm.now())
-
-    farm.db.write(close)
+    account = account_rows.account_named(tx, name)
+    _keep_an_owner(tx, account, Role.VOLUNTEER)
+    people_rows.change_person(tx, account.id, closed_at=now, closed_why=why[:200])
+    people_rows.end_sessions(tx, account.id, now)
+    depart(tx, account.id)
+    hook_rows.give_up_deliveries(tx, account.id, "The account was closed.")
+    account_rows.revoke_all_keys(tx, account.id, now)
+    people_rows.note(tx, _who(by), "closed account", account.name, now)
 
 
 def reopen_account(farm: Farm, by: Account | None, name: str) -> None:

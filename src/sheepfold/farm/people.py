@@ -7,7 +7,7 @@ from functools import partial
 from sheepfold.farm import accounts
 from sheepfold.farm.accounts import hash_password, key_verifier
 from sheepfold.farm.farm import Farm
-from sheepfold.model.accounts import Account, AccountId, Role, checked_name
+from sheepfold.model.accounts import Account, AccountId, Role, chosen_name
 from sheepfold.model.errors import BadCredentials, BadInput, Forbidden
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import people as people_rows
@@ -44,7 +44,7 @@ def make_owner(farm: Farm, name: str, password: str) -> Account:
     """Make the first owner's account; raises Forbidden where there is one already, InvalidName, NameTaken, BadInput."""
     if not needs_owner(farm):
         raise Forbidden(_OWNED)
-    checked, password_hash = checked_name(name), _hashed(password)
+    checked, password_hash = chosen_name(name), _hashed(password)
 
     def make(tx: Tx) -> Account:
         if people_rows.has_owner(tx):
@@ -120,7 +120,7 @@ def sign_up(farm: Farm, name: str, password: str, code: str = "") -> Account:
     is_invited = bool(code) or farm.settings.sign_up == "invitation"
     if is_invited and not _is_good(farm, code, INVITE):
         raise Forbidden(_NOT_INVITED)
-    checked, password_hash = checked_name(name), _hashed(password)
+    checked, password_hash = chosen_name(name), _hashed(password)
 
     def add(tx: Tx) -> Account:
         role = Role.VOLUNTEER

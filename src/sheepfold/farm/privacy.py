@@ -6,7 +6,7 @@ from typing import Any
 
 from sheepfold.farm import accounts
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.owner import close_account
+from sheepfold.farm.owner import close
 from sheepfold.model.accounts import Account
 from sheepfold.model.errors import NotFound
 from sheepfold.store import jobs as job_rows
@@ -68,10 +68,10 @@ def forget_person(farm: Farm, account: Account, password: str) -> None:
     Raises BadCredentials, TooManyTries, and Forbidden for the last owner.
     """
     accounts.prove_password(farm, account, password)
-    close_account(farm, account, account.name, "by its own wish")
 
     def forget(tx: Tx) -> None:
-        people_rows.change_account(tx, account.id, name=f"gone-{account.id}", password_hash="")
+        close(tx, account, account.name, "by its own wish", farm.now())
+        people_rows.forget_account(tx, account.id)
         people_rows.change_person(tx, account.id, email="", verified_at=None)
         people_rows.forget_machines(tx, account.id)
         for hook in hook_rows.hooks_of(tx, account.id):

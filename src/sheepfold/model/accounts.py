@@ -12,6 +12,9 @@ AccountId = NewType("AccountId", int)
 ANONYMOUS = "anonymous"
 """The account that work is booked on when its maker gave no name, or one that cannot be verified."""
 
+GONE = "gone-"
+"""What the names begin with that the farm gives to accounts and machines which are forgotten."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}")
 
 
@@ -62,3 +65,11 @@ def checked_name(name: str) -> str:
             f"A name begins with a letter and holds at most 48 small letters, digits, '-' and '_'; found {name[:60]!r}."
         )
     return small
+
+
+def chosen_name(name: str) -> str:
+    """Return a name for a new account or machine as `checked_name` does; one that begins with GONE is InvalidName."""
+    checked = checked_name(name)
+    if checked.startswith(GONE):
+        raise InvalidName(f"Names that begin with {GONE!r} are the farm's own, for what it forgets; found {checked!r}.")
+    return checked

@@ -1,14 +1,17 @@
 """Rows of people: where letters go, web sessions, tickets that work once, and the owner's audit log."""
 
+import itertools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, insert, select, text, update
 
-from sheepfold.model.accounts import ANONYMOUS, Account, AccountId, Role
+from sheepfold.model.accounts import ANONYMOUS, GONE, Account, AccountId, Role
 from sheepfold.model.credit import Millipoints, Purse
 from sheepfold.store import schema
+from sheepfold.store.accounts import find_account, find_machine
 from sheepfold.store.database import Tx
 from sheepfold.store.paging import MOST, newest_below
 
@@ -257,7 +260,6 @@ _REVOKE = text("""
     UPDATE machine_keys SET revoked_at = :now WHERE id = :key_id AND revoked_at IS NULL
       AND machine_id IN (SELECT id FROM machines WHERE account_id = :account_id)
 """)
-_GONE_MACHINES = text("UPDATE machines SET name = 'gone-machine-' || id WHERE account_id = :account_id")
 
 
 def keys_of(tx: Tx, account_id: AccountId, limit: int = MOST, before: int | None = None) -> list[KeyRow]:
@@ -271,9 +273,25 @@ def revoke_key(tx: Tx, account_id: AccountId, key_id: int, now: int) -> bool:
     return tx.execute(_REVOKE, {"account_id": account_id, "key_id": key_id, "now": now}).rowcount > 0
 
 
+def forget_account(tx: Tx, account_id: AccountId) -> None:
+    """Take its name and its password off an account."""
+    name = _free_name(f"{GONE}{account_id}", lambda name: find_account(tx, name) is not None)
+    change_account(tx, account_id, name=name, password_hash="")
+
+
 def forget_machines(tx: Tx, account_id: AccountId) -> None:
     """Take the names off an account's machines."""
-    tx.execute(_GONE_MACHINES, {"account_id": account_id})
+    machines = schema.machines
+    own = tx.execute(select(machines.c.id).where(machines.c.account_id == account_id).order_by(machines.c.id)).all()
+    for machine in own:
+        name = _free_name(f"{GONE}machine-{machine.id}", lambda name: find_machine(tx, name) is not None)
+        tx.execute(update(machines).where(machines.c.id == machine.id).values(name=name))
+
+
+def _free_name(name: str, is_taken: Callable[[str], bool]) -> str:
+    """Return a name, with the first number behind it that makes it nobody's where somebody has it."""
+    numbered = (f"{name}-{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if not is_taken(one))
 
 
 def note(tx: Tx, who: str, what: str, about: str, now: int) -> None:
