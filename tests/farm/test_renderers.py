@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 
 import pytest
+from tests.disks import small_disk
 
 from sheepfold.farm import repacking
 from sheepfold.farm.renderers import (
@@ -19,7 +20,7 @@ from sheepfold.farm.renderers import (
     remove_renderer,
     renderers_for,
 )
-from sheepfold.model.errors import InvalidSpec, NoRenderer
+from sheepfold.model.errors import InvalidSpec, NoRenderer, StoreUnavailable
 
 WORDS = ["-t", "1", "--factory-startup", "--disable-autoexec", "-b", "scene.blend", "-P", "a b.py", "-o", "1_",
          "-f", "0340", "-x", "1"]
@@ -243,6 +244,14 @@ def test_a_download_that_was_cut_is_refused(world):
     source.write_bytes(source.read_bytes()[:30_000])
     with pytest.raises(InvalidSpec):
         add_official(world.farm, Target("4.5"), source)
+
+
+def test_a_full_disk_is_no_word_against_a_download(world):
+    source = tarred(world.folder / "b.tar", PROGRAM | {f"{TOP}/noise": os.urandom(2**21)})
+    with small_disk(world.farm.spool_folder, "1m") as disk:
+        with pytest.raises(StoreUnavailable, match="No space left"):
+            add_official(world.farm, Target("4.5"), source)
+        assert list(disk.iterdir()) == []
 
 
 def test_an_archive_without_blender_is_refused_and_leaves_nothing(world):

@@ -16,6 +16,7 @@ import httpx
 import psutil
 import psycopg
 import pytest
+from tests import disks
 from tests.conftest import PostgresServer, picture, swept_folder
 from tests.faults.ground import (
     KIND_OF,
@@ -241,15 +242,8 @@ def test_a_full_disk_is_an_answer_to_try_again_and_loses_nothing(build):
 @pytest.fixture
 def small_disk():
     """A disk of PostgreSQL's own, so small that a test can fill it."""
-    with tempfile.TemporaryDirectory(prefix="sheepfold-disk-") as folder:
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", folder], capture_output=True,
-                                 check=False)
-        if mounted.returncode:
-            pytest.skip("Only root may mount a small disk.")
-        try:
-            yield Path(folder)
-        finally:
-            subprocess.run(["umount", "--lazy", folder], check=True)
+    with tempfile.TemporaryDirectory(prefix="sheepfold-disk-") as name, disks.small_disk(Path(name), "160m") as folder:
+        yield folder
 
 
 @pytest.mark.slow

@@ -1,14 +1,12 @@
 """Appraisals: what an order would be and cost, told before it is made, and a quick look at its inputs."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import Order, checked_order
+from sheepfold.farm.passing import passing_folder
 from sheepfold.kinds import confine
 from sheepfold.kinds.registry import module_of
 from sheepfold.kinds.seam import RenderFailed, RenderOrder, Spec
@@ -40,8 +38,11 @@ class Appraisal:
 
 
 def appraise(farm: Farm, account: Account, order: Order) -> Appraisal:
-    """Check an order as if it were made, and tell what it would be; nothing is kept of it. Raises InvalidSpec."""
-    with _folder(farm) as folder:
+    """Check an order as if it were made, and tell what it would be; nothing is kept of it.
+
+    Raises InvalidSpec, Forbidden, and StoreUnavailable where the disk is full.
+    """
+    with passing_folder(farm, "appraisal") as folder:
         completed, spec = checked_order(farm, account, order, folder)
         drafts = module_of(order.kind, "split").split(spec, order.inputs, folder)
     at_work = farm.db.read(lambda tx: {one.machine_id for one in view_rows.at_work(tx, 1000)})
@@ -54,11 +55,11 @@ def appraise(farm: Farm, account: Account, order: Order) -> Appraisal:
 def sketch(farm: Farm, kind: str, quick: Spec, inputs: Mapping[str, Path]) -> bytes:
     """Render inputs small and quickly, by a kind's own spec for it; returns a PNG.
 
-    Raises InvalidSpec where the kind has none, or they cannot be rendered.
+    Raises InvalidSpec where the kind has none, or they cannot be rendered, and StoreUnavailable where the disk is full.
     """
     if not quick:
         raise InvalidSpec(f"There is no quick look at orders of the kind {kind}.")
-    with _folder(farm) as folder:
+    with passing_folder(farm, "appraisal") as folder:
         spec = module_of(kind, "spec").parse(quick)
         drafts = module_of(kind, "split").split(spec, inputs, folder)
         order = RenderOrder(spec, 0, 0, drafts[0].input, inputs)
@@ -84,12 +85,3 @@ class _Bench:
         outcome = confine.run(argv, env, self.folder, list(readable), limits)
         if outcome.status != 0:
             raise RenderFailed("the renderer gave up on it")
-
-
-@contextmanager
-def _folder(farm: Farm) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="appraisal-", dir=farm.spool_folder))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

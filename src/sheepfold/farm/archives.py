@@ -1,7 +1,5 @@
 """Archives: a job's project as SheepIt's clients download it, one zip for each revision, made when it is ordered."""
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from sheepfold.blobs.spool import Digest
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, md5_of, name_blob
+from sheepfold.farm.passing import passing_folder
 from sheepfold.kinds.registry import optional_module_of
 from sheepfold.kinds.seam import Archive, Spec
 from sheepfold.model.errors import UnknownBlob
@@ -35,16 +34,13 @@ def ensure_archive(farm: Farm, job: Job) -> ArchiveRow:
     """Return the archive of a job's project as it now is, made where an older farm did not; two at once make the same.
 
     A zip is handed on as it came, a .blend packed into one. Raises InvalidSpec with a sentence for the artist where
-    the project cannot be trusted, and UnknownBlob where the job has none.
+    the project cannot be trusted, UnknownBlob where the job has none, and StoreUnavailable where the disk is full.
     """
     known = farm.db.look(lambda tx: renderer_rows.find_archive(tx, job.id, job.revision))
     if known is not None:
         return known
-    folder = Path(tempfile.mkdtemp(prefix="archive-", dir=farm.spool_folder))
-    try:
+    with passing_folder(farm, "archive") as folder:
         return _made(farm, job, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def open_archive(farm: Farm, machine_id: MachineId, job_id: JobId, revision: int | None = None) -> Input:

@@ -1,13 +1,11 @@
 """Extending: more frames of a job that was ordered, whether it still runs or is done."""
 
-import shutil
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import queue_tasks
+from sheepfold.farm.passing import passing_folder
 from sheepfold.farm.repeating import renewable_job
 from sheepfold.kinds.registry import module_of, optional_module_of
 from sheepfold.kinds.seam import Spec, TaskDraft
@@ -31,20 +29,17 @@ def extend_job(farm: Farm, account: Account, job_id: JobId, frames: str) -> Job:
 
     A job that has ended runs again, and what is made of it is made anew. `frames` is written as the kind's orders
     write it. Raises UnknownJob, Forbidden, JobEnded for a canceled job, Cleared for one whose pictures are gone,
-    InvalidSpec with a sentence for the artist, and Conflict where somebody else extended it or replaced its input in
-    the same moment.
+    InvalidSpec with a sentence for the artist, Conflict where somebody else extended it or replaced its input in the
+    same moment, and StoreUnavailable where the disk is full.
     """
     job = farm.db.read(lambda tx: renewable_job(tx, account, job_id))
     module = optional_module_of(job.kind, "extend")
     if module is None:
         raise InvalidSpec(f"The frames of a {job.kind} are all that it can have; order another one.")
     spec: Spec = module.extend(job.spec, frames)
-    folder = Path(tempfile.mkdtemp(prefix="extend-", dir=farm.spool_folder))
-    try:
+    with passing_folder(farm, "extend") as folder:
         inputs = {name: farm.blobs.local_path(Digest(digest), folder) for name, digest in job.inputs.items()}
         drafts = module_of(job.kind, "split").split(spec, inputs, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return farm.db.write(lambda tx: _extended(tx, account, replace(job, spec=spec), drafts, farm.now()))
 
 

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from sheepfold.farm.archives import Packed, name_archive, pack_archive
 from sheepfold.farm.effects import EFFECTS
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
+from sheepfold.farm.passing import passing_folder
 from sheepfold.farm.rights import check_may_order, own_running_job
 from sheepfold.farm.settlement import end_job, settle
 from sheepfold.kinds.registry import module_of, optional_module_of
@@ -69,18 +68,15 @@ def order_job(farm: Farm, account: Account, order: Order) -> Job:
 
     An order with a key that was carried out before is not carried out again: its job is returned. Raises InvalidSpec
     with a sentence that the one who ordered understands, also where the key belongs to another order, and Forbidden
-    where the role may not order.
+    where the role may not order, and StoreUnavailable where the disk is full.
     """
     check_may_order(account)
     fingerprint = _fingerprint(order) if order.key else ""
     known = farm.db.read(lambda tx: _known(tx, account.id, order.key, fingerprint))
     if known is not None:
         return known
-    folder = Path(tempfile.mkdtemp(prefix="order-", dir=farm.spool_folder))
-    try:
+    with passing_folder(farm, "order") as folder:
         prepared = replace(_prepare(farm, account, order, folder), key=order.key, fingerprint=fingerprint)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return farm.db.write(lambda tx: _add(tx, prepared, farm.now()))
 
 

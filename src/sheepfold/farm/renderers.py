@@ -1,8 +1,6 @@
 """Renderers: the archives from which SheepIt's clients run Blender, made in several ways for each of their systems."""
 
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from sheepfold.farm.bundling import write_bundle
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, md5_of, name_blob
+from sheepfold.farm.passing import passing_folder
 from sheepfold.farm.repacking import EXECUTABLES, repack, write_local
 from sheepfold.model.errors import InvalidSpec, NoRenderer
 from sheepfold.model.matching import ANY, Program
@@ -42,7 +41,8 @@ def add_local(farm: Farm, target: Target) -> RendererRow:
 def add_official(farm: Farm, target: Target, download: Path) -> RendererRow:
     """Add a Blender download (tar.xz, zip), repacked as the system's clients expect it.
 
-    The download itself may be gone afterwards. Raises InvalidSpec where it is not to be trusted.
+    The download itself may be gone afterwards. Raises InvalidSpec where it is not to be trusted, and StoreUnavailable
+    where the disk is full.
     """
     return _add(farm, target, OFFICIAL, lambda path: repack(download, path, target.system))
 
@@ -102,13 +102,10 @@ def open_renderer(farm: Farm, renderer: RendererRow) -> Input:
 
 def _add(farm: Farm, target: Target, made: str, write: Callable[[Path], None]) -> RendererRow:
     _check(target)
-    folder = Path(tempfile.mkdtemp(prefix="renderer-", dir=farm.spool_folder))
-    try:
+    with passing_folder(farm, "renderer") as folder:
         archive = folder / "renderer.zip"
         write(archive)
         blob, md5 = keep_file(farm, archive), md5_of(archive)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     row = RendererRow(BLENDER, target.version, target.system, target.bits, blob.digest, md5, made, farm.now())
 
     def add(tx: Tx) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
+from sheepfold.farm.passing import OF_THE_MACHINE
 from sheepfold.model.errors import InvalidSpec
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -76,7 +77,8 @@ def write_local(target: Path, system: str) -> None:
 def repack(source: Path, target: Path, system: str) -> None:
     """Lay a Blender download (tar.xz or another tar, zip) out for the clients of a system.
 
-    Raises InvalidSpec with a sentence where it is no such archive, holds no Blender, or is not to be trusted.
+    Raises InvalidSpec with a sentence where it is no such archive, holds no Blender, or is not to be trusted, and
+    OSError where the disk is full.
     """
     links: dict[str, _Entry] = {}
     written: set[str] = set()
@@ -215,4 +217,6 @@ def _opened(source: Path) -> Iterator[_Download]:
                 yield _Tar(tarred)
     except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, NotImplementedError,
             RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+            raise
         raise InvalidSpec(f"The download {source.name!r} cannot be read: {error}.") from error

@@ -4,8 +4,6 @@ Frames that are done stay as they are, since they are paid for; who wants them a
 the old file is told to stop at the next sign of life, and what still comes of it is not taken.
 """
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from sheepfold.farm.archives import Packed, name_archive, pack_archive
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
 from sheepfold.farm.orders import complete_order
+from sheepfold.farm.passing import passing_folder
 from sheepfold.farm.rights import own_running_job
 from sheepfold.farm.settlement import settle
 from sheepfold.kinds.registry import module_of
@@ -46,14 +45,12 @@ def replace_input(farm: Farm, account: Account, job_id: JobId, name: str, path: 
 
     The order itself stays: its frames, size and all else. The same file again changes nothing. Raises UnknownJob,
     Forbidden, JobEnded, UnknownBlob for an input that the job does not have, InvalidSpec where the file will not do,
-    and Conflict where frames wait for other machines to agree on what the old file showed.
+    Conflict where frames wait for other machines to agree on what the old file showed, and StoreUnavailable where the
+    disk is full.
     """
     job = farm.db.read(lambda tx: _replaceable(tx, account, job_id, name))
-    folder = Path(tempfile.mkdtemp(prefix="replace-", dir=farm.spool_folder))
-    try:
+    with passing_folder(farm, "replace") as folder:
         prepared = _prepare(farm, job, name, path, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return farm.db.write(lambda tx: _replaced(tx, account, job_id, prepared, farm.now()))
 
 

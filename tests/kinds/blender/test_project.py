@@ -1,3 +1,4 @@
+import errno
 import gzip
 import struct
 import zipfile
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.disks import small_disk
 
 from sheepfold.kinds import zips
 from sheepfold.kinds.blender import project
@@ -162,6 +164,21 @@ def test_a_zip_that_lies_about_its_sizes_fills_no_disk(packed: Packer, room: Pat
     with pytest.raises(InvalidSpec, match="damaged"):
         project.unpack(path, room)
     assert sum(file.stat().st_size for file in room.rglob("*") if file.is_file()) < 1000
+
+
+def test_what_has_no_room_is_not_begun(packed: Packer, room: Path) -> None:
+    path = packed(("a.blend", BLEND), ("zeros", bytes(2**21)))
+    with small_disk(room, "1m"):
+        with pytest.raises(OSError, match="No space left") as raised:
+            project.unpack(path, room)
+        assert raised.value.errno == errno.ENOSPC
+        assert list(room.iterdir()) == []
+
+
+def test_a_disk_that_is_full_before_its_time_is_no_damage_of_the_archive(packed: Packer, room: Path) -> None:
+    path = packed(("a.blend", BLEND), *((f"{number}.txt", b"x") for number in range(500)))
+    with small_disk(room, "1m"), pytest.raises(OSError, match="No space left"):
+        project.unpack(path, room)
 
 
 def test_too_many_files_are_refused(packed: Packer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,14 @@
 """Jobs over the wire: orders, pages, cancels, products and stories."""
 
+import io
 import json
+import sys
+import zipfile
 
 import pytest
+from tests.disks import small_disk
 
+from sheepfold.kinds.blender import home
 from sheepfold.model.accounts import Role
 from sheepfold.model.jobs import Terms
 from sheepfold.protocols.link import FarmRefused
@@ -48,6 +53,22 @@ def test_order_answers_with_its_address(site):
 
 def test_files_may_come_before_the_order(site):
     assert post(site, form(part(b"genome", site.genome.read_bytes()), ORDER)).status_code == 201
+
+
+@pytest.mark.parametrize("files", [{"zeros": bytes(2**23)}, {f"maps/{number}": b"x" for number in range(1500)}],
+                         ids=["promised", "met"])
+def test_a_project_that_fills_the_disk_is_an_outage_and_leaves_nothing(site, monkeypatch, files):
+    monkeypatch.setenv(home.VARIABLE, sys.executable)  # before it is asked, the project is unpacked
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {"a.blend": b"BLENDER-v405", **files}.items():
+            archive.writestr(name, content)
+    order = part(b"order", b'{"kind": "blender", "spec": {"frames": "1"}}')
+    with small_disk(site.farm.spool_folder, "4m") as disk:
+        answer = post(site, form(order, part(b"project", packed.getvalue())))
+        assert answer.status_code == 503, answer.text
+        assert "No space left" in answer.json()["detail"]
+        assert list(disk.iterdir()) == []
 
 
 def test_key_for_rendering_may_not_order(site):

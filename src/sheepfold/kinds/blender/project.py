@@ -100,9 +100,11 @@ def read_through(path: Path) -> None:
 def unpack(path: Path, folder: Path, main: str = "") -> Path:
     """Put a project into an empty folder and return its .blend, checked as `look_into` does.
 
-    Files become plain files of this user; nothing of the archive decides their modes. Raises InvalidSpec.
+    Files become plain files of this user; nothing of the archive decides their modes. Raises InvalidSpec, and OSError
+    as a full disk does, before anything is written, where there is no room for all of it.
     """
     contents = look_into(path, main)
+    _check_room(folder, sum(size for _, size in contents.files) or path.stat().st_size)
     if not contents.files:
         shutil.copyfile(path, folder / SCENE)
         return folder / SCENE
@@ -113,6 +115,12 @@ def unpack(path: Path, folder: Path, main: str = "") -> Path:
     if not is_blend(scene):
         raise InvalidSpec(f"{shown(contents.main)} is no Blender file, although it is called so.")
     return scene
+
+
+def _check_room(folder: Path, promised_bytes: int) -> None:
+    room = shutil.disk_usage(folder)
+    if room.free < promised_bytes and room.total:  # some file systems tell of nothing, by zeros
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def is_blend(path: Path) -> bool:
