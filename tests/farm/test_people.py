@@ -4,8 +4,9 @@ import pytest
 from tests.conftest import World
 
 from sheepfold.farm import people
+from sheepfold.farm.tries import MOST_TRIES, WINDOW_S
 from sheepfold.model.accounts import Account
-from sheepfold.model.errors import BadInput
+from sheepfold.model.errors import BadInput, TooManyTries
 
 
 def letters(world: World) -> list[str]:
@@ -45,3 +46,44 @@ def test_a_new_password_is_sent_to_who_has_proven_the_address_first(world, clock
     prove(world, twin, "boss@farm.example")
     code = code_for(world, lambda: people.ask_reset(world.farm, "boss@farm.example"))
     assert people.reset_password(world.farm, code, "a new long one") == boss
+
+
+@pytest.mark.parametrize("address", [
+    "a@x.example,b@y.example", "a@x.example;b@y.example", "a@x.example b@y.example", "a@x@y.example", "a\nb@x.example",
+    "<a@x.example>", "Ann (a@x.example)", '"ann"@x.example', "list:a@x.example", "a\\@x.example", "a@\u202ex.example",
+    "a\u00a0b@x.example", "@x.example", "a@", "ann", "a" * 250 + "@x.example",
+])
+def test_a_letter_goes_to_one_address(world, address):
+    with pytest.raises(BadInput, match="An e-mail address is like"):
+        people.set_email(world.farm, world.account("eve"), address)
+    assert letters(world) == []
+
+
+@pytest.mark.parametrize("address", ["ann@example.org", " Ann.O'Neil+farm@mail.example.org ", "50%_off!@example.org",
+                                     "änne@bücher.example", "root@localhost"])
+def test_whoever_has_an_address_can_give_it(world, address):
+    prove(world, world.account("ann"), address)
+    assert people.view_person(world.farm, world.account("ann").id).email == address.strip()
+
+
+def test_an_account_has_few_letters_sent(world, clock):
+    eve = world.account("eve")
+    for number in range(MOST_TRIES):
+        people.set_email(world.farm, eve, f"stranger-{number}@example.org")
+    for _ in range(3):
+        with pytest.raises(TooManyTries, match="letters"):
+            people.set_email(world.farm, eve, "one-more@example.org")
+    assert len(letters(world)) == MOST_TRIES
+    assert people.view_person(world.farm, eve.id).email == f"stranger-{MOST_TRIES - 1}@example.org"
+    people.set_email(world.farm, world.account("ann"), "ann@example.org")
+    people.set_email(world.farm, eve, "")  # that sends none
+    clock.advance(WINDOW_S)
+    people.set_email(world.farm, eve, "eve@example.org")
+
+
+def test_nobody_is_flooded_with_new_passwords_or_learns_that_it_was_tried(world):
+    prove(world, world.account("ann"), "ann@example.org")
+    before = len(letters(world))
+    for _ in range(2 * MOST_TRIES):
+        people.ask_reset(world.farm, "ann@example.org")
+    assert len(letters(world)) == before + MOST_TRIES

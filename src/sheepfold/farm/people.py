@@ -1,14 +1,17 @@
 """People: signing up, in and out, invitations, forgotten passwords, and letters in a local outbox."""
 
+import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from sheepfold.farm import accounts
 from sheepfold.farm.accounts import hash_password, key_verifier
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.tries import MOST_TRIES
 from sheepfold.model.accounts import Account, AccountId, Role, chosen_name
-from sheepfold.model.errors import BadCredentials, BadInput, Forbidden
+from sheepfold.model.errors import BadCredentials, BadInput, Forbidden, TooManyTries
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import people as people_rows
 from sheepfold.store.database import Tx
@@ -17,10 +20,13 @@ from sheepfold.store.people import Earner, Person, Ticket, WebSession
 
 PASSWORD_LENGTH = 8
 LONGEST_PASSWORD = 200
+LONGEST_ADDRESS = 254
 INVITATION_S = 7 * 86_400
 RESET_S = 3600
 VERIFY_S = 7 * 86_400
 INVITE, RESET, VERIFY = "invite", "reset", "verify"
+_ADDRESS = re.compile(r"""[^\s@,;<>()":\\]+@[^\s@,;<>()":\\]+""")
+"""One address as it stands in a letter's head, with nothing that quotes, groups or follows one (RFC 5322, 3.4)."""
 _OWNED = "This farm has an owner already."
 _NOT_INVITED = "This invitation is unknown, used already, or more than a week old."
 _NO_LONGER_INVITED = "Whoever gave this invitation may give it no more; ask for another one."
@@ -165,10 +171,15 @@ def _set_password(farm: Farm, account: Account, password_hash: str, tx: Tx) -> N
 
 
 def set_email(farm: Farm, account: Account, email: str) -> None:
-    """Set the address of a person and send a code that proves it; those sent before prove nothing. Raises BadInput."""
+    """Set the address of a person and send a code that proves it; those sent before prove nothing.
+
+    Raises BadInput, and TooManyTries where an account has as many letters sent as there are tries.
+    """
     email = email.strip()
-    if email and ("@" not in email[1:-1] or len(email) > 254 or not email.isprintable() or " " in email):
+    if email and not (_ADDRESS.fullmatch(email) and len(email) <= LONGEST_ADDRESS and email.isprintable()):
         raise BadInput(f"An e-mail address is like ann@example.org; found {email[:60]!r}.")
+    if email:
+        _count_letter(farm, account.name)
     code, now = secrets.token_urlsafe(15), farm.now()
 
     def change(tx: Tx) -> None:
@@ -195,9 +206,15 @@ def verify_email(farm: Farm, account: Account, code: str) -> None:
 
 
 def ask_reset(farm: Farm, email: str) -> None:
-    """Send a code that sets a new password, if anybody has proven this address; says nothing of whether anybody has."""
+    """Send a code that sets a new password, if anybody has proven this address; says nothing of whether anybody has.
+
+    Nor does it say so where as many are on their way already as there are tries.
+    """
     person = farm.db.read(lambda tx: people_rows.find_by_email(tx, email.strip()))
-    if person is not None:
+    if person is None:
+        return
+    with suppress(TooManyTries):
+        farm.tries.count(f"reset {person.account.name}")  # apart from the person's own letters: strangers ask for these
         code = _ticket(farm, RESET, person.account.id, RESET_S)
         text = f"To set a new password for {person.account.name}, enter this code within an hour: {code}"
         _send(farm, person.email, "A new password at the farm", text)
@@ -253,6 +270,13 @@ def _ticket(farm: Farm, purpose: str, account_id: AccountId, life_s: int, role: 
 def _is_good(farm: Farm, code: str, purpose: str) -> bool:
     """Say whether a code would work now, before a password is hashed for it; to use it up is what decides."""
     return farm.db.read(lambda tx: people_rows.has_ticket(tx, key_verifier(code.strip()), purpose, farm.now()))
+
+
+def _count_letter(farm: Farm, name: str) -> None:
+    try:
+        farm.tries.count(f"letter {name}")
+    except TooManyTries:
+        raise TooManyTries(f"{MOST_TRIES} letters were sent for {name} just now: try again in ten minutes.") from None
 
 
 def _send(farm: Farm, address: str, subject: str, text: str) -> None:

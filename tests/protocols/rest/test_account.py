@@ -41,6 +41,16 @@ def test_an_account_is_seen_with_its_address_once_that_is_proven(site, manager):
     assert ann.account_data()["email"] == {"address": "ann@example.org", "is_proven": True}
 
 
+def test_what_is_no_address_is_refused_and_so_is_one_after_many(site, manager):
+    ann = manager()
+    with pytest.raises(FarmProblem, match="An e-mail address is like"):
+        ann.set_email("a@x.example,b@y.example")
+    for number in range(10):
+        ann.set_email(f"ann-{number}@example.org")
+    with pytest.raises(FarmUnreachable, match="429: 10 letters"):
+        ann.set_email("ann@example.org")
+
+
 def test_keys_are_made_listed_and_revoked(site, manager):
     ann = manager()
     made = ann.add_key("laptop", Scope.ORDER)

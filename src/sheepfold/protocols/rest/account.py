@@ -51,7 +51,10 @@ def get_data(farm: FarmHere, account: ManagerHere) -> DataOut:
 
 @router.put("/account/email", status_code=204, summary="Set your address")
 def put_email(farm: FarmHere, account: ManagerHere, asked: EmailSet) -> None:
-    """Set the address that letters go to, or none; a letter with a code that proves it goes there."""
+    """Set the address that letters go to, or none; a letter with a code that proves it goes there.
+
+    400 for what is no address, 429 where ten letters were sent within ten minutes.
+    """
     people.set_email(farm, account, asked.email)
 
 
