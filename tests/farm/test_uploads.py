@@ -12,7 +12,9 @@ from sheepfold.blobs.spool import spool_file
 from sheepfold.farm.farm import open_farm
 from sheepfold.farm.keeping import keep_file
 from sheepfold.farm.uploads import (
+    LARGEST_INPUTS,
     MOST_UPLOADS,
+    MOST_WHOLE,
     appending,
     create_upload,
     drop_upload,
@@ -162,6 +164,52 @@ def test_no_more_is_taken_than_a_farm_wants(world):
     with pytest.raises(Conflict):
         announced(world)
     announced(world, account="eve")
+
+
+def whole(world, body, account="ann"):
+    upload = announced(world, body, account)
+    send(world, upload, 0, body, account)
+    return upload
+
+
+def test_an_account_keeps_many_whole_uploads_and_no_more(world):
+    kept = [whole(world, b"%d" % number) for number in range(MOST_WHOLE)]
+    with pytest.raises(Conflict, match=f"{MOST_WHOLE} uploads"):
+        announced(world)
+    assert announced(world, b"0").id == kept[0].id
+    whole(world, BODY, "eve")
+    drop_upload(world.farm, world.account("ann"), kept[1].id)
+    whole(world, BODY)
+
+
+def test_an_account_s_uploads_have_no_more_bytes_than_many_inputs(world):
+    world.farm = replace(world.farm, settings=replace(world.farm.settings, input_limit_bytes=10))
+    for number in range(LARGEST_INPUTS):
+        whole(world, b"scene %4d" % number)
+    with pytest.raises(Conflict, match=f"{10 * LARGEST_INPUTS} bytes"):
+        announced(world, b"x")
+    assert announced(world, b"scene    0").is_whole
+    announced(world, b"x", "eve")
+
+
+def make_old(world, clock, upload):
+    """Have the day of an upload be over."""
+    long_ago = clock.now - world.farm.settings.orphan_blob_age_s - 1
+    os.utime(world.farm.spool_folder / "uploads" / upload.id / "bytes", (long_ago, long_ago))
+
+
+def test_what_is_chosen_again_or_ordered_is_kept_for_another_day(world, clock, ordered):
+    sent, upload = ordered
+    half = announced(world, b"half")
+    with as_mere_user():
+        make_old(world, clock, upload)
+        assert keep_upload(world.farm, world.account("ann"), sent) == upload
+        make_old(world, clock, half)
+        assert announced(world, b"half") == half
+        assert sweep_uploads(world.farm) == 0
+        make_old(world, clock, upload)
+        with uploaded_file(world.farm, world.account("ann"), upload.id):
+            assert sweep_uploads(world.farm) == 0
 
 
 def test_what_nobody_goes_on_with_is_removed(world, clock):

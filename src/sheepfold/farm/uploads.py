@@ -1,7 +1,8 @@
 """Uploads that may be interrupted: a file announced by its size and digest, which grows until an order names it.
 
 Each is a folder in the spool, so that it outlives the server: what was told of it, and the bytes so far. Who announces
-the same file again goes on with it. An order does not use it up; upkeep removes it a day after its last byte.
+the same file again goes on with it. An order does not use it up; upkeep removes it a day after its last
+byte, or after it was last announced or ordered.
 """
 
 import fcntl
@@ -21,6 +22,10 @@ from sheepfold.model.errors import Conflict, IncompleteUpload, TooLarge, Unknown
 
 MOST_UPLOADS = 16
 """How many an account may have under way: each may be as large as an input."""
+MOST_WHOLE = 200
+"""How many whole ones it may have in a day, which is each save of a long day's work."""
+LARGEST_INPUTS = 32
+"""How many inputs as large as the farm takes all uploads of an account may make up together."""
 _NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -62,17 +67,16 @@ def create_upload(farm: Farm, account: Account, size_bytes: int, sha256: str) ->
     """Announce a file; the upload of the same file by the same account is returned where there is one.
 
     Raises TooLarge beyond the limit of inputs, UnknownBlob for a digest that is none, and Conflict where an account
-    has MOST_UPLOADS under way.
+    has MOST_UPLOADS under way, MOST_WHOLE whole ones, or as many bytes as LARGEST_INPUTS.
     """
     digest = parse_digest(sha256)
     if size_bytes > farm.settings.input_limit_bytes:
         raise TooLarge(f"At most {farm.settings.input_limit_bytes} bytes are taken; {size_bytes} were announced.")
     own = [one for one in _all(farm) if one.account_id == account.id]
     for one in own:
-        if (one.sha256, one.size_bytes) == (digest, size_bytes):
+        if (one.sha256, one.size_bytes) == (digest, size_bytes) and _renew(farm, one):
             return one
-    if sum(not one.is_whole for one in own) >= MOST_UPLOADS:
-        raise Conflict(f"{MOST_UPLOADS} uploads of this account are under way; finish or remove one.")
+    _check_room(own, size_bytes, LARGEST_INPUTS * farm.settings.input_limit_bytes)
     made = Upload(farm.token(), account.id, size_bytes, digest)
     with translated_os_errors("begin an upload"):
         folder = _root(farm) / made.id
@@ -82,6 +86,26 @@ def create_upload(farm: Farm, account: Account, size_bytes: int, sha256: str) ->
         told.write_text(json.dumps(asdict(made)), "utf-8")
         told.replace(folder / "told.json")
     return made
+
+
+def _check_room(own: list[Upload], size_bytes: int, most_bytes: int) -> None:
+    whole = sum(one.is_whole for one in own)
+    if len(own) - whole >= MOST_UPLOADS:
+        raise Conflict(f"{MOST_UPLOADS} uploads of this account are under way; finish or remove one.")
+    if whole >= MOST_WHOLE:
+        raise Conflict(f"{MOST_WHOLE} uploads of this account are kept for a day; remove one, or wait.")
+    if sum(one.size_bytes for one in own) + size_bytes > most_bytes:
+        raise Conflict(f"All uploads of this account may have {most_bytes} bytes; remove one, or wait for a day.")
+
+
+def _renew(farm: Farm, known: Upload) -> bool:
+    """Begin the day of an upload anew; False where it was removed just now."""
+    now = farm.now()
+    try:
+        os.utime(_root(farm) / known.id / "bytes", (now, now))
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def keep_upload(farm: Farm, account: Account, spooled: Spooled) -> Upload:
@@ -102,7 +126,7 @@ def find_upload(farm: Farm, account: Account, upload_id: str) -> Upload:
     """Return an upload of an account; raises UnknownBlob, also where it is another's."""
     found = _read(_root(farm) / upload_id) if _NAME.fullmatch(upload_id) else None
     if found is None or found.account_id != account.id:
-        raise UnknownBlob(f"There is no upload {upload_id[:80]!r}; it may have been removed a day after its last byte.")
+        raise UnknownBlob(f"There is no upload {upload_id[:80]!r}; it may have been removed a day after its last use.")
     return found
 
 
@@ -138,10 +162,11 @@ def settle_upload(farm: Farm, account: Account, upload_id: str) -> Upload:
 
 @contextmanager
 def uploaded_file(farm: Farm, account: Account, upload_id: str) -> Iterator[Path]:
-    """Yield the file of a whole upload, its digest proven; raises UnknownBlob, IncompleteUpload."""
+    """Yield the file of a whole upload, its digest proven, for another day; raises UnknownBlob, IncompleteUpload."""
     found = find_upload(farm, account, upload_id)
     if not found.is_whole:
         raise IncompleteUpload(f"Upload {found.id} has {found.offset_bytes} of its {found.size_bytes} bytes.")
+    _renew(farm, found)
     yield _prove(farm, account, found)
 
 

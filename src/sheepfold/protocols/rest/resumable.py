@@ -31,7 +31,7 @@ def add_upload(response: Response, farm: FarmHere, account: CustomerHere, asked:
     """Announce a file by its size and SHA-256; the key needs the scope `order`.
 
     The account's upload of the same file is returned where there is one, so that who was interrupted goes on with it.
-    It is kept for a day after its last byte.
+    It is kept for a day after its last byte, or after it was last announced or ordered.
     """
     made = uploads.create_upload(farm, account, asked.size_bytes, asked.sha256)
     response.headers["Location"] = f"{wire.BASE}/uploads/{made.id}"
