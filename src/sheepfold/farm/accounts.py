@@ -144,6 +144,22 @@ def may_order(holder: KeyHolder) -> None:
         raise Forbidden(f"The key of {holder.machine.name} is for rendering; orders need a key with the scope 'order'.")
 
 
+def may_command(farm: Farm, holder: KeyHolder, machine_name: str) -> None:
+    """Raise Forbidden unless a key may command a machine, as far as its account may; raises UnknownMachine, too.
+
+    Its own it commands with any scope, others of its account with `order`, and the owner's everybody's with `manage`.
+    """
+    name = machine_name.lower()
+    if name == holder.machine.name or holder.scope.covers(Scope.MANAGE):
+        return
+    if not holder.scope.covers(Scope.ORDER):
+        raise Forbidden(f"The key of {holder.machine.name} is for that machine alone; others need one that may order.")
+    if holder.account.role is Role.OWNER:  # to all others it is told as much by their account
+        machine = farm.db.look(lambda tx: account_rows.machine_named(tx, name))
+        if machine.account_id != holder.account.id:
+            raise Forbidden(f"The machine {name} belongs to another account; that needs a key with the scope 'manage'.")
+
+
 def key_verifier(key: str) -> str:
     """Return the SHA-256 of a key or token, which is all that the database keeps of it."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -23,7 +23,7 @@ from sheepfold.farm.accounts import add_account, add_key
 from sheepfold.farm.chores import do_next_chore
 from sheepfold.farm.farm import Farm, open_farm
 from sheepfold.kinds.inspector import Inspector
-from sheepfold.model.accounts import Role
+from sheepfold.model.accounts import Role, Scope
 from sheepfold.model.jobs import Terms
 from sheepfold.model.matching import Abilities, Program
 from sheepfold.protocols.bell import Bell
@@ -61,15 +61,15 @@ class Site:
     abilities: Abilities = ABILITIES
     closing: list[Any] = field(default_factory=list)
 
-    def key(self, account: str, machine: str, role: Role = Role.ARTIST) -> str:
+    def key(self, account: str, machine: str, role: Role = Role.ARTIST, scope: Scope | None = None) -> str:
         """Return a new key of a machine, adding the account where it is new."""
         if account not in self._accounts():
             add_account(self.farm, account, role, "")
-        return add_key(self.farm, account, machine).key
+        return add_key(self.farm, account, machine, scope).key
 
-    def client(self, account: str = "ann", role: Role = Role.ARTIST) -> FarmClient:
+    def client(self, account: str = "ann", role: Role = Role.ARTIST, scope: Scope | None = None) -> FarmClient:
         """Return a person's client."""
-        client = FarmClient(self.url, self.key(account, f"{account}-desk", role), pause=lambda _: None)
+        client = FarmClient(self.url, self.key(account, f"{account}-desk", role, scope), pause=lambda _: None)
         self.closing.append(client)
         return client
 

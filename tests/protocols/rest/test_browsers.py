@@ -51,8 +51,10 @@ def test_anothers_machine_is_not_touched(site, client):
     site.key("bob", "other", Role.VOLUNTEER)
     for deed in (lambda: client.add_browser("other", BrowserAsked(name="firefox", version="1")),
                  lambda: client.remove_browser("other", 1)):
-        with pytest.raises(FarmRefused, match="belongs to another account"):
+        with pytest.raises(FarmRefused, match="is for that machine alone"):
             deed()
+    with pytest.raises(FarmRefused, match="belongs to another account"):
+        site.client("ann").add_browser("other", BrowserAsked(name="firefox", version="1"))
     with pytest.raises(FarmProblem) as unknown:
         client.factory("nemo")
     assert unknown.value.status == 404

@@ -2,9 +2,10 @@
 
 import pytest
 
-from sheepfold.model.accounts import Role
+from sheepfold.model.accounts import Role, Scope
 from sheepfold.model.machines import Command, WorkRules
 from sheepfold.protocols.link import FarmPaused, FarmRefused
+from sheepfold.protocols.rest.browser_wire import BrowserAsked
 from sheepfold.protocols.rest.calls import FarmProblem
 from sheepfold.protocols.rest.client import FarmClient
 from sheepfold.protocols.rest.machine_wire import MachineRules
@@ -14,7 +15,7 @@ from sheepfold.store.accounts import machine_named, suspend_machine
 @pytest.fixture
 def vera(site):
     """Return the client of who owns the machine `box`."""
-    return site.client("vera", Role.VOLUNTEER)
+    return site.client("vera", Role.VOLUNTEER, Scope.MANAGE)
 
 
 def test_a_paused_machine_hears_of_it_gets_nothing_and_goes_on_after(site, vera):
@@ -73,5 +74,46 @@ def test_other_peoples_machines_are_not_told_anything(site):
         with pytest.raises(FarmRefused):
             deed()
     assert link.wish().command is Command.WORK
-    site.client("boss", Role.OWNER).command("box", "pause")
+    site.client("boss", Role.OWNER, Scope.MANAGE).command("box", "pause")
     assert link.wish().command is Command.PAUSE
+
+
+def deeds(client, machine):
+    """Return all that a client can do about a machine's work and its browsers."""
+    firefox = BrowserAsked(name="firefox", version="128")
+    return (lambda: client.rules(machine), lambda: client.set_rules(machine, MachineRules()),
+            lambda: client.command(machine, "pause"), lambda: client.command(machine, "resume"),
+            lambda: client.command(machine, "stop"),
+            lambda: client.remove_browser(machine, client.add_browser(machine, firefox).id))
+
+
+def is_obeyed(client, machine):
+    """Say whether a machine hears of all that a client tells it, or of nothing."""
+    def heard(deed):
+        try:
+            deed()
+        except FarmRefused:
+            return False
+        return True
+
+    (answer,) = {heard(deed) for deed in deeds(client, machine)}
+    return answer
+
+
+@pytest.mark.parametrize(("scope", "obeyed"), [
+    (Scope.WORK, {"self", "boss-desk"}),
+    (Scope.ORDER, {"self", "boss-desk", "attic"}),
+    (Scope.MANAGE, {"self", "boss-desk", "attic", "box"}),
+])
+def test_an_owner_s_key_commands_as_many_machines_as_its_scope_says(site, scope, obeyed):
+    site.key("vera", "box", Role.VOLUNTEER)
+    boss = site.client("boss", Role.OWNER, scope)
+    site.key("boss", "attic")
+    assert {name for name in ("self", "boss-desk", "attic", "box") if is_obeyed(boss, name)} == obeyed
+
+
+def test_a_volunteer_s_work_key_commands_its_own_machine_alone(site):
+    vera = site.client("vera", Role.VOLUNTEER)
+    site.key("vera", "box")
+    site.key("bob", "other")
+    assert [is_obeyed(vera, name) for name in ("self", "vera-desk", "box", "other")] == [True, True, False, False]

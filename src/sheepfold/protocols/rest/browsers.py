@@ -15,7 +15,7 @@ from sheepfold.protocols.rest.browser_wire import AliveList, BrowserAsked, Brows
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, FarmHere, KeyHolderHere
 from sheepfold.protocols.rest.making import MakingRoute
 from sheepfold.protocols.rest.paging import AfterName, Limit, cut
-from sheepfold.protocols.rest.paths import IdInPath, JobInPath, MachineOrSelfInPath, machine_named
+from sheepfold.protocols.rest.paths import CommandedInPath, IdInPath, JobInPath, MachineOrSelfInPath, machine_named
 from sheepfold.protocols.rest.sight import SEEN
 
 router = APIRouter(tags=["machines"], route_class=MakingRoute)
@@ -42,20 +42,20 @@ def get_browsers(farm: FarmHere, holder: CallerHere, machine: MachineOrSelfInPat
 
 
 @router.post("/machines/{machine}/browsers", status_code=201, summary="Register a browser")
-def add_browser(farm: FarmHere, holder: KeyHolderHere, machine: MachineOrSelfInPath, asked: BrowserAsked) -> BrowserOut:
-    """Register a browser of one of the account's machines, or of any as the owner; the same one again is changed."""
+def add_browser(farm: FarmHere, holder: KeyHolderHere, machine: CommandedInPath, asked: BrowserAsked) -> BrowserOut:
+    """Register a browser of the key's own machine, or with the scope `order` of one of the account's; of any as the
+    owner, with `manage`. The same one again is changed.
+    """
     program, screen = asked.program(), asked.a_screen()
-    made = browsers.add_browser(farm, holder.account, machine_named(holder, machine), program, asked.platform, screen)
-    return BrowserOut.of(made)
+    return BrowserOut.of(browsers.add_browser(farm, holder.account, machine, program, asked.platform, screen))
 
 
 @router.delete("/machines/{machine}/browsers/{browser_id}", summary="Remove a browser")
 def remove_browser(
-    farm: FarmHere, holder: KeyHolderHere, machine: MachineOrSelfInPath, browser_id: BrowserInPath
+    farm: FarmHere, holder: KeyHolderHere, machine: CommandedInPath, browser_id: BrowserInPath
 ) -> BrowserOut:
-    """Remove a browser, and return what it was."""
-    name = machine_named(holder, machine)
-    return BrowserOut.of(browsers.remove_browser(farm, holder.account, name, BrowserId(browser_id)))
+    """Remove a browser of a machine for which the key may register one, and return what it was."""
+    return BrowserOut.of(browsers.remove_browser(farm, holder.account, machine, BrowserId(browser_id)))
 
 
 @router.post("/jobs/{job_id}/expiry", tags=["jobs"], summary="Prolong an order of screenshots", dependencies=SEEN)

@@ -3,10 +3,12 @@
 import re
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Depends, Path
 from pydantic import BeforeValidator
 
+from sheepfold.farm.accounts import may_command
 from sheepfold.protocols.rest import wire
+from sheepfold.protocols.rest.callers import FarmHere, KeyHolderHere
 from sheepfold.store.accounts import KeyHolder
 
 SELF = "self"
@@ -39,3 +41,13 @@ MachineOrSelfInPath = Annotated[str, Path(pattern=_MACHINE,
 def machine_named(holder: KeyHolder, machine: str) -> str:
     """Return the machine that a path names, which may be that of the key."""
     return holder.machine.name if machine == SELF else machine
+
+
+def machine_commanded(farm: FarmHere, holder: KeyHolderHere, machine: MachineOrSelfInPath) -> str:
+    """Return the machine that a path names, for a key that may command it; raises Forbidden, UnknownMachine."""
+    name = machine_named(holder, machine)
+    may_command(farm, holder, name)
+    return name
+
+
+CommandedInPath = Annotated[str, Depends(machine_commanded)]
