@@ -1,9 +1,11 @@
 """Renderers: the local script really run, downloads repacked for each system, and hostile ones refused."""
 
 import io
+import lzma
 import os
 import subprocess
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
@@ -237,6 +239,99 @@ def test_what_is_no_archive_is_refused_with_a_sentence(world, content):
     source.write_bytes(content)
     with pytest.raises(InvalidSpec):
         add_official(world.farm, Target("4.5"), source)
+
+
+def told(kind, size_bytes, content):
+    """Return a header of a tar that tells something of the next file, with its content."""
+    info = tarfile.TarInfo("told")
+    info.type, info.size = kind, size_bytes
+    return info.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % tarfile.BLOCKSIZE)
+
+
+def pax(**records):
+    """Return a pax header, whose records begin with their own length of three digits."""
+    content = b"".join(b"%03d %s=%s\n" % (len(name) + len(value) + 6, name.encode(), value.encode())
+                       for name, value in ((name.replace("_", "."), value) for name, value in records.items()))
+    return told(tarfile.XHDTYPE, len(content), content)
+
+
+def a_file(name):
+    return tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT)
+
+
+SPARSE = {"GNU_sparse_major": "1", "GNU_sparse_minor": "0"}
+ODD = {
+    "a zip's name that is no UTF-8": lambda: zip_named(b"\xff"),
+    "a map that is none": lambda: pax(GNU_sparse_map="x") + a_file("a/b"),
+    "a map that is not there": lambda: pax(**SPARSE) + a_file("a/b") + bytes(1024),
+    "headers without end": lambda: pax() * 2000,
+    "a file with holes": lambda: told(tarfile.GNUTYPE_SPARSE, 0, b""),
+    "a file with holes in a map of its own": lambda: pax(**SPARSE) + a_file("a/b") + b"1\n0\n0\n" + bytes(1018),
+}
+
+
+def zip_named(name):
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("\u00e9", b"")
+    return body.getvalue().replace("\u00e9".encode(), name * 2)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_archive_that_upsets_pythons_readers_is_refused_with_a_sentence(world, name):
+    source = world.folder / "b.tar"
+    source.write_bytes(ODD[name]())
+    with pytest.raises(InvalidSpec, match=r"b\.tar.* cannot be read"):
+        add_official(world.farm, Target("4.5"), source)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
+                                  tarfile.GNUTYPE_LONGLINK])
+@pytest.mark.parametrize(("times", "size_bytes"), [(1, 2**26), (40, 2**15)])
+def test_a_tar_that_tells_monstrously_much_of_a_file_is_refused_in_little_memory(world, kind, times, size_bytes):
+    source = world.folder / "b.tar.xz"
+    with lzma.open(source, "wb", preset=0) as packed:
+        for _ in range(times):
+            packed.write(told(kind, size_bytes, b""))
+            packed.write(bytes(size_bytes))
+    tracemalloc.start()
+    with pytest.raises(InvalidSpec, match="tells too much"):
+        add_official(world.farm, Target("4.5"), source)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 * 2**20
+
+
+def test_what_is_told_for_all_files_is_counted_through_the_whole_download(world):
+    source = world.folder / "b.tar"
+    for_all = told(tarfile.XGLTYPE, 2**19, b"9 a=0123\n".ljust(2**19, b"\0"))
+    source.write_bytes(b"".join(for_all + a_file(f"{TOP}/{number}") for number in range(3)))
+    with pytest.raises(InvalidSpec, match="tells too much"):
+        add_official(world.farm, Target("4.5"), source)
+
+
+def test_long_names_are_no_harm(world):
+    names = [f"{TOP}/{'n' * 90}/{'m' * 90}/{number}" for number in range(50)]
+    for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+        source = world.folder / "b.tar"
+        with tarfile.open(source, "w", format=form, pax_headers={"comment": "of all"}) as archive:
+            for name in [*names, f"{TOP}/blender"]:
+                archive.addfile(tarfile.TarInfo(name))
+        made = entries(world, add_official(world.farm, Target("4.5"), source))
+        assert len(made) == 51
+
+
+def test_folders_without_end_are_refused(world, monkeypatch):
+    monkeypatch.setattr(repacking, "MAX_FILES", 10)
+    source = tarred(world.folder / "b.tar", PROGRAM, [(f"{TOP}/{number}", "") for number in range(10)], tarfile.DIRTYPE)
+    with pytest.raises(InvalidSpec, match="more than any Blender"):
+        add_official(world.farm, Target("4.5"), source)
+
+
+def test_a_zip_of_too_many_files_is_refused_before_it_is_taken_apart(world, monkeypatch):
+    monkeypatch.setattr(repacking, "MAX_FILES", 10)
+    with pytest.raises(InvalidSpec, match="holds 11 files"):
+        add_official(world.farm, Target("4.5"), zipped(world.folder / "b.zip", {f"a/{n}": b"" for n in range(11)}))
 
 
 def test_a_download_that_was_cut_is_refused(world):

@@ -11,7 +11,6 @@ import stat
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +18,16 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
 from sheepfold.farm.passing import OF_THE_MACHINE
+from sheepfold.kinds import zips
+from sheepfold.kinds.zips import DAMAGE
 from sheepfold.model.errors import InvalidSpec
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every file, so that the same renderer makes the same archive, and clients need not fetch it again."""
 MAX_UNPACKED_BYTES = 8 * 2**30
 MAX_FILES = 100_000
+MAX_TOLD_BYTES = 2**20
+"""Of what a tar tells before a file, such as a longer name, and of what it tells for all; a path has some hundred."""
 PIECE_BYTES = 1024 * 1024
 
 _MAC_APP = "Blender/blender.app/"
@@ -165,15 +168,63 @@ def _place(path: str, system: str) -> str:
     return EXECUTABLES[system] if name == program and rest else name
 
 
+_TELLING = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
+            tarfile.GNUTYPE_LONGLINK)  # fmt: skip
+
+
+class _Header(tarfile.TarInfo):
+    """A header of a tar. Python would read all that it tells into memory, and a map of a file's holes, however long."""
+
+    __slots__ = ()
+
+    def _proc_member(self, archive: "_TarFile") -> tarfile.TarInfo:
+        """Look at a header before what follows it is read, where Python has subclasses step in."""
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError("it holds a file with holes")
+        if self.type in _TELLING:
+            archive.count(self.size, is_for_all=self.type == tarfile.XGLTYPE)
+        else:
+            archive.told_bytes = 0
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        raise tarfile.ReadError("it holds a file with holes")
+
+
+class _TarFile(tarfile.TarFile):
+    """A tar that is read once, of which nothing stays in memory but what it tells for all files."""
+
+    tarinfo = _Header
+    members: list[tarfile.TarInfo]
+    told_bytes = told_for_all_bytes = 0
+
+    def count(self, size_bytes: int, *, is_for_all: bool) -> None:
+        """Count what is told before a file, or for all; raises ReadError where it is too much."""
+        if is_for_all:
+            self.told_for_all_bytes += size_bytes
+        else:
+            self.told_bytes += size_bytes
+        if max(self.told_bytes, self.told_for_all_bytes) > MAX_TOLD_BYTES:
+            raise tarfile.ReadError("it tells too much of its files")
+
+    def each(self) -> Iterator[tarfile.TarInfo]:
+        """Return its members, one after the other; raises InvalidSpec for more than MAX_FILES."""
+        for count, member in enumerate(self):
+            if count == MAX_FILES:
+                raise InvalidSpec("The download unpacks to more than any Blender has.")
+            self.members.clear()
+            yield member
+
+
 class _Tar:
     """A download of Linux."""
 
-    def __init__(self, archive: tarfile.TarFile) -> None:
+    def __init__(self, archive: _TarFile) -> None:
         self._archive = archive
 
     def entries(self) -> Iterator[tuple[_Entry, IO[bytes] | None]]:
         """Return its files and links."""
-        for member in self._archive:
+        for member in self._archive.each():
             if member.isdir():
                 continue
             if member.issym():
@@ -210,13 +261,12 @@ def _opened(source: Path) -> Iterator[_Download]:
     """Open a download, and turn what Python's readers raise on damaged bytes into a sentence."""
     try:
         if zipfile.is_zipfile(source):
-            with zipfile.ZipFile(source) as zipped:
+            with zips.opened(source, MAX_FILES) as zipped:
                 yield _Zip(zipped)
         else:
-            with tarfile.open(source, "r|*") as tarred:
+            with _TarFile.open(source, "r|*") as tarred:
                 yield _Tar(tarred)
-    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, NotImplementedError,
-            RuntimeError, OSError) as error:
+    except (*DAMAGE, tarfile.TarError, lzma.LZMAError, OSError) as error:
         if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
             raise
         raise InvalidSpec(f"The download {source.name!r} cannot be read: {error}.") from error
