@@ -245,7 +245,7 @@ def told(kind, size_bytes, content):
     """Return a header of a tar that tells something of the next file, with its content."""
     info = tarfile.TarInfo("told")
     info.type, info.size = kind, size_bytes
-    return info.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % tarfile.BLOCKSIZE)
+    return info.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % tarfile.BLOCKSIZE)
 
 
 def pax(**records):
@@ -264,6 +264,7 @@ ODD = {
     "a zip's name that is no UTF-8": lambda: zip_named(b"\xff"),
     "a map that is none": lambda: pax(GNU_sparse_map="x") + a_file("a/b"),
     "a map that is not there": lambda: pax(**SPARSE) + a_file("a/b") + bytes(1024),
+    "a header of less than nothing": lambda: told(tarfile.XHDTYPE, -2**30, b"") + bytes(2**16),
     "headers without end": lambda: pax() * 2000,
     "a file with holes": lambda: told(tarfile.GNUTYPE_SPARSE, 0, b""),
     "a file with holes in a map of its own": lambda: pax(**SPARSE) + a_file("a/b") + b"1\n0\n0\n" + bytes(1018),

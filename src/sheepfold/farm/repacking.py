@@ -204,7 +204,7 @@ class _TarFile(tarfile.TarFile):
             self.told_for_all_bytes += size_bytes
         else:
             self.told_bytes += size_bytes
-        if max(self.told_bytes, self.told_for_all_bytes) > MAX_TOLD_BYTES:
+        if size_bytes < 0 or max(self.told_bytes, self.told_for_all_bytes) > MAX_TOLD_BYTES:
             raise tarfile.ReadError("it tells too much of its files")
 
     def each(self) -> Iterator[tarfile.TarInfo]:
