@@ -45,6 +45,13 @@ def test_it_says_where_it_listens_and_ends_cleanly(fold):
     assert serving.process.returncode == 0
 
 
+def test_a_new_farm_that_makes_its_certificate_is_its_user_s_alone(fold):
+    fold.data = fold.folder / "new"
+    fold.serve("--tls-port", "0")
+    assert (fold.data / "tls" / "key.pem").exists()
+    assert fold.data.stat().st_mode & 0o077 == 0
+
+
 def test_half_a_certificate_is_refused(fold):
     ended = fold.do("serve", "--port", "0", "--tls-port", "0", "--tls-cert", fold.genome())
     assert ended.status == 2

@@ -1,5 +1,7 @@
 """A farm as a whole: opened, closed, and opened again."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,28 @@ def test_a_new_farm_knows_nobody_but_the_anonymous(database_url: str, tmp_path: 
         assert list(balances(farm)) == [ANONYMOUS]
         assert farm.now() > 1_700_000_000
         assert farm.token() != farm.token()
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """Let everybody read what is made, as most systems do."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_new_data_folder_is_the_farm_s_user_s_alone(database_url: str, tmp_path: Path):
+    with open_farm(Settings(tmp_path / "new" / "farm", database_url), no_more):
+        modes = [folder.stat().st_mode & 0o777 for folder in (tmp_path / "new" / "farm", tmp_path / "new")]
+    assert modes == [0o700, 0o755]
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_data_folder_that_is_there_stays_as_open_as_it_is(database_url: str, tmp_path: Path):
+    (tmp_path / "farm").mkdir(mode=0o750)
+    with open_farm(Settings(tmp_path / "farm", database_url), no_more):
+        assert (tmp_path / "farm").stat().st_mode & 0o777 == 0o750
 
 
 def test_a_farm_keeps_what_it_knew(database_url: str, tmp_path: Path):

@@ -21,6 +21,7 @@ def test_without_an_address_the_data_folder_gets_a_sqlite_file(tmp_path: Path):
     opened = open_database("", tmp_path / "new")
     opened.close()
     assert (tmp_path / "new" / "farm.sqlite").exists()
+    assert (tmp_path / "new").stat().st_mode & 0o077 == 0
 
 
 def test_the_address_shows_no_password(postgres_server, tmp_path: Path):

@@ -42,9 +42,9 @@ def serve_farm(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
     certificate = None
     if tls_cert is not None and tls_key is not None:
         certificate = _checked(tls_cert, tls_key)
-    elif tls_port is not None:
-        certificate = ensure_certificate(data / "tls", host, int(time.time()))
     with farm_in(data) as farm:  # also where others serve it: it is brought up to date once, and errors are told here
+        if certificate is None and tls_port is not None:
+            certificate = ensure_certificate(data / "tls", host, int(time.time()))
         doors = _open_doors(host, port, tls_port, certificate)
         if processes == 1:
             serve(farm, doors, with_house=not no_house)

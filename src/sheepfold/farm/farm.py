@@ -19,7 +19,7 @@ from sheepfold.model.accounts import ANONYMOUS, Account, Role
 from sheepfold.store import accounts as account_rows
 from sheepfold.store.database import Database, Tx
 from sheepfold.store.horizon import Horizon
-from sheepfold.store.opening import open_database
+from sheepfold.store.opening import make_private_folder, open_database
 
 Verifiers = Callable[[str, str], Sequence[tuple[str, str]]]
 """Of a machine key and its account's name: what the wires will check that key by, as pairs of scheme and value."""
@@ -59,7 +59,8 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
     """
     clock = now or (lambda: int(time.time()))
     spool_folder = settings.data / "spool"
-    spool_folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(settings.data)
+    spool_folder.mkdir(exist_ok=True)
     with ExitStack() as closing:
         db = open_database(settings.database_url, settings.data)
         closing.callback(db.close)
