@@ -1,18 +1,28 @@
 """A farm's backup is a farm again: taken under load, of either database, and refused where it is spoilt."""
 
+import errno
+import json
 import os
+import shutil
+import sys
 import threading
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import obstore
 import pytest
+from tests.blobs.conftest import s3_endpoint, s3_url  # noqa: F401 -- fixtures
 from tests.conftest import HEIGHT, WIDTH, World, backwards, balances, new_database, picture
 from tests.farm.conftest import until
 
+from sheepfold.blobs.blobs import open_blobs
 from sheepfold.blobs.local import LocalBlobs
 from sheepfold.blobs.spool import Digest
+from sheepfold.certificate import ensure_certificate
 from sheepfold.farm import backup
-from sheepfold.farm.backup import MANIFEST, back_up, read_backup, restore
+from sheepfold.farm.backup import FILES, MANIFEST, STILL_S, back_up, read_backup, restore
 from sheepfold.farm.backups import ask_backup, list_backups, make_next_backup
 from sheepfold.farm.browse import list_jobs, view_job
 from sheepfold.farm.checkup import check
@@ -24,20 +34,26 @@ from sheepfold.model.errors import BadInput, Conflict, Unavailable, UnknownBlob
 from sheepfold.model.jobs import Job
 from sheepfold.store import chores as chore_rows
 from sheepfold.store import retention as retention_rows
+from sheepfold.store import snapshot
 from sheepfold.store.chores import ChoreWhat
 
 DAY_S = 86_400
 
 
-@pytest.fixture
-def elsewhere(dialect: str, request: pytest.FixtureRequest, world: World, tmp_path: Path):
-    """Settings of a farm that is not there yet, on an empty database of the same sort."""
-    data = tmp_path / "elsewhere"
+@contextmanager
+def no_farm(data: Path, dialect: str, request: pytest.FixtureRequest, world: World):
+    """Give settings of a farm that is not there yet, on an empty database of the same sort."""
     if dialect == "sqlite":
         yield replace(world.farm.settings, data=data, database_url="")
         return
-    with new_database(dialect, request, tmp_path) as url:
+    with new_database(dialect, request, data) as url:
         yield replace(world.farm.settings, data=data, database_url=url)
+
+
+@pytest.fixture
+def elsewhere(dialect: str, request: pytest.FixtureRequest, world: World, tmp_path: Path):
+    with no_farm(tmp_path / "elsewhere", dialect, request, world) as settings:
+        yield settings
 
 
 def test_a_backup_is_a_farm_again(world: World, elsewhere, tmp_path, shared_inspector):
@@ -156,10 +172,10 @@ def test_nothing_is_dropped_while_a_backup_is_made_and_all_goes_on_when_it_has_e
         assert sweep_blobs(overdue.farm) == 0
         assert files(overdue) == lying
 
-    def save_while_dropping(db, folder):
+    def save_while_dropping(*where):
         if when == "before":
             drop()
-        sort = save(db, folder)
+        sort = save(*where)
         if when == "behind":
             drop()
         return sort
@@ -180,11 +196,11 @@ def test_the_hold_is_renewed_while_a_long_step_lasts(overdue: World, tmp_path, m
     def held() -> bool:
         return overdue.farm.db.write(lambda tx: retention_rows.paused_until(tx) == overdue.clock.now + HOLD_S)
 
-    def slow(db, folder):
+    def slow(*where):
         for _ in range(3):
             overdue.clock.advance(HOLD_S - 1)
             until(held)
-        return save(db, folder)
+        return save(*where)
 
     save = backup.save_database
     monkeypatch.setattr(backup, "SIGN_PERIOD_S", 0.01)
@@ -192,9 +208,9 @@ def test_the_hold_is_renewed_while_a_long_step_lasts(overdue: World, tmp_path, m
     assert back_up(overdue.farm, tmp_path / "backup").blobs > 0
 
 
-def test_a_backup_that_stood_still_for_too_long_is_none_and_leaves_the_files_of_the_last(overdue: World, tmp_path):
-    back_up(overdue.farm, tmp_path / "backup")
-    lying = sorted((tmp_path / "backup" / "blobs").glob("*/*"))
+def test_a_backup_that_stood_still_for_too_long_leaves_the_last_as_it_was(overdue: World, tmp_path):
+    made = back_up(overdue.farm, tmp_path / "backup")
+    lying = sorted((tmp_path / "backup").rglob("*"))
 
     def sleep(*_: int) -> None:
         overdue.clock.advance(HOLD_S)
@@ -203,8 +219,194 @@ def test_a_backup_that_stood_still_for_too_long_is_none_and_leaves_the_files_of_
 
     with pytest.raises(Unavailable, match="no sign of life"):
         back_up(overdue.farm, tmp_path / "backup", told=sleep)
-    assert not (tmp_path / "backup" / MANIFEST).exists()
-    assert sorted((tmp_path / "backup" / "blobs").glob("*/*")) == lying
+    assert read_backup(tmp_path / "backup") == made
+    assert sorted((tmp_path / "backup").rglob("*")) == lying
+
+
+def test_a_backup_that_hangs_does_not_keep_the_farm_from_dropping_for_ever(overdue: World, tmp_path, monkeypatch):
+    def held() -> bool:
+        return overdue.farm.db.write(lambda tx: retention_rows.paused_until(tx) == overdue.clock.now + HOLD_S)
+
+    def hang(*_: int) -> None:
+        hung_at = overdue.clock.now
+        while overdue.clock.now + HOLD_S - 1 < hung_at + STILL_S:
+            overdue.clock.advance(HOLD_S - 1)
+            until(held)
+        overdue.clock.advance(HOLD_S)
+        time.sleep(0.1)  # some signs of life, had it any
+        assert Retention(overdue.farm).step() == 1
+        assert overdue.do_chores() == 1
+        assert not overdue.farm.db.write(lambda tx: is_held(tx, overdue.clock.now))
+
+    monkeypatch.setattr(backup, "SIGN_PERIOD_S", 0.01)
+    with pytest.raises(Unavailable, match="no sign of life"):
+        back_up(overdue.farm, tmp_path / "backup", told=hang)
+
+
+def test_a_database_is_copied_in_pieces_of_one_moment(world, elsewhere, tmp_path, shared_inspector, monkeypatch):
+    world.order(frames=150)
+    pieces: list[int] = []
+
+    def order_more() -> None:
+        if len(pieces) < 3:
+            pieces.append(world.order().id)
+
+    monkeypatch.setattr(snapshot, "PAGES_AT_A_TIME", 10)
+    snapshot.save_database(world.farm.db, tmp_path / "database", order_more)
+    snapshot.load_database(elsewhere.database_url, elsewhere.data, tmp_path / "database",
+                           snapshot.revision_of(world.farm.db), lambda tx: None)
+    with open_farm(elsewhere, backwards, world.clock, shared_inspector) as again:
+        assert (len(pieces), len(list_jobs(again, 10))) == (3, 1)
+        assert list(check(again)) == []
+
+
+def is_one_of_many(path: object) -> bool:
+    """Say whether a file is a table like all others, at each of which a disk need not die."""
+    return Path(os.fsdecode(path)).suffix == ".copy" and Path(os.fsdecode(path)).stem != "blobs"
+
+
+class Disk:
+    """The disk under a folder; it dies after so many more changes: nothing is written, moved or removed there then."""
+
+    def __init__(self) -> None:
+        self._left = None
+        sys.addaudithook(self._hear)
+
+    @contextmanager
+    def dying(self, folder: Path, changes: int):
+        self._folder, self._left = folder, changes
+        try:
+            yield
+        finally:
+            self._left = None
+
+    def _hear(self, event: str, arguments: tuple) -> None:
+        if self._left is None or not self._changes(event, arguments):
+            return
+        if self._left == 0:
+            raise OSError(errno.EIO, "the disk is dead")
+        self._left -= not is_one_of_many(arguments[0])
+
+    def _changes(self, event: str, arguments: tuple) -> bool:
+        if event == "open":
+            path, _, flags = arguments
+            return bool(flags & (os.O_WRONLY | os.O_RDWR)) and self._lies_here(path)
+        if event in {"os.rename", "os.link"}:
+            return self._lies_here(arguments[1])
+        if event in {"os.remove", "os.mkdir", "os.rmdir"}:
+            return self._lies_here(arguments[0], arguments[-1])
+        return event == "sqlite3.connect" and self._lies_here(arguments[0])
+
+    def _lies_here(self, path: object, folder_descriptor: int = -1) -> bool:
+        if isinstance(path, int):
+            return False
+        where = Path() if folder_descriptor < 0 else Path(f"/proc/self/fd/{folder_descriptor}").readlink()
+        return (where / os.fsdecode(path)).is_relative_to(self._folder)
+
+
+@pytest.fixture(scope="module")
+def disk() -> Disk:
+    return Disk()
+
+
+def of_the_old_format(folder: Path) -> None:
+    """Make a folder's backup as the format before had it: with a place for the database of all backups."""
+    told = json.loads((folder / MANIFEST).read_text())
+    own = folder / told.pop("own")
+    (own / FILES).unlink()
+    for part in own.iterdir():
+        part.rename(folder / part.name)
+    own.rmdir()
+    del told["lost"]
+    (folder / MANIFEST).write_text(json.dumps(told | {"format": 1}))
+
+
+@pytest.mark.parametrize("made_by", ["this", "the format before"])
+def test_wherever_a_backup_breaks_off_its_folder_holds_a_whole_one(
+        world: World, disk, dialect, request, shared_inspector, made_by: str):
+    ensure_certificate(world.farm.settings.data / "tls", "localhost", world.clock.now)
+    first, second = world.folder / "first", world.folder / "second"
+    job = world.order()
+    world.make_all(world.maker("box"))
+    back_up(world.farm, first)
+    if made_by != "this":
+        of_the_old_format(first)
+    world.order(frames=2)
+    world.make_all(world.maker("box"), first=7)
+    world.do_chores()
+    world.clock.advance(HOLD_S)
+    cleared(world, job)
+    blobs = back_up(world.farm, world.folder / "whole").blobs
+    found, is_whole, apart = [], False, 1 if dialect == "sqlite" else 4  # a new database takes a while
+    while not is_whole:
+        shutil.rmtree(second, ignore_errors=True)
+        shutil.copytree(first, second)
+        with disk.dying(second, len(found) * apart), suppress(OSError):
+            back_up(world.farm, second)
+            is_whole = True
+        data = world.folder / f"again-{len(found)}"
+        with no_farm(data, dialect, request, world) as settings:
+            restore(settings, second)
+            with open_farm(settings, backwards, world.clock, shared_inspector) as again:
+                found.append(len(list_jobs(again, 10)))
+                assert list(check(again, read_blobs=True)) == []
+            assert sorted(path.name for path in (data / "tls").iterdir()) == ["cert.pem", "key.pem"]
+        if not is_whole:
+            assert back_up(world.farm, second).blobs == blobs
+        assert {path.name[:5] for path in second.iterdir()} == {"backu", "blobs", "farm-"}
+        assert len(list(second.iterdir())) == 4
+        assert len(list(second.glob("blobs/*/*"))) == blobs
+    assert len(found) * apart > 20
+    assert found == sorted(found)
+    assert set(found) == {1, 2}
+
+
+@pytest.mark.parametrize("loss", ["gone", "cut short"])
+def test_what_the_farm_has_lost_is_named_and_all_else_is_saved(
+        world: World, elsewhere, tmp_path, shared_inspector, loss: str):
+    job = world.order(frames=3)
+    world.make_all(world.maker("box"))
+    digest = Digest(world.task(view_job(world.farm, job.id).tasks[1].id).results[0].digest)
+    file = world.farm.blobs.local_path(digest, tmp_path)
+    whole = file.read_bytes()
+    file.unlink()
+    if loss == "cut short":
+        file.write_bytes(whole[:100])
+    made = back_up(world.farm, tmp_path / "backup")
+    assert (made.blobs, made.lost) == (2, (digest,))
+    assert made.trouble.startswith(f"The backup lacks 1 file that the farm had lost: {digest}.")
+    assert restore(elsewhere, tmp_path / "backup") == made
+    with open_farm(elsewhere, backwards, world.clock, shared_inspector) as again:
+        assert [one.what for one in check(again, read_blobs=True)] == [f"blob {digest} is missing"]
+    file.unlink(missing_ok=True)
+    file.write_bytes(whole)
+    mended = back_up(world.farm, tmp_path / "backup")
+    assert (mended.blobs, mended.new_blobs, mended.trouble) == (3, 1, "")
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_what_is_spoilt_in_a_bucket_is_named_and_all_else_is_saved(world: World, request, tmp_path):
+    bucket = open_blobs(request.getfixturevalue("s3_url"), world.farm.spool_folder)
+    world.farm = replace(world.farm, blobs=bucket)
+    job = world.order(frames=3)
+    world.make_all(world.maker("box"))
+    digests = [world.task(task.id).results[0].digest for task in view_job(world.farm, job.id).tasks]
+    world.farm.blobs.delete(Digest(digests[0]))
+    obstore.put(bucket._store, digests[1], b"rotten")
+    made = back_up(world.farm, tmp_path / "backup")
+    assert (made.blobs, set(made.lost)) == (1, set(digests[:2]))
+    assert [path.name for path in (tmp_path / "backup" / "blobs").glob("*/*")] == digests[2:]
+
+
+def test_what_the_farm_has_lost_and_the_backup_before_still_has_is_kept_there(world, elsewhere, tmp_path):
+    world.order()
+    world.make_all(world.maker("box"))
+    made = back_up(world.farm, tmp_path / "backup")
+    for digest, _ in list(world.farm.blobs.list_digests()):
+        world.farm.blobs.delete(digest)
+    assert replace(back_up(world.farm, tmp_path / "backup"), own=made.own, new_blobs=made.new_blobs) == made
+    assert restore(elsewhere, tmp_path / "backup").blobs == 1
+    assert len(list((elsewhere.data / "blobs").glob("??/*"))) == 1
 
 
 def test_two_backups_into_one_folder_are_one_after_the_other(overdue: World, tmp_path):
@@ -214,7 +416,8 @@ def test_two_backups_into_one_folder_are_one_after_the_other(overdue: World, tmp
 
     made = back_up(overdue.farm, tmp_path / "backup", told=again)
     assert made == read_backup(tmp_path / "backup")
-    assert back_up(overdue.farm, tmp_path / "backup") == replace(made, new_blobs=0)
+    again = back_up(overdue.farm, tmp_path / "backup")
+    assert again == replace(made, new_blobs=0, own=again.own)
 
 
 def test_a_backup_elsewhere_does_not_end_the_hold_of_another(overdue: World, tmp_path):
@@ -229,7 +432,7 @@ def test_a_backup_elsewhere_does_not_end_the_hold_of_another(overdue: World, tmp
 def test_a_restore_that_was_broken_off_is_no_farm_and_is_begun_again(
         overdue: World, elsewhere, tmp_path, shared_inspector, broken: str):
     made = back_up(overdue.farm, tmp_path / "backup")
-    parts = {"blob": "blobs/*/*", "database": "database/*"}
+    parts = {"blob": "blobs/*/*", "database": "farm-*/database/*"}
     part = max((tmp_path / "backup").glob(parts[broken]))
     part.rename(tmp_path / "away")
     part.mkdir()
@@ -279,7 +482,7 @@ def test_a_spoilt_or_unfinished_backup_is_refused(world: World, elsewhere, tmp_p
     file = tmp_path / "backup" / "blobs" / digest[:2] / digest
     file.unlink()
     file.write_bytes(b"rotten")
-    with pytest.raises(UnknownBlob, match="spoilt"):
+    with pytest.raises(UnknownBlob, match=r"spoilt: its SHA-256 is \w+\. To restore all others, move it away"):
         restore(elsewhere, tmp_path / "backup")
     assert world.farm.blobs.check(Digest(digest))
     (tmp_path / "backup" / MANIFEST).unlink()

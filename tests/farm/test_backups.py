@@ -98,12 +98,12 @@ def test_one_whose_maker_died_is_taken_over(world: World, safe, monkeypatch):
 def test_its_maker_lives_however_long_the_database_takes(world: World, safe, monkeypatch):
     asked, save = ask_backup(world.farm, None), backup.save_database
 
-    def slow(db, folder):
+    def slow(*where):
         for _ in range(3):
             world.clock.advance(HOLD_S - 1)
             until(lambda: view_backup(world.farm, asked.id).heard_at == world.clock.now)
             assert not make_next_backup(world.farm)
-        return save(db, folder)
+        return save(*where)
 
     monkeypatch.setattr(backup, "SIGN_PERIOD_S", 0.01)
     monkeypatch.setattr(backup, "save_database", slow)

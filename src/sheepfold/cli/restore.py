@@ -28,5 +28,7 @@ def restore_farm(
         findings = list(check(farm))
     for finding in findings:
         typer.echo(f"Broken: {finding.invariant}: {finding.what}")
+    if made.trouble:
+        typer.echo(made.trouble)
     typer.echo(f"{made.blobs} files and the database are back. {'Not all' if findings else 'All'} is well.")
     raise typer.Exit(1 if findings else 0)

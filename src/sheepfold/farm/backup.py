@@ -1,9 +1,10 @@
 """Backup and restore: a live farm's database and blobs in a folder, and a farm made of such a folder again.
 
-The database is saved first. A blob is kept before a row names it, and neither retention nor the sweep drops any while a
-backup is made, so what is copied after the database holds all that it names. `backup.json` is written last: a folder
-without it is no backup. Restoring goes the other way: first the blobs, and last the database, with which the farm is
-there.
+The database is saved first, in a folder of its own. A blob is kept before a row names it, and neither retention nor the
+sweep drops any while a backup is made, so what is copied after the database holds all that it names. `backup.json` says
+which database counts, and is replaced last: until then the backup before can be restored, and what it alone holds goes
+only afterwards. A folder without that file is no backup. Restoring goes the other way: first the blobs, and last the
+database, with which the farm is there.
 """
 
 import fcntl
@@ -14,7 +15,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -24,28 +25,39 @@ from sheepfold.config import Settings
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.retention import HOLD_S, hold
 from sheepfold.model.accounts import Account
-from sheepfold.model.errors import BadInput, Conflict, Unavailable, UnknownBlob
+from sheepfold.model.errors import BadInput, Conflict, StoreUnavailable, Unavailable, UnknownBlob
 from sheepfold.store import backups as backup_rows
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import people as people_rows
 from sheepfold.store.blobs import BlobRow
 from sheepfold.store.people import AuditLine
-from sheepfold.store.snapshot import check_new, load_database, revision_of, save_database
+from sheepfold.store.snapshot import check_new, load_database, revision_of, save_database, sync
 
 MANIFEST = "backup.json"
 LOCK = "backup.lock"
-FORMAT = 1
+FORMAT, OLD_FORMAT = 2, 1
+"""In the old one a folder had one place for the database of all its backups, in which each put its own."""
+OWN = "farm-{}"
+"""The folder of what a backup shares with no other, by a token: database, certificate, and the list of its files."""
+ANY_TOKEN = "[0-9a-f]" * 32
+FILES = "files.txt"
 BACKED_UP = "made a backup"
 SIGN_PERIOD_S = 60.0
 """How often a backup under way gives a sign of life, however long one of its steps takes."""
+STILL_S = 3600
+"""For how long a backup may copy nothing, as when its disk hangs, until the farm drops things again."""
 BLOBS_AT_A_TIME = 50
+LOST_SHOWN = 3
 Told = Callable[[int, int], None]
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a backup holds: of which sort of database, at which revision of the schema, with how many blobs."""
+    """What a backup holds: of which sort of database, at which revision of the schema, with how many blobs.
+
+    `lost` are those that it lacks, since the farm that it is of had lost them.
+    """
 
     format: int
     database: str
@@ -55,43 +67,60 @@ class Backup:
     size_bytes: int
     new_blobs: int
     """How many of them were not there yet from a backup before."""
+    own: str = "."
+    """The folder in which its database lies, from that of all backups."""
+    lost: tuple[str, ...] = ()
+
+    @property
+    def trouble(self) -> str:
+        """Say what it lacks; nothing where it is whole."""
+        if not self.lost:
+            return ""
+        count, more = len(self.lost), len(self.lost) - LOST_SHOWN
+        names = ", ".join(self.lost[:LOST_SHOWN]) + (f" and {more:,} more, all in {MANIFEST}" if more > 0 else "")
+        return (f"The backup lacks {count:,} file{'s' if count > 1 else ''} that the farm had lost: {names}. Everything"
+                " else can be restored from it.")
 
 
 def back_up(farm: Farm, folder: Path, by: Account | None = None, told: Told = lambda done, total: None,
             lives: Callable[[], None] = lambda: None) -> Backup:
     """Write a backup of a farm at work into a folder, anew or over an earlier one, whose blobs are not copied again.
 
-    `told` hears how many blobs are saved, and of how many; what it raises ends the backup, which is none then. `lives`
-    is called each minute, on a thread of its own. Raises BadInput where the folder is the farm's own, Conflict where
-    another backup is being made there, UnknownBlob where a blob that a row names is missing, and Unavailable where the
-    backup stood still for so long that blobs may have been dropped.
+    What the farm itself has lost is left out and named. `told` hears how many blobs are saved, and of how many; what it
+    raises ends the backup, and leaves the one before as it was, as does whatever else breaks it off. `lives` is called
+    each minute while it goes on, on a thread of its own. Raises BadInput where the folder is the farm's own, Conflict
+    where another backup is being made there, and Unavailable where the backup stood still for so long that blobs may
+    have been dropped.
     """
     if folder.resolve().is_relative_to(farm.settings.data.resolve()):
         raise BadInput("A backup does not lie inside of the farm that it is of.")
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone_in(folder), _Hold(farm, lives) as held:
-        (folder / MANIFEST).unlink(missing_ok=True)
-        database = save_database(farm.db, folder / "database")
+    with _alone_in(folder), _Hold(farm, lives) as held, _own_folder(folder, OWN.format(farm.token())) as own:
+        database = save_database(farm.db, own / "database", held.goes_on)
         rows = farm.db.read(lambda tx: list(blob_rows.all_blobs(tx)))
-        new = 0
-        for at in range(0, len(rows), BLOBS_AT_A_TIME):
-            told(at, len(rows))
-            new += sum(_save_blob(farm, row, folder) for row in rows[at:at + BLOBS_AT_A_TIME])
+        new, lost = _save_blobs(farm, rows, folder, told, held)
         held.check()
-        _drop_others(folder, {row.digest for row in rows})
-        return _finished(farm, folder, by, database, rows, new)
+        there = [row for row in rows if row.digest not in lost]
+        made = Backup(FORMAT, database, revision_of(farm.db), farm.now(), len(there),
+                      sum(row.size_bytes for row in there), new, own.stem, tuple(lost))
+        _finish(farm, folder, made, [row.digest for row in there])
+        _drop_others(folder, made.own, {row.digest for row in rows})
+    who = by.name if by else "console"
+    farm.db.write(lambda tx: people_rows.note(tx, who, BACKED_UP, str(folder.absolute()), farm.now()))
+    return made
 
 
 class _Hold:
     """Has nothing of a farm dropped while a backup is made, and tells that it lives.
 
-    It ends by itself some minutes after the backup, which may not be the only one.
+    It ends by itself some minutes after the backup, which may not be the only one, or where that `goes_on` no more.
     """
 
     def __init__(self, farm: Farm, lives: Callable[[], None]) -> None:
         self._farm = farm
         self._lives = lives
         self._was_lost = False
+        self._went_on_at = farm.now()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep_on, name="backup-hold", daemon=True)
 
@@ -103,6 +132,10 @@ class _Hold:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
+
+    def goes_on(self) -> None:
+        """Note that something was copied."""
+        self._went_on_at = self._farm.now()
 
     def check(self) -> None:
         """Raise Unavailable where it was let go since it began, as when the machine slept."""
@@ -118,8 +151,9 @@ class _Hold:
     def _keep_on(self) -> None:
         while not self._ended.wait(SIGN_PERIOD_S):
             try:
-                self._renew()
-                self._lives()
+                if self._farm.now() < self._went_on_at + STILL_S:
+                    self._renew()
+                    self._lives()
             except Unavailable as error:
                 _log.warning("backup=waiting reason=%s", error)
 
@@ -135,19 +169,31 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _finished(farm: Farm, folder: Path, by: Account | None, database: str, rows: list[BlobRow], new: int) -> Backup:
-    """Finish a backup whose database and blobs are saved."""
+@contextmanager
+def _own_folder(folder: Path, name: str) -> Iterator[Path]:
+    """Make the folder of what a backup alone holds; it goes where it has not got its name in the end."""
+    for left in folder.glob(OWN.format(ANY_TOKEN) + ".part"):
+        shutil.rmtree(left)
+    own = folder / f"{name}.part"
+    own.mkdir()
+    try:
+        yield own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _finish(farm: Farm, folder: Path, made: Backup, digests: list[str]) -> None:
+    """Finish a backup whose database and blobs are saved: with its last step it takes the place of the one before."""
+    own = folder / f"{made.own}.part"
     if (farm.settings.data / "tls").is_dir():
-        shutil.copytree(farm.settings.data / "tls", folder / "tls", dirs_exist_ok=True)
-    size_bytes = sum(row.size_bytes for row in rows)
-    made = Backup(FORMAT, database, revision_of(farm.db), farm.now(), len(rows), size_bytes, new)
+        shutil.copytree(farm.settings.data / "tls", own / "tls")
+    (own / FILES).write_text("".join(f"{digest}\n" for digest in digests))
     partial = folder / (MANIFEST + ".part")
     partial.write_text(json.dumps(asdict(made), indent=1) + "\n")
+    own.rename(folder / made.own)
     os.sync()  # what it vouches for is on the disk before it is
     partial.replace(folder / MANIFEST)
-    who = by.name if by else "console"
-    farm.db.write(lambda tx: people_rows.note(tx, who, BACKED_UP, str(folder.absolute()), farm.now()))
-    return made
+    sync(folder)
 
 
 def last_backup(farm: Farm) -> AuditLine | None:
@@ -163,15 +209,16 @@ def restore(settings: Settings, folder: Path) -> Backup:
     backup is not what its name says.
     """
     made = read_backup(folder)
+    own = folder / made.own
     check_new(settings.database_url, settings.data, made.database, made.revision)
     spool_folder = settings.data / "spool"
     blobs = open_blobs(settings.blobs_url or settings.data / "blobs", spool_folder)
-    for path in _blob_files(folder):
+    for path in _files_of(folder, made):
         _restore_blob(blobs, path, spool_folder)
-    if (folder / "tls").is_dir():
-        shutil.copytree(folder / "tls", settings.data / "tls", dirs_exist_ok=True)
+    if (own / "tls").is_dir():
+        shutil.copytree(own / "tls", settings.data / "tls", dirs_exist_ok=True)
     # a backup knows of its own making, which would go on into the folder of the farm that it is of
-    load_database(settings.database_url, settings.data, folder / "database", made.revision,
+    load_database(settings.database_url, settings.data, own / "database", made.revision,
                   backup_rows.forget_unfinished)
     return made
 
@@ -181,7 +228,8 @@ def _restore_blob(blobs: Blobs, path: Path, spool_folder: Path) -> None:
     spooled = spool_file(path, spool_folder)
     try:
         if spooled.sha256 != path.name:
-            raise UnknownBlob(f"The backup's file {path.name} is spoilt: its SHA-256 is {spooled.sha256}.")
+            raise UnknownBlob(f"The backup's file {path.name} is spoilt: its SHA-256 is {spooled.sha256}. To restore"
+                              " all others, move it away.")
         if blobs.exists(spooled.sha256) and not blobs.check(spooled.sha256):
             blobs.delete(spooled.sha256)
         blobs.keep(spooled)
@@ -195,27 +243,51 @@ def read_backup(folder: Path) -> Backup:
         made = Backup(**json.loads((folder / MANIFEST).read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(f"{folder} holds no finished backup: there is no {MANIFEST} that can be read.") from error
-    if made.format != FORMAT:
-        raise BadInput(f"The backup is of format {made.format}; this program reads {FORMAT}.")
-    return made
+    if made.format not in {FORMAT, OLD_FORMAT}:
+        raise BadInput(f"The backup is of format {made.format}; this program reads {OLD_FORMAT} and {FORMAT}.")
+    return replace(made, lost=tuple(made.lost))
 
 
-def _drop_others(folder: Path, digests: set[str]) -> None:
+def _drop_others(folder: Path, own: str, digests: set[str]) -> None:
     """Drop what only an earlier backup in this folder held, so that what a farm clears does not pile up here."""
+    for path in folder.glob(OWN.format(ANY_TOKEN)):
+        if path.name != own:
+            shutil.rmtree(path)
     for path in _blob_files(folder):
         if path.name not in digests:
             path.unlink()
+    old_database, old_tls = folder / "database", folder / "tls"
+    old_files = [path for ending in ("copy", "part", "sqlite") for path in old_database.glob(f"*.{ending}")]
+    for path in (*old_files, *old_tls.glob("*.pem")):
+        path.unlink()
+    for place in (old_database, old_tls):
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+
+
+def _save_blobs(farm: Farm, rows: list[BlobRow], folder: Path, told: Told, held: _Hold) -> tuple[int, dict[str, None]]:
+    """Have all blobs in a backup; returns how many were not there before, and those that the farm has lost."""
+    new, lost = 0, dict[str, None]()
+    for place, row in enumerate(rows):
+        if place % BLOBS_AT_A_TIME == 0:
+            told(place, len(rows))
+        try:
+            new += _save_blob(farm, row, folder)
+        except UnknownBlob:
+            lost[row.digest] = None
+        held.goes_on()
+    return new, lost
 
 
 def _save_blob(farm: Farm, row: BlobRow, folder: Path) -> bool:
-    """Link or copy a blob into a backup; False where it is there from before."""
+    """Link or copy a blob into a backup; False where it is there from before. Raises UnknownBlob where it is lost."""
     target = folder / "blobs" / row.digest[:2] / row.digest
     if target.is_file() and target.stat().st_size == row.size_bytes:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".part")
     partial.unlink(missing_ok=True)
-    source = farm.blobs.local_path(Digest(row.digest), target.parent)
+    source = _found(farm, row, target.parent)
     try:
         os.link(source, partial)
     except OSError:  # another file system
@@ -224,6 +296,31 @@ def _save_blob(farm: Farm, row: BlobRow, folder: Path) -> bool:
         source.unlink(missing_ok=True)
     partial.replace(target)
     return True
+
+
+def _found(farm: Farm, row: BlobRow, folder: Path) -> Path:
+    """Return a blob's file, fetched into a folder where need be; raises UnknownBlob where it is missing or spoilt."""
+    digest = Digest(row.digest)
+    try:
+        source = farm.blobs.local_path(digest, folder)
+    except StoreUnavailable:
+        if farm.blobs.check(digest):
+            raise
+    else:
+        if source.stat().st_size == row.size_bytes:
+            return source
+    raise UnknownBlob(f"The file {digest} is spoilt.")
+
+
+def _files_of(folder: Path, made: Backup) -> Iterator[Path]:
+    """Return the files of a backup; others lie there where a later one was broken off, perhaps amid a file."""
+    if made.format == OLD_FORMAT:
+        yield from _blob_files(folder)
+        return
+    with (folder / made.own / FILES).open() as names:
+        for name in names:
+            if (path := folder / "blobs" / name[:2] / name.rstrip()).exists():
+                yield path
 
 
 def _blob_files(folder: Path) -> Iterator[Path]:

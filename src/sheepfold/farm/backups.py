@@ -68,7 +68,7 @@ def make_next_backup(farm: Farm, is_over: Callable[[], bool] = lambda: False) ->
         change(ended_at=farm.now(), trouble=f"{type(error).__name__}: {error}"[:500])
     else:
         change(ended_at=farm.now(), files_done=made.blobs, files=made.blobs, new_files=made.new_blobs,
-               size_bytes=made.size_bytes, trouble="")  # of whoever took its maker for dead
+               size_bytes=made.size_bytes, trouble=made.trouble)  # and not what of whoever took its maker for dead
     return True
 
 

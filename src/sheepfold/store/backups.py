@@ -15,7 +15,8 @@ from sheepfold.store.paging import newest_below
 class Asked:
     """A backup that somebody asked for: how far it is, and how it ended; `trouble` says why it is none.
 
-    Whoever makes it is heard of at `heard_at`; nobody has begun where that is missing.
+    One that can be restored may have a trouble, too: what it lacks. Whoever makes it is heard of at `heard_at`; nobody
+    has begun where that is missing.
     """
 
     id: int

@@ -20,16 +20,20 @@ from sheepfold.store.schema import metadata
 
 SQLITE_FILE = "farm.sqlite"
 CHUNK_BYTES = 2**20
+PAGES_AT_A_TIME = 2500
 _REVISION = text("SELECT version_num FROM alembic_version")
 
 
-def save_database(db: Database, folder: Path) -> str:
-    """Write all that a database holds at this moment into a folder; returns which sort of database it was."""
+def save_database(db: Database, folder: Path, goes_on: Callable[[], None] = lambda: None) -> str:
+    """Write all that a database holds at this moment into a folder; returns which sort of database it was.
+
+    `goes_on` is called after each piece, of some megabytes at most.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if db.url.startswith("sqlite"):
-        db.look(lambda tx: _save_sqlite(tx, folder / SQLITE_FILE))
+        db.read(lambda tx: _save_sqlite(tx, folder / SQLITE_FILE, goes_on))
         return "sqlite"
-    db.read(lambda tx: _save_tables(tx, folder))
+    db.read(lambda tx: _save_tables(tx, folder, goes_on))
     return "postgresql"
 
 
@@ -82,11 +86,12 @@ def _sqlite_file(url: str, data: Path) -> Path:
     return Path(url.removeprefix("sqlite:///")) if url else data / SQLITE_FILE
 
 
-def _save_sqlite(tx: Tx, file: Path) -> None:
+def _save_sqlite(tx: Tx, file: Path, goes_on: Callable[[], None]) -> None:
     partial = file.with_suffix(".part")
     partial.unlink(missing_ok=True)
+    tx.execute(_REVISION)  # from this look on the transaction sees one moment, while others go on writing
     with closing(sqlite3.connect(partial)) as target:
-        tx.driver.backup(target)  # all pages in one step: a snapshot, during which others go on writing
+        tx.driver.backup(target, pages=PAGES_AT_A_TIME, progress=lambda *_: goes_on())
         target.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
     partial.replace(file)
 
@@ -114,12 +119,12 @@ def _load_sqlite(target: Path, source: Path, change: Callable[[Tx], None]) -> No
         db.write(change)
     with closing(sqlite3.connect(partial)) as made:
         made.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
-    _sync(partial)
+    sync(partial)
     partial.rename(target)
-    _sync(target.parent)
+    sync(target.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """See that a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -132,12 +137,13 @@ def _columns(table: Table) -> str:
     return ", ".join(f'"{column.name}"' for column in table.columns)
 
 
-def _save_tables(tx: Tx, folder: Path) -> None:
+def _save_tables(tx: Tx, folder: Path, goes_on: Callable[[], None]) -> None:
     for table in metadata.sorted_tables:
         copy = f'COPY "{table.name}" ({_columns(table)}) TO STDOUT'
         with (folder / f"{table.name}.copy").open("wb") as file, tx.driver.cursor().copy(copy) as rows:
             for chunk in rows:
                 file.write(chunk)
+                goes_on()
 
 
 def _check_no_rows(tx: Tx) -> None:

@@ -112,7 +112,8 @@ class BackupState(StrEnum):
 class BackupOut(Told):
     """A backup: who asked for it and how far it is, in files; the house makes it. `trouble` says why it failed.
 
-    How many bytes all files have, and how many of them were not in the folder before, is known at the end.
+    One that lacks files which the farm itself has lost failed, too, though all others can be restored from it. How many
+    bytes all files have, and how many of them were not in the folder before, is known at the end.
     """
 
     id: Id
