@@ -30,6 +30,11 @@ def test_a_limit_that_this_system_does_not_know_is_left_out() -> None:
     assert confined(os.getpid(), "/bin/true", RLIMIT_OF_TOMORROW=1).returncode == 0
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Only Linux is told who goes first.")
+def test_where_memory_runs_out_the_program_goes_first() -> None:
+    assert confined(os.getpid(), "/bin/cat", "/proc/self/oom_score_adj").stdout == "1000\n"
+
+
 def test_a_program_whose_parent_died_already_does_not_start() -> None:
     done = confined(1, "/bin/echo", "started")
     assert done.returncode

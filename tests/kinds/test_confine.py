@@ -57,8 +57,15 @@ def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     assert outcome.status is None
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Only Linux is told who goes first.")
+def test_where_memory_runs_out_a_program_goes_before_all_others(tmp_path: Path) -> None:
+    assert confine.run(["cat", "/proc/self/oom_score_adj"], {}, tmp_path.resolve(), []).output == b"1000\n"
+
+
 def test_limits_hold(tmp_path: Path) -> None:
     assert b"MemoryError" in _run(tmp_path, "bytes(10**9)", confine.Limits(memory_mib=500)).errors
+    assert b"MemoryError" in _run(tmp_path, "bytes(10**9)", confine.Limits(own_mib=500)).errors
+    assert _run(tmp_path, "bytes(10**8)", confine.Limits(own_mib=500)).status == 0
     outcome = _run(tmp_path, "open('f', 'wb').write(bytes(2**21))", confine.Limits(file_mib=1))
     assert b"File too large" in outcome.errors
     assert (tmp_path / "f").stat().st_size <= 2**20

@@ -1,4 +1,4 @@
-"""What a process does to itself before it becomes a stranger's program: limits, priority, death with who started it.
+"""What a process does to itself before it becomes a stranger's program: limits, priority, with whom and when it dies.
 
 Run as a program of its own, `python -I -S becoming.py ORDER PROGRAM ARG…`, since code between fork and exec is not
 safe in a process with threads. ORDER is JSON: `limits` by the names of the system, `environment`, `parent`, `nice`.
@@ -21,6 +21,7 @@ def main(order: str, argv: list[str]) -> None:
     if hasattr(os, "nice"):
         os.nice(told["nice"])
     if sys.platform.startswith("linux"):
+        _die_first()
         _die_with(told["parent"])
         if os.path.basename(argv[0]) == "bwrap":  # noqa: PTH119 -- pathlib would take longer to load than all of this
             argv = _in_step(argv)
@@ -38,6 +39,12 @@ def _limit(limits: dict[str, int]) -> None:
         value = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
         with contextlib.suppress(ValueError):  # macOS refuses some
             resource.setrlimit(number, (value, value))
+
+
+def _die_first() -> None:
+    """Have Linux kill this process before all others where memory runs out; nothing is done where /proc has no say."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123 -- as above
+        score.write("1000")
 
 
 def _die_with(parent: int) -> None:

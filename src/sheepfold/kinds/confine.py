@@ -16,11 +16,15 @@ MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a program may use: seconds of wall time, of processor time, MiB of memory, MiB of a file it writes."""
+    """What a program may use: seconds of wall time, of processor time, MiB of memory, MiB of a file it writes.
+
+    Memory is counted in two ways: address space, and what the program writes itself (0: as much as that allows).
+    """
 
     time_s: float = 120.0
     cpu_s: int = 120
-    memory_mib: int = 16 * 1024  # address space, of which bpy reserves far more than it uses
+    memory_mib: int = 16 * 1024  # of which bpy reserves far more than it uses
+    own_mib: int = 0
     file_mib: int = 16
 
 
@@ -56,6 +60,8 @@ def _limited(command: Sequence[str], env: Mapping[str, str], limits: Limits) -> 
     """Return the command that sets limits and becomes the program; set from outside they would come too late."""
     rlimits = {"RLIMIT_CORE": 0, "RLIMIT_CPU": limits.cpu_s, "RLIMIT_FSIZE": limits.file_mib * MIB,
                "RLIMIT_AS": limits.memory_mib * MIB}
+    if limits.own_mib:
+        rlimits["RLIMIT_DATA"] = limits.own_mib * MIB
     order = {"limits": rlimits, "environment": dict(env), "parent": os.getpid(), "nice": 0}
     return [sys.executable, "-I", "-S", becoming.__file__, json.dumps(order), walls.found(command[0]), *command[1:]]
 

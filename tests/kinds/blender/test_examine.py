@@ -1,7 +1,9 @@
 import json
 import math
+import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from sheepfold.kinds import confine
 from sheepfold.kinds.blender import complete, examine, home, spec, split
 from sheepfold.kinds.blender.examine import Findings, MissingFile
-from sheepfold.model.errors import InvalidSpec
+from sheepfold.model.errors import InvalidSpec, Overloaded
 
 needs_bpy = pytest.mark.timeout(900)
 FOUND = Findings(
@@ -135,15 +137,59 @@ def test_a_frame_rate_that_is_none_is_refused(tmp_path: Path, fps: float) -> Non
         complete.complete({}, {"project": tmp_path / "a"}, tmp_path)
 
 
-def test_a_captured_blender_that_answers_in_brackets_crashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a").write_bytes(b"BLENDER-v405")
+def fake_blender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     blender = tmp_path / "own" / "bin" / "python"
     blender.parent.mkdir(parents=True)
-    blender.write_text("#!/bin/sh\nhead -c 100000 /dev/zero | tr '\\0' '['\n")
+    blender.write_text(f"#!/bin/sh\n{script}\n")
     blender.chmod(0o755)
     monkeypatch.setenv(home.VARIABLE, str(blender))
+
+
+def test_a_captured_blender_that_answers_in_brackets_crashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"BLENDER-v405")
+    fake_blender(tmp_path, monkeypatch, "head -c 100000 /dev/zero | tr '\\0' '['")
     with pytest.raises(InvalidSpec, match="crashed"):
         examine.examine(tmp_path / "a", "", tmp_path)
+
+
+def examine_in(room: Path, limits: confine.Limits | None = None) -> str:
+    """Examine a scene of which this Blender finds nothing; returns why it is refused."""
+    room.mkdir()
+    (room / "a").write_bytes(b"BLENDER-v405")
+    with pytest.raises((InvalidSpec, Overloaded)) as refused:
+        examine.examine(room / "a", "", room, limits)
+    return str(refused.value)
+
+
+def test_no_more_scenes_are_examined_at_once_than_the_memory_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_blender(tmp_path, monkeypatch, "date +%s.%N > begin; sleep 0.3; date +%s.%N > end")
+    rooms = [tmp_path / str(number) for number in range(6)]
+    with ThreadPoolExecutor(len(rooms)) as pool:
+        assert all("crashed" in why for why in pool.map(examine_in, rooms))
+    begins, ends = ([float((room / "examined" / name).read_text()) for room in rooms] for name in ("begin", "end"))
+    at_once = [sum(begin <= moment < end for begin, end in zip(begins, ends, strict=True)) for moment in begins]
+    assert max(at_once) <= examine.AT_ONCE
+
+
+def test_who_would_wait_for_ever_is_told_to_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_blender(tmp_path, monkeypatch, "touch begun; until [ -e enough ]; do sleep 0.05; done")
+    rooms = [tmp_path / str(number) / "examined" for number in range(examine.AT_ONCE)]
+    with ThreadPoolExecutor(len(rooms)) as pool:
+        first = pool.map(examine_in, [room.parent for room in rooms])
+        while not all((room / "begun").exists() for room in rooms):
+            time.sleep(0.01)
+        assert "other projects" in examine_in(tmp_path / "late", confine.Limits(time_s=0.1))
+        for room in rooms:
+            (room / "enough").touch()
+        assert all("crashed" in why for why in first)
+    assert "too long" in examine_in(tmp_path / "again", confine.Limits(time_s=0.1))
+
+
+def test_a_blender_has_its_share_of_the_memory_and_what_it_needs_to_start() -> None:
+    assert examine._limits(16_000, 4).own_mib == 8000
+    assert examine._limits(512, 4).own_mib == 1536
 
 
 @pytest.mark.usefixtures("no_bpy")

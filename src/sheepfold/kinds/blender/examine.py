@@ -1,21 +1,31 @@
 """Looking into an artist's project with the real Blender, behind walls, before it is accepted."""
 
 import json
-from collections.abc import Mapping
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from sheepfold.kinds import confine
 from sheepfold.kinds.blender import home, project
 from sheepfold.kinds.blender.spec import CYCLES, EEVEE, LAST_FRAME, WORKBENCH
 from sheepfold.kinds.fields import shown
 from sheepfold.kinds.seam import Spec
-from sheepfold.model.errors import InvalidSpec
+from sheepfold.model.errors import InvalidSpec, Overloaded
 
+AT_ONCE = 2
+"""How many Blenders a process has at once, which share the machine's memory; who comes while they are at it waits."""
 SHOWN_FILES = 5
 MOST_FPS = 1_000_000
 """Of a scene, far beyond those of any camera; orders themselves go up to 120."""
+_START_MIB, _CORE_START_MIB = 1024, 128
+"""What Blender may need before it opens anything: 200 MiB on two cores; numpy takes some for each core."""
+_turns = threading.BoundedSemaphore(AT_ONCE)
 _KEPT = "findings.json"
 _FORMATS = {"PNG": "PNG", "JPEG": "JPEG", "OPEN_EXR": "EXR"}
 _ENGINES = (CYCLES, EEVEE, WORKBENCH)
@@ -60,7 +70,8 @@ def examine(path: Path, main: str, folder: Path, limits: confine.Limits | None =
     """Return what a project is; None where this machine has no bpy.
 
     Writes into `folder` alone, where the outcome is kept, so that a second question about it costs nothing. Raises
-    InvalidSpec with a sentence where it is no project, or Blender cannot read it.
+    InvalidSpec with a sentence where it is no project, or Blender cannot read it, Overloaded where others are looked
+    into for as long as this one might take, and OSError where the disk is full.
     """
     kept = folder / _KEPT
     if not kept.exists():
@@ -140,9 +151,10 @@ def _inspected(
     room.mkdir(exist_ok=True)
     scene = project.unpack(path, room, main)
     project.read_through(path)
-    outcome = confine.run(
-        home.command(python, "--inspect", str(scene)), home.environment(room), room, home.readable(python), limits
-    )
+    held = limits or _limits(psutil.virtual_memory().total // confine.MIB, os.cpu_count() or 1)
+    words = home.command(python, "--inspect", str(scene))
+    with _turn(held.time_s):
+        outcome = confine.run(words, home.environment(room), room, home.readable(python), held)
     answer = _parsed(outcome.output)
     if "error" in answer:
         raise InvalidSpec(f"Blender cannot read this project: {_shortened(str(answer['error']), room)}")
@@ -151,6 +163,22 @@ def _inspected(
     if outcome.status != 0 or not answer:
         raise InvalidSpec("Blender crashed on opening this project, or needed more memory than it may have.")
     return answer
+
+
+def _limits(machine_mib: int, cores: int) -> confine.Limits:
+    """Return what a Blender may use: its share of the machine's memory, and at the least what it needs to start."""
+    return confine.Limits(own_mib=max(machine_mib // AT_ONCE, _START_MIB + cores * _CORE_START_MIB))
+
+
+@contextmanager
+def _turn(patience_s: float) -> Iterator[None]:
+    """Wait for one of the AT_ONCE turns; raises Overloaded where none comes in time."""
+    if not _turns.acquire(timeout=patience_s):
+        raise Overloaded("The farm is looking into other projects: try again in a minute.")
+    try:
+        yield
+    finally:
+        _turns.release()
 
 
 def _shortened(sentence: str, room: Path) -> str:
