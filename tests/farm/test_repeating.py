@@ -3,10 +3,12 @@
 import pytest
 from tests.conftest import balances, picture
 
+from sheepfold.farm import repeating
 from sheepfold.farm.browse import open_picture, story, view_job
 from sheepfold.farm.dispatch import claim_task, heartbeat, held_lease
 from sheepfold.farm.orders import Order, cancel_job, order_job
 from sheepfold.farm.repeating import render_again, render_task_again
+from sheepfold.farm.settlement import settle
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import Conflict, Forbidden, JobEnded, LeaseNotHeld, UnknownTask
 from sheepfold.model.events import What
@@ -124,3 +126,19 @@ def test_others_repeat_nothing_but_the_owner_does(world):
     boss = world.account("boss", Role.OWNER)
     assert render_task_again(world.farm, boss, task.id).frame == 2
     assert view_job(world.farm, job.id).tasks[1].state is TaskState.OPEN
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])  # where two write at once
+def test_a_job_that_is_canceled_in_the_same_moment_stays_so(world, monkeypatch):
+    job = ordered(world)
+    world.send(claimed(world, "one"), picture(0, SIZE))
+
+    def crossed(*args):
+        cancel_job(world.farm, world.account("ann"), job.id)
+        settle(*args)
+
+    monkeypatch.setattr(repeating, "settle", crossed)
+    with pytest.raises(JobEnded):
+        again(world, job)
+    assert view_job(world.farm, job.id).job.state is JobState.CANCELED
+    assert world.findings() == []

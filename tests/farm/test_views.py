@@ -1,13 +1,16 @@
 """What pages ask of the farm, on both databases."""
 
 import pytest
+from tests.conftest import HEIGHT, WIDTH, picture
 
 from sheepfold.farm import people, privacy, views
 from sheepfold.farm.accounts import add_account
 from sheepfold.farm.dispatch import maker_named
+from sheepfold.farm.repeating import render_task_again
 from sheepfold.farm.sight import Viewer
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import BadInput, Forbidden, JobEnded
+from sheepfold.model.jobs import Terms
 
 VISITOR = Viewer(None)
 PASSWORD = "a long enough one"
@@ -61,6 +64,18 @@ def test_a_job_that_is_given_priority_goes_first(world):
     ann = world.account("ann")
     assert views.prioritise(world.farm, ann, second.id, 5).terms.priority == 5
     assert world.claim(world.maker("argo")).job.id == second.id
+    assert world.findings() == []
+
+
+def test_a_frame_that_is_wanted_anew_has_its_jobs_priority(world):
+    argo, ann = world.maker("argo"), world.account("ann")
+    job = world.order(frames=2)
+    held = world.held(argo)
+    world.send(held, picture(0, (WIDTH + world.task(held.task_id).frame, HEIGHT)))
+    views.prioritise(world.farm, ann, job.id, 50)
+    world.order(frames=1, account="eve", terms=Terms(priority=20))
+    render_task_again(world.farm, ann, held.task_id)
+    assert [world.claim(argo).job.id for _ in range(2)] == [job.id, job.id]
     assert world.findings() == []
 
 

@@ -48,10 +48,10 @@ def _extended(tx: Tx, account: Account, wanted: Job, drafts: list[TaskDraft], no
     new = [draft for draft in drafts if (draft.frame, draft.part) not in known]
     if not new:
         raise InvalidSpec("The job has all of these frames already.")
-    before = renewable_job(tx, account, wanted.id)
+    renewable_job(tx, account, wanted.id)
     if not job_rows.extend_job(tx, wanted, len(new), len(known)):
         raise Conflict("Somebody else changed this job in the same moment; look at it, and try again.")
-    queue_tasks(tx, before, ((draft, None) for draft in new))
+    queue_tasks(tx, job_rows.job_of(tx, wanted.id), ((draft, None) for draft in new))
     events = [Event(What.JOB_REOPENED, wanted.id)] if job_rows.reopen_job(tx, wanted.id) else []
     events.append(Event(What.JOB_EXTENDED, wanted.id, None, {"frames": len(new), "account": account.name}))
     event_rows.add(tx, events, now)

@@ -5,7 +5,7 @@ that a hostile picture cannot take down with the server. The same bytes for the 
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -42,14 +42,18 @@ class Receipt:
     task_state: TaskState
 
 
+Also = Callable[[Tx, Receipt], object]
+
+
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """A result on its way into the database: for which lease, its blob, and what the client told of it."""
+    """A result on its way into the database: for which lease, its blob, what the client told of it, what goes along."""
 
     held: Holding
     blob: Blob
     result: Result
     figures: Mapping[str, Any]
+    also: Also | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,12 @@ def submit_result(farm: Farm, held: Holding, spooled: Spooled, figures: Mapping[
     return submit_wanted(farm, farm.db.look(lambda tx: lease_rows.wanted(tx, held.lease_id)), spooled, figures)
 
 
-def submit_wanted(farm: Farm, wanted: Wanted, spooled: Spooled, figures: Mapping[str, Any] | None = None) -> Receipt:
-    """Take a result in whose lease was looked up just now; all else is as with `submit_result`."""
+def submit_wanted(farm: Farm, wanted: Wanted, spooled: Spooled, figures: Mapping[str, Any] | None = None,
+                  also: Also | None = None) -> Receipt:
+    """Take a result in whose lease was looked up just now; all else is as with `submit_result`.
+
+    `also` writes what a wire keeps of a new result, so that neither is ever there without the other.
+    """
     held, blob = wanted.held, farm.blobs.keep(spooled)
     task = None if wanted.is_plain else _task(farm, held)
     if task is not None and (known := _known(task, held, blob.digest)) is not None:
@@ -85,7 +93,7 @@ def submit_wanted(farm: Farm, wanted: Wanted, spooled: Spooled, figures: Mapping
         lifecycle.check_may_submit(task, held.lease_id)
     facts = Facts(wanted.spec, wanted.frame, wanted.part)
     inspection = farm.inspector.inspect(wanted.kind, spooled.path, facts)
-    arrival = _Arrival(held, blob, _result(farm, held, blob, inspection), figures or {})
+    arrival = _Arrival(held, blob, _result(farm, held, blob, inspection), figures or {}, also)
     for _ in range(COMPARISONS):
         likeness = _compared(farm, wanted.kind, facts, task, arrival, spooled.path)
         try:
@@ -159,7 +167,10 @@ def _settled(farm: Farm, arrival: _Arrival, likeness: _Likeness, tx: Tx) -> Rece
     result = replace(arrival.result, id=desk.result_id, like=likeness.like, submitted_at=now)
     after = lifecycle.submit(before, result, now)
     settle(tx, before, after, now, known=Known({result.id: desk.past}, told))
-    return _receipt(after, after.results[-1])
+    receipt = _receipt(after, after.results[-1])
+    if arrival.also is not None:
+        arrival.also(tx, receipt)
+    return receipt
 
 
 def _receipt(task: Task, result: Result) -> Receipt:

@@ -1,6 +1,5 @@
 """The owner's hand: roles, machines that may work or not, accounts that are closed; every deed is in the audit log."""
 
-from sheepfold.farm.accounts import revoke_keys
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.rights import own_machine
 from sheepfold.farm.teams import depart
@@ -39,6 +38,8 @@ def change_machine(farm: Farm, by: Account | None, name: str, deed: str) -> None
             rule_rows.stop_machine(tx, machine.id, farm.now())
         if deed in {PAUSE, RESUME}:
             account_rows.suspend_machine(tx, machine.id, farm.now() if deed == PAUSE else None)
+        if deed == REVOKE:
+            account_rows.revoke_keys(tx, machine.id, farm.now())
         if deed == PAUSE and (by is None or by.id != machine.account_id):
             told = {"machine": name, "reason": f"Paused by {_who(by)}."}
             notice = Notice(Topic.MACHINE_SUSPENDED, account_id=machine.account_id, detail=told)
@@ -46,8 +47,6 @@ def change_machine(farm: Farm, by: Account | None, name: str, deed: str) -> None
         people_rows.note(tx, _who(by), f"{deed} machine", name, farm.now())
 
     farm.db.write(change)
-    if deed == REVOKE:
-        revoke_keys(farm, name)
 
 
 def change_role(farm: Farm, by: Account | None, name: str, role: Role) -> None:

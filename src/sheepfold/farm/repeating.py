@@ -9,7 +9,6 @@ from sheepfold.model.accounts import Account
 from sheepfold.model.errors import Conflict, JobEnded, UnknownTask
 from sheepfold.model.jobs import Job, JobId, JobState
 from sheepfold.model.tasks import Task, TaskId, TaskState
-from sheepfold.store import jobs as job_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
 
@@ -31,9 +30,7 @@ def render_again(farm: Farm, account: Account, job_id: JobId, frame: int, part: 
             raise Conflict(f"Frame {frame} of job {job_id} is being made already.")
         for task in ended:
             settle(tx, task, lifecycle.reopen(task, now), now, {"reason": f"{account.name} wants it anew."})
-        job = job_rows.job_of(tx, job_id)
-        check_there(job)  # once more, now that its row is ours: it may have been cleared meanwhile
-        return job
+        return renewable_job(tx, account, job_id)  # once more, now that its row is ours: it may be canceled or cleared
 
     return farm.db.write(reopen)
 

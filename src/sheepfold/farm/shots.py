@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sheepfold.blobs.spool import Spooled
@@ -280,11 +281,12 @@ def deliver(farm: Farm, maker: Maker, task_id: TaskId, spooled: Spooled) -> Deli
     locked = read_at_once(farm.db, lambda tx: _locked(tx, maker, task_id))
     if "visited_at" not in locked.figures:
         raise NotVisited
-    receipt = submit_wanted(farm, locked.wanted, spooled)
-    return Delivery(farm.db.write_singly(lambda tx: _named(tx, farm, locked, receipt)), receipt)
+    receipt = submit_wanted(farm, locked.wanted, spooled, also=partial(_name, farm, locked))
+    return Delivery(farm.db.look(lambda tx: visit_rows.name_of(tx, receipt.result_id)), receipt)
 
 
-def _named(tx: Tx, farm: Farm, locked: _Locked, receipt: Receipt) -> str:
+def _name(farm: Farm, locked: _Locked, tx: Tx, receipt: Receipt) -> None:
+    """Name a screenshot as it comes in: its factory sends it once, and never asks for its name again."""
     now, figures = farm.now(), locked.figures
     browser_id = BrowserId(int(str(figures["browser_id"])))
     if receipt.reason and receipt.verdict is not Verdict.VALID:
@@ -293,7 +295,7 @@ def _named(tx: Tx, farm: Farm, locked: _Locked, receipt: Receipt) -> str:
         waited_s = now - locked.job.created_at if locked.job.terms.priority == 0 else None
         browser_rows.note_upload(tx, locked.lease.machine_id, browser_id, now, waited_s)
     browser = str(figures["browser"]), str(figures["version"]), str(figures["user_agent"])
-    return visit_rows.add_screenshot(tx, farm.token(), receipt.result_id, browser, now)
+    visit_rows.add_screenshot(tx, farm.token(), receipt.result_id, browser, now)
 
 
 def maker_of(machine: Machine, protocol: str) -> Maker:

@@ -257,18 +257,18 @@ def edges_at(tx: Tx, sheep_id: SheepId) -> list[Sheep]:
 
 # a job's open tasks with what they need, by lane: all that moving them to another priority must know
 _LANES_OF_JOB = text("SELECT DISTINCT l.id, n.canonical FROM tasks t JOIN lanes l ON l.id = t.lane_id"
-                     " JOIN needs n ON n.id = l.needs_id WHERE t.job_id = :job_id AND t.state = 'open'")
-_MOVE = text("UPDATE tasks SET lane_id = :target WHERE job_id = :job_id AND lane_id = :source AND state = 'open'")
+                     " JOIN needs n ON n.id = l.needs_id WHERE t.job_id = :job_id")
+_MOVE = text("UPDATE tasks SET lane_id = :target WHERE job_id = :job_id AND lane_id = :source")
 _PRIORITY = text("UPDATE jobs SET priority = :priority WHERE id = :job_id")
 
 
 def lanes_of_job(tx: Tx, job_id: JobId) -> list[tuple[int, str]]:
-    """Return the lanes in which a job's open tasks queue, with their needs in canonical text."""
+    """Return the lanes in which a job's tasks queue, or would once opened anew, with their needs in canonical text."""
     return [(row.id, row.canonical) for row in tx.execute(_LANES_OF_JOB, {"job_id": job_id})]
 
 
 def move_tasks(tx: Tx, job_id: JobId, source: int, target: int) -> None:
-    """Move a job's open tasks from one lane to another."""
+    """Move a job's tasks from one lane to another."""
     tx.execute(_MOVE, {"job_id": job_id, "source": source, "target": target})
 
 

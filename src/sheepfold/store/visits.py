@@ -119,7 +119,6 @@ class Screenshot:
 _ADD_SCREENSHOT = text("""
     INSERT INTO screenshots (hashkey, result_id, browser, version, user_agent, uploaded_at)
     VALUES (:hashkey, :result_id, :browser, :version, :user_agent, :now)
-    ON CONFLICT (result_id) DO NOTHING RETURNING hashkey
 """)
 _KEY_OF_RESULT = text("SELECT hashkey FROM screenshots WHERE result_id = :result_id")
 _SCREENSHOT = """
@@ -142,14 +141,17 @@ _RECENT = text(_SCREENSHOT + _LATELY)
 _OF_JOB = text(_SCREENSHOT + " WHERE t.job_id = :job_id ORDER BY t.frame, s.uploaded_at")
 
 
-def add_screenshot(tx: Tx, hashkey: str, result_id: int, browser: tuple[str, str, str], now: int) -> str:
-    """Name a result, by a browser of this name, version and User-Agent; returns the name that it has for good."""
+def add_screenshot(tx: Tx, hashkey: str, result_id: int, browser: tuple[str, str, str], now: int) -> None:
+    """Name a new result, by a browser of this name, version and User-Agent."""
     name, version, user_agent = browser
     values = {"hashkey": hashkey, "result_id": result_id, "browser": name, "version": version,
               "user_agent": user_agent, "now": now}
-    if tx.together(_ADD_SCREENSHOT, values).first() is not None:
-        return hashkey
-    return str(tx.execute(_KEY_OF_RESULT, {"result_id": result_id}).scalar_one())
+    tx.later(_ADD_SCREENSHOT, values)
+
+
+def name_of(tx: Tx, result_id: int) -> str:
+    """Return the name of a result that is a screenshot, empty where it has none."""
+    return str(tx.execute(_KEY_OF_RESULT, {"result_id": result_id}).scalar_one_or_none() or "")
 
 
 def find_screenshot(tx: Tx, hashkey: str) -> Screenshot | None:

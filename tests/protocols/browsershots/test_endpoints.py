@@ -19,7 +19,9 @@ from sheepfold.farm.nonces import account_named
 from sheepfold.farm.upkeep import expire_leases
 from sheepfold.model.accounts import Role
 from sheepfold.model.browsers import Screen
+from sheepfold.model.errors import StoreUnavailable
 from sheepfold.model.tasks import LeaseState, TaskId, TaskState
+from sheepfold.store import visits
 
 ERROR_PAGES = Path(__file__).resolve().parents[2] / "kinds" / "screenshot" / "error_pages"
 
@@ -274,6 +276,23 @@ def test_the_same_upload_again_has_the_same_name(site, picture):
     with pytest.raises(Fault) as second:
         site.argo.upload(request, picture(1))
     assert second.value.faultCode == 423
+
+
+def test_no_screenshot_is_taken_in_without_its_name(site, picture, monkeypatch):
+    site.order()
+    request = site.argo.poll()["request"]
+    site.argo.visit(request)
+    with monkeypatch.context() as patch:
+        patch.setattr(visits, "add_screenshot", broken)
+        with pytest.raises(AssertionError, match="<int>503</int>"):
+            site.argo.upload(request, picture())
+    assert story(site.farm, TaskId(request)).task.results == ()
+    assert balances(site.farm)["argo-owner"] == 0
+    assert len(site.argo.upload(request, picture())) == 32
+
+
+def broken(*_: object) -> None:
+    raise StoreUnavailable
 
 
 @pytest.mark.parametrize(
