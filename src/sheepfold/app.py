@@ -106,8 +106,8 @@ class AsciiQueries:
 
 @contextlib.contextmanager
 def house_kept(farm: Farm) -> Iterator[None]:
-    """Keep house while the block runs: upkeep, and chores in processes of their own."""
-    house = House(farm, lambda: HumblePool(farm.settings.chore_processes))
+    """Keep house while the block runs: upkeep, and chores by several hands, each with a process of its own."""
+    house = House(farm, lambda: HumblePool(1))
     postman = Postman(farm)
     house.start()
     postman.start()

@@ -2,6 +2,7 @@
 
 import subprocess
 import threading
+import time
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -13,15 +14,20 @@ from PIL import Image
 from tests.conftest import World
 
 from sheepfold.blobs.spool import Digest
+from sheepfold.farm import chores
 from sheepfold.farm.browse import list_jobs, newest_event_id, open_preview, open_product, view_job
 from sheepfold.farm.chores import (
     LONGEST_DELAY_S,
     MOST_DEATHS,
     PREVIEW_WIDTH,
+    Overdue,
     are_chores_due,
+    do_chore,
     do_next_chore,
     heed_clock,
     household,
+    put_off,
+    take_chore,
     take_up_again,
 )
 from sheepfold.farm.dispatch import held_lease, read_input
@@ -224,15 +230,60 @@ def test_a_chore_whose_process_is_killed_from_without_is_made_all_the_same(world
     assert world.findings() == []
 
 
-def test_blobs_that_do_not_answer_are_no_chores_fault(world: World):
+def test_blobs_that_do_not_answer_are_no_chores_fault_and_it_waits_ever_longer(world: World):
     one_chore(world)
-    for _ in range(3 * MOST_DEATHS):
-        with pytest.raises(Unavailable):
-            do_next_chore(world.farm, Silent())
-        take_up_again(world.farm, has_died=False)
+    began_at, times = world.clock.now, []
+    while len(times) < 3 * MOST_DEATHS:
+        chore = take_chore(world.farm)
+        if chore is not None:
+            times.append(world.clock.now - began_at)
+            with pytest.raises(Unavailable):
+                do_chore(world.farm, Silent(), chore)
+            put_off(world.farm, chore)
         world.clock.advance(1)
+    assert times[:7] == [0, 1, 2, 4, 8, 16, 32]
+    assert {later - before for before, later in pairwise(times[7:])} == {LONGEST_DELAY_S}
+    world.clock.advance(LONGEST_DELAY_S)
     assert world.do_chores() == 1
     assert world.findings() == []
+
+
+def test_a_chore_that_another_house_has_taken_meanwhile_is_left_to_it(world: World):
+    one_chore(world)
+    farm = world.farm
+    ours = take_chore(farm)
+    world.clock.advance(farm.settings.chore_term_s)
+    theirs = farm.db.write(lambda tx: chore_rows.take(tx, world.clock.now, 60, "another house"))
+    assert ours is not None
+    assert theirs is not None
+    put_off(farm, ours)
+    assert [chore.id for chore in farm.db.read(lambda tx: chore_rows.taken_by(tx, "another house"))] == [ours.id]
+
+
+class Hanging(ThreadPoolExecutor):
+    """An executor that does nothing until it may."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.go = threading.Event()
+
+    def submit(self, *_: object, **__: object) -> Future[object]:
+        return super().submit(self.go.wait, 60)
+
+
+def test_a_process_that_hangs_counts_as_a_try_and_is_told_of(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(chores, "BEGINNING_S", 1)
+    monkeypatch.setattr(chores, "PICTURE_S", 0)
+    one_chore(world)
+    tries = world.farm.settings.chore_attempts
+    with Hanging() as executor:
+        for _ in range(tries):
+            with pytest.raises(Overdue):
+                do_next_chore(world.farm, executor)
+            world.clock.advance(LONGEST_DELAY_S)
+        executor.go.set()
+    assert [chore.attempts for chore in world.farm.db.read(chore_rows.failed)] == [tries]
+    assert any("did not end within 1 seconds" in finding for finding in world.findings())
 
 
 @pytest.mark.parametrize("deaths", [1, 3])
@@ -303,6 +354,38 @@ def test_a_chore_that_takes_long_stays_its_houses_own(world: World):
     assert not doing.is_alive()
     assert list_jobs(farm)[0].state == "done"
     assert newest_event_id(farm) > 0
+
+
+class Far:
+    """Blobs in a store from which each comes slowly, while the farm's clock goes twice as fast as ours."""
+
+    def __init__(self, world: World) -> None:
+        self._near, self._clock = world.farm.blobs, world.clock
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._near, name)
+
+    def local_path(self, digest: Digest, folder: Path) -> Path:
+        time.sleep(0.5)
+        self._clock.advance(1)
+        return self._near.local_path(digest, folder)
+
+
+def test_a_chore_whose_pictures_come_from_afar_stays_its_houses_own(world: World):
+    job = world.order(frames=9)
+    world.make_all(world.maker("box"))
+    farm = replace(world.farm, settings=replace(world.farm.settings, chore_term_s=6), blobs=Far(world))
+    for _ in range(9):  # the previews are somebody else's
+        farm.db.write(lambda tx: chore_rows.take(tx, world.clock.now, 3600))
+    chore, seen = take_chore(farm), []
+    with ThreadPoolExecutor(1) as executor:
+        doing = threading.Thread(target=do_chore, args=[farm, executor, chore])
+        doing.start()
+        while doing.is_alive():
+            seen.append(are_chores_due(farm))
+            time.sleep(0.1)
+    assert view_job(farm, job.id).products
+    assert not any(seen)
 
 
 def test_a_restarted_house_takes_over_what_its_dead_predecessor_had_taken(world: World):

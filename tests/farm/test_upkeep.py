@@ -12,6 +12,7 @@ from tests.conftest import TERM_S, World, picture
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm import upkeep
 from sheepfold.farm.browse import newest_event_id, story, view_job
+from sheepfold.farm.hands import Hand
 from sheepfold.farm.keeping import name_blob
 from sheepfold.farm.retention import GUARD_S
 from sheepfold.farm.upkeep import AT_A_TIME, FULL_SWEEP_PERIOD_S, House, expire_leases, sweep_blobs, tidy_lanes
@@ -181,6 +182,45 @@ def test_the_house_does_chores_and_upkeep_by_itself(world: World):
     assert world.findings() == []
 
 
+class Slow(ThreadPoolExecutor):
+    """An executor that needs a while for everything."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(1)
+        self._seconds = seconds
+
+    def submit(self, deed, *words: object) -> Future[object]:
+        return super().submit(lambda: (time.sleep(self._seconds), deed(*words))[1])
+
+
+def test_leases_expire_while_a_chore_takes_long(world: World):
+    world.order(frames=2)
+    late = world.held(world.maker("late"))
+    assert world.make_all(world.maker("box")) == 1
+    house = House(world.farm, lambda: Slow(5))
+    house.start()
+    until(lambda: taken(world) == [1])
+    world.clock.advance(TERM_S)
+    began_at = time.monotonic()
+    until(lambda: world.task(late.task_id).leases[0].state is LeaseState.EXPIRED)
+    assert time.monotonic() - began_at < 2
+    assert taken(world) == [1]
+    house.stop()
+    assert world.findings() == []
+
+
+def test_upkeep_goes_on_while_there_are_always_chores(world: World, monkeypatch: pytest.MonkeyPatch):
+    world.order(frames=40)
+    world.make_all(world.maker("box"))
+    house, beats = House(world.farm, lambda: Slow(0.2)), []
+    monkeypatch.setattr(house, "beat", lambda: beats.append(time.monotonic()))
+    house.start()
+    time.sleep(4)
+    assert taken(world) == [1]
+    house.stop()
+    assert len(beats) >= 3
+
+
 class Fragile(Executor):
     """An executor that dies of its first chore."""
 
@@ -192,7 +232,7 @@ def test_the_house_hires_anew_when_a_chore_took_its_process_down(world: World):
     hired: list[Executor] = []
 
     def hire() -> Executor:
-        hired.append(ThreadPoolExecutor(1) if hired else Fragile())
+        hired.append(ThreadPoolExecutor(1) if len(hired) > 1 else Fragile())  # the house's own, then its hand's
         return hired[-1]
 
     job = world.order()
@@ -203,7 +243,7 @@ def test_the_house_hires_anew_when_a_chore_took_its_process_down(world: World):
         until(lambda: world.clock.advance(60) and view_job(world.farm, job.id).chores_waiting == 0)
     finally:
         house.stop()
-    assert len(hired) > 1
+    assert len(hired) == 3
     assert world.findings() == []
 
 
@@ -233,12 +273,12 @@ def taken(world: World) -> list[int]:
 def test_an_idle_house_writes_nothing(world: World):
     world.order()
     commits: list[None] = []
-    house = House(world.farm, lambda: ThreadPoolExecutor(1))
+    house, hand = House(world.farm, lambda: ThreadPoolExecutor(1)), Hand(world.farm, lambda: ThreadPoolExecutor(1))
     house.beat()
     before = newest_event_id(world.farm)
     world.farm.db.listen(lambda: commits.append(None))
     for _ in range(3):
         house.beat()
-        house.do_chores()
+        hand.do_chores()
     assert commits == []
     assert newest_event_id(world.farm) == before

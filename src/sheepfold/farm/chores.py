@@ -10,13 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from sheepfold.blobs.blobs import Blob
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm import baselines
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
 from sheepfold.farm.retention import clear_piece
 from sheepfold.kinds import handwork
-from sheepfold.kinds.seam import Picture
+from sheepfold.kinds.seam import Picture, Product
 from sheepfold.model.errors import Unavailable
 from sheepfold.model.events import Event, What
 from sheepfold.model.notices import Notice, Topic
@@ -41,12 +42,21 @@ MOST_DEATHS = 20
 process may be killed by whoever restarts the server, for lack of memory that another one took, or by what the chore
 itself does."""
 
+BEGINNING_S = 600
+PICTURE_S = 60
+"""How long a process may take to begin with, and over each picture besides; that of a film, on a slow machine on which
+others go first, takes some seconds. Then it hangs, and is ended."""
+
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
 class Left(Exception):
     """The server is to end, and what the house is doing is not done yet."""
+
+
+class Overdue(BrokenExecutor):
+    """A chore takes longer than any: the executor's process hangs, and is to be ended."""
 
 
 def are_chores_due(farm: Farm) -> bool:
@@ -79,18 +89,16 @@ def is_house_kept(farm: Farm) -> bool:
     return False
 
 
-def take_up_again(farm: Farm, *, has_died: bool = True) -> int:
-    """Let chores be taken that this folder's house has left undone; returns how many. Only while it does none.
+def take_up_again(farm: Farm) -> int:
+    """Let chores be taken that an earlier house of this folder has left undone; returns how many. Only before this
+    one's hands take any.
 
-    Where the house has died, one of them may be why, so that each waits the longer the more often that happened.
+    One of them may be why it died, so that each waits the longer the more often that happened.
     """
     def free(tx: Tx) -> int:
         taken = chore_rows.taken_by(tx, farm.house)
         for chore in taken:
-            if has_died:
-                chore_rows.lose(tx, chore.id, _due_after_death(chore, farm.now()))
-            else:
-                chore_rows.put_back(tx, chore.id, farm.now())
+            chore_rows.lose(tx, chore.id, _due_after_death(chore, farm.now()))
         return len(taken)
 
     freed = farm.db.write(free)
@@ -109,25 +117,41 @@ def heed_clock(farm: Farm) -> None:
 
 
 def do_next_chore(farm: Farm, executor: Executor) -> bool:
-    """Take the next chore and do it; False where none is due.
+    """Take the next chore and do it; False where none is due. Raises as `do_chore`."""
+    chore = take_chore(farm)
+    if chore is None:
+        return False
+    do_chore(farm, executor, chore)
+    return True
+
+
+def take_chore(farm: Farm) -> Chore | None:
+    """Take the next chore; None where none is due."""
+    return farm.db.write(lambda tx: chore_rows.take(tx, farm.now(), farm.settings.chore_term_s, farm.house))
+
+
+def do_chore(farm: Farm, executor: Executor, chore: Chore) -> None:
+    """Do a chore that was taken.
 
     One that fails is tried again later, a few times; one that takes too long while the server is to end is put back as
     it was, and the executor is still busy with it. Raises BrokenExecutor where the executor is of no use any more,
-    and Unavailable where database or blobs do not answer, which is no fault of the chore's: it stays taken.
+    Overdue of it where the chore's process hangs, and Unavailable where database or blobs do not answer, which is no
+    fault of the chore's: it stays taken until it is `put_off`.
     """
-    chore = farm.db.write(lambda tx: chore_rows.take(tx, farm.now(), farm.settings.chore_term_s, farm.house))
-    if chore is None:
-        return False
     if chore.deaths >= MOST_DEATHS:
         _give_up(farm, chore, f"What did it died {chore.deaths} times, the server or a process of its own.")
-        return True
+        return
     try:
         _DEEDS[chore.what](farm, executor, chore)
     except Unavailable:
         raise
     except Left:
-        farm.db.write(lambda tx: chore_rows.put_back(tx, chore.id, farm.now()))
+        farm.db.write(lambda tx: chore_rows.put_back(tx, chore.id, farm.now(), farm.house))
         _log.info("chore=%s what=%s job=%s left", chore.id, chore.what, chore.job_id)
+    except Overdue as error:
+        _log.warning("chore=%s what=%s job=%s task=%s overdue", chore.id, chore.what, chore.job_id, chore.task_id)
+        _postpone(farm, chore, str(error))
+        raise
     except BrokenExecutor:
         _log.warning("chore=%s what=%s job=%s task=%s took its process down", chore.id, chore.what, chore.job_id,
                      chore.task_id)
@@ -136,7 +160,16 @@ def do_next_chore(farm: Farm, executor: Executor) -> bool:
     except Exception as error:  # noqa: BLE001 -- whatever it stumbled over, it is tried again later
         _log.exception("chore=%s what=%s job=%s task=%s failed", chore.id, chore.what, chore.job_id, chore.task_id)
         _postpone(farm, chore, f"{type(error).__name__}: {error}"[:500])
-    return True
+
+
+def put_off(farm: Farm, chore: Chore) -> None:
+    """Put a chore back that could not be done by no fault of its own, unless it is ours no more.
+
+    It waits for as long again as it has waited so far, up to a minute: what hinders it may last.
+    """
+    now = farm.now()
+    delay_s = min(LONGEST_DELAY_S, max(1, now - chore.queued_at))
+    farm.db.write(lambda tx: chore_rows.put_back(tx, chore.id, now + delay_s, farm.house))
 
 
 def _due_after_death(chore: Chore, now: int) -> int:
@@ -163,7 +196,7 @@ def _give_up(farm: Farm, chore: Chore, reason: str) -> None:
 
 
 def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:
-    task_id = chore.task_id
+    task_id, grip = chore.task_id, _Grip(farm, chore)
     picture = None if task_id is None else farm.db.read(lambda tx: blob_rows.picture_of_task(tx, task_id))
     if task_id is None or picture is None:
         raise ValueError(f"Chore {chore.id} asks for the preview of a task without a picture.")
@@ -171,7 +204,7 @@ def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:
     with _folder(farm) as name:
         source = farm.blobs.local_path(Digest(picture.digest), Path(name))
         target = Path(name) / "preview.jpg"
-        made = _awaited(farm, chore, executor.submit(handwork.make_preview, job.kind, source, target, PREVIEW_WIDTH))
+        made = _awaited(farm, grip, executor.submit(handwork.make_preview, job.kind, source, target, PREVIEW_WIDTH))
         blob = keep_file(farm, made)
 
     def save(tx: Tx) -> None:
@@ -185,16 +218,17 @@ def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:
 
 
 def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
+    grip = _Grip(farm, chore)
     job = farm.db.read(lambda tx: job_rows.job_of(tx, chore.job_id))
     rows = farm.db.read(lambda tx: blob_rows.pictures_of_job(tx, chore.job_id))
     with _folder(farm) as name:
-        pictures = list(_local_pictures(farm, rows, Path(name)))
+        pictures = list(_local_pictures(farm, grip, rows, Path(name)))
         target = Path(name) / "products"
         target.mkdir()
         baseline = baselines.held_against(farm, job, Path(name))
         made = executor.submit(handwork.assemble, job.kind, pictures, job.spec, baseline, target)
-        products = _awaited(farm, chore, made)
-        kept = [(product, keep_file(farm, product.path)) for product in products]
+        products = _awaited(farm, grip, made, len(pictures))
+        kept = list(_kept(farm, grip, products))
         changed = baselines.count_changed(products)
 
     def save(tx: Tx) -> None:
@@ -211,18 +245,40 @@ def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
     farm.db.write(save)
 
 
-def _awaited(farm: Farm, chore: Chore, future: "Future[T]") -> T:
-    """Wait for an executor's answer, keeping the chore ours meanwhile; raises Left where the server is to end first."""
-    term_s = farm.settings.chore_term_s
-    renew_at = time.monotonic() + term_s / 3
+class _Grip:
+    """A chore that is its house's own for a term, and for another one as often as it is held in time."""
+
+    def __init__(self, farm: Farm, chore: Chore) -> None:
+        self._farm = farm
+        self._chore = chore
+        self._renew_at = time.monotonic() + farm.settings.chore_term_s / 3
+
+    def hold(self) -> None:
+        """Show a sign of life where the last one is a while ago, and where the database answers: what is being made
+        is not left for that.
+        """
+        farm, chore, term_s = self._farm, self._chore, self._farm.settings.chore_term_s
+        if time.monotonic() > self._renew_at:
+            self._renew_at = time.monotonic() + term_s / 3
+            with suppress(Unavailable):
+                farm.db.write(lambda tx: chore_rows.renew(tx, chore.id, farm.now() + term_s, farm.house))
+
+
+def _awaited(farm: Farm, grip: _Grip, future: "Future[T]", pictures: int = 1) -> T:
+    """Wait for what an executor makes of some pictures, keeping the chore ours meanwhile.
+
+    Raises Left where the server is to end first, and Overdue where it takes longer than any.
+    """
+    longest_s = BEGINNING_S + PICTURE_S * pictures
+    ends_at = time.monotonic() + longest_s
     while not wait([future], timeout=LOOK_PERIOD_S).done:
         if farm.closing.is_set():
             if wait([future], timeout=PATIENCE_S).done:
                 break
             raise Left
-        if time.monotonic() > renew_at:
-            renew_at = time.monotonic() + term_s / 3
-            farm.db.write(lambda tx: chore_rows.renew(tx, chore.id, farm.now() + term_s))
+        if time.monotonic() > ends_at:
+            raise Overdue(f"Its process did not end within {longest_s} seconds.")
+        grip.hold()
     return future.result()
 
 
@@ -234,11 +290,18 @@ _DEEDS = {ChoreWhat.PREVIEW: _make_preview, ChoreWhat.ASSEMBLE: _assemble, Chore
           ChoreWhat.EMPTY: _clear}  # fmt: skip
 
 
-def _local_pictures(farm: Farm, rows: Iterable[PictureRow], folder: Path) -> Iterable[Picture]:
+def _local_pictures(farm: Farm, grip: _Grip, rows: Iterable[PictureRow], folder: Path) -> Iterator[Picture]:
     for row in rows:
         if farm.closing.is_set():  # from a far store, a thousand frames take minutes
             raise Left
+        grip.hold()
         yield Picture(row.frame, row.part, farm.blobs.local_path(Digest(row.digest), folder), row.media_type)
+
+
+def _kept(farm: Farm, grip: _Grip, products: Iterable[Product]) -> Iterator[tuple[Product, Blob]]:
+    for product in products:
+        grip.hold()
+        yield product, keep_file(farm, product.path)
 
 
 def _folder(farm: Farm) -> tempfile.TemporaryDirectory[str]:

@@ -10,11 +10,12 @@ from itertools import islice
 
 from sheepfold.blobs.spool import Digest, sweep_folders, sweep_spools
 from sheepfold.farm.backups import Backups
-from sheepfold.farm.chores import are_chores_due, do_next_chore, heed_clock, household, take_up_again
+from sheepfold.farm.chores import heed_clock, household, take_up_again
 from sheepfold.farm.evolution import Evolution
 from sheepfold.farm.expiry import expire_orders
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.forgetting import forget_in_steps
+from sheepfold.farm.hands import Hand
 from sheepfold.farm.retention import Retention, guarded_since, is_held
 from sheepfold.farm.settlement import settle
 from sheepfold.farm.uploads import sweep_uploads
@@ -29,8 +30,6 @@ from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
 
 BEAT_S = 1.0
-GATHER_S = 0.05
-"""How long commits may gather before the house looks what they brought."""
 SWEEP_PERIOD_S = 3600
 FULL_SWEEP_PERIOD_S = 300
 """How often blobs are swept while there are more than the ceiling allows."""
@@ -137,13 +136,14 @@ def forget_order_keys(farm: Farm) -> int:
 
 
 class House:
-    """The house thread: upkeep once a second, and chores as soon as a commit has brought some."""
+    """The house thread, which does upkeep once a second, and the hands that do chores beside it."""
 
     def __init__(self, farm: Farm, make_executor: Callable[[], Executor]) -> None:
         self._farm = farm
         self._make_executor = make_executor
         self._executor = make_executor()
-        self._woken = threading.Event()
+        self._hands = [Hand(farm, make_executor) for _ in range(max(1, farm.settings.chore_processes))]
+        self._is_settled = False
         self._ended = threading.Event()
         self._last_sweep = 0
         self._sweep: Iterator[int] | None = None
@@ -157,47 +157,51 @@ class House:
         self._thread = threading.Thread(target=self._keep, name="house", daemon=True)
 
     def start(self) -> None:
-        """Begin; commits wake the house before its next beat."""
-        self._farm.db.listen(self._woken.set)
+        """Begin."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, with the chore at hand; where the farm is closing it is not waited for, and put back."""
+        """End, with the chores at hand; where the farm is closing they are not waited for, and put back."""
         self._ended.set()
-        self._woken.set()
+        for hand in self._hands:
+            hand.dismiss()
         self._thread.join()
         self._backups.stop()
         self._executor.shutdown(cancel_futures=True)
 
     def _keep(self) -> None:
         with household(self._farm) as is_alone:
-            self._keep_on(is_alone=is_alone)
+            try:
+                self._keep_on(is_alone=is_alone)
+            finally:  # while the house is still ours: what the next one finds taken is nobody's
+                for hand in self._hands:
+                    hand.stop()
 
     def _keep_on(self, *, is_alone: bool) -> None:
-        was_stopped = is_alone  # or its predecessor was, which may have died of a chore
-        has_died = True
-        next_beat = time.monotonic()
         while not self._ended.is_set():
+            next_beat = time.monotonic() + BEAT_S
             try:
-                if was_stopped:
-                    take_up_again(self._farm, has_died=has_died)
-                    was_stopped = False
-                if time.monotonic() >= next_beat:
-                    next_beat = time.monotonic() + BEAT_S
-                    self.beat()
-                self.do_chores()
+                self._settle_in(is_alone=is_alone)
+                self.beat()
             except Unavailable as error:
                 _log.warning("house=waiting reason=%s", error)
-                was_stopped, has_died = is_alone, False
             except BrokenExecutor:
-                _log.warning("house=hires reason=%s", "a chore took its process down")
+                _log.warning("house=hires reason=%s", "a sheep that was bred took its process down")
                 self._executor.shutdown(wait=False, cancel_futures=True)
                 self._executor = self._make_executor()
             except Exception:  # noqa: BLE001 -- the house must outlive whatever stumbles in it
                 _log.exception("house=stumbled")
-            self._ended.wait(GATHER_S)
-            self._woken.wait(max(0.0, next_beat - time.monotonic()))
-            self._woken.clear()
+            self._ended.wait(max(0.0, next_beat - time.monotonic()))
+
+    def _settle_in(self, *, is_alone: bool) -> None:
+        """Have the hands begin, once what a predecessor had taken can be taken again: it may have died of a chore."""
+        if self._is_settled:
+            return
+        if is_alone:
+            take_up_again(self._farm)
+        self._is_settled = True
+        for hand in self._hands:
+            hand.start()
 
     def beat(self) -> None:
         """Do the upkeep that is due now."""
@@ -258,11 +262,3 @@ class House:
             self._forgetting = None
         elif forgotten:
             _log.info("rows_forgotten=%d", forgotten)
-
-    def do_chores(self) -> None:
-        """Do all chores that are due, as long as nothing is to end."""
-        while self._goes_on() and are_chores_due(self._farm) and do_next_chore(self._farm, self._executor):
-            pass
-
-    def _goes_on(self) -> bool:
-        return not (self._ended.is_set() or self._farm.closing.is_set())

@@ -38,6 +38,7 @@ class Chore:
     task_id: TaskId | None
     attempts: int
     deaths: int
+    queued_at: int
 
 
 _ADD = text("""
@@ -52,30 +53,32 @@ _TAKE = """
         attempts = attempts + CASE WHEN taken_by = '' THEN 1 ELSE 0 END,
         deaths = deaths + CASE WHEN taken_by = '' THEN 0 ELSE 1 END
     WHERE id = (SELECT id FROM chores WHERE state = 'queued' AND due_at <= :now ORDER BY due_at, id LIMIT 1 {lock})
-    RETURNING id, what, job_id, task_id, attempts, deaths
+    RETURNING id, what, job_id, task_id, attempts, deaths, queued_at
 """
 _TAKE_OF = {"sqlite": text(_TAKE.format(lock="")), "postgresql": text(_TAKE.format(lock="FOR UPDATE SKIP LOCKED"))}
 _END = text("UPDATE chores SET state = :state, reason = :reason WHERE id = :id")
 _RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason, taken_by = '' WHERE id = :id")
-_PUT_BACK = text("UPDATE chores SET due_at = :due_at, taken_by = '', attempts = attempts - 1 WHERE id = :id")
+_PUT_BACK = text("UPDATE chores SET due_at = :due_at, taken_by = '', attempts = attempts - 1"
+                 " WHERE id = :id AND state = 'queued' AND taken_by = :house")
 _LOSE = text("""
     UPDATE chores SET due_at = CASE WHEN :due_at = 0 THEN queued_at ELSE :due_at END, taken_by = '',
         attempts = attempts - 1, deaths = deaths + 1
     WHERE id = :id
 """)
-_TAKEN_BY = text("SELECT id, what, job_id, task_id, attempts, deaths FROM chores"
+_TAKEN_BY = text("SELECT id, what, job_id, task_id, attempts, deaths, queued_at FROM chores"
                  " WHERE state = 'queued' AND taken_by = :house ORDER BY id")
 _DUE = text("SELECT 1 FROM chores WHERE state = 'queued' AND due_at <= :now LIMIT 1")
 _TOO_LATE = text("SELECT 1 FROM chores WHERE state = 'queued' AND due_at > :until LIMIT 1")
 _HASTEN = text("UPDATE chores SET due_at = :now WHERE state = 'queued' AND due_at > :until")
-_RENEW = text("UPDATE chores SET due_at = :due_at WHERE id = :id AND state = 'queued'")
+_RENEW = text("UPDATE chores SET due_at = :due_at WHERE id = :id AND state = 'queued' AND taken_by = :house")
 # by the partial index ix_chores_waiting
 _WAITING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND job_id = :job_id"
                 " AND what NOT IN ('clear', 'empty')")
 _CLEARING = text("SELECT count(*) FROM chores WHERE state = 'queued' AND what IN ('clear', 'empty')")
 _GO_ON = text("UPDATE chores SET task_id = :task_id, due_at = :due_at, attempts = 0, deaths = 0, taken_by = ''"
               " WHERE id = :id")
-_FAILED = text("SELECT id, what, job_id, task_id, attempts, deaths FROM chores WHERE state = 'failed' ORDER BY id")
+_FAILED = text("SELECT id, what, job_id, task_id, attempts, deaths, queued_at FROM chores"
+               " WHERE state = 'failed' ORDER BY id")
 
 
 def add(tx: Tx, what: ChoreWhat, job_id: JobId, task_id: TaskId | None, now: int) -> None:
@@ -119,9 +122,9 @@ def end(tx: Tx, chore_id: ChoreId, *, failed: bool, reason: str = "") -> None:
     tx.execute(_END, {"id": chore_id, "state": "failed" if failed else "done", "reason": reason})
 
 
-def renew(tx: Tx, chore_id: ChoreId, due_at: int) -> None:
-    """Keep a chore that is being done from being taken by another house before a time."""
-    tx.execute(_RENEW, {"id": chore_id, "due_at": due_at})
+def renew(tx: Tx, chore_id: ChoreId, due_at: int, house: str = "") -> None:
+    """Keep a chore that a house is doing from being taken again before a time."""
+    tx.execute(_RENEW, {"id": chore_id, "due_at": due_at, "house": house})
 
 
 def retry(tx: Tx, chore_id: ChoreId, due_at: int, reason: str) -> None:
@@ -129,9 +132,9 @@ def retry(tx: Tx, chore_id: ChoreId, due_at: int, reason: str) -> None:
     tx.execute(_RETRY, {"id": chore_id, "due_at": due_at, "reason": reason})
 
 
-def put_back(tx: Tx, chore_id: ChoreId, due_at: int) -> None:
-    """Let a chore be taken again from a time on, as if it had not been taken."""
-    tx.execute(_PUT_BACK, {"id": chore_id, "due_at": due_at})
+def put_back(tx: Tx, chore_id: ChoreId, due_at: int, house: str = "") -> None:
+    """Let a chore be taken again from a time on, as if its house had not taken it; not where another has it by now."""
+    tx.execute(_PUT_BACK, {"id": chore_id, "due_at": due_at, "house": house})
 
 
 def count_waiting(tx: Tx, job_id: JobId) -> int:
@@ -156,4 +159,5 @@ def failed(tx: Tx) -> list[Chore]:
 
 def _chore(row: Row[Any]) -> Chore:
     task_id = None if row.task_id is None else TaskId(row.task_id)
-    return Chore(ChoreId(row.id), ChoreWhat(row.what), JobId(row.job_id), task_id, row.attempts, row.deaths)
+    return Chore(ChoreId(row.id), ChoreWhat(row.what), JobId(row.job_id), task_id, row.attempts, row.deaths,
+                 row.queued_at)

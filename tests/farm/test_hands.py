@@ -1,0 +1,98 @@
+"""Hands: what they do keeps nobody waiting, and what they could not do is done later."""
+
+import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import accumulate
+
+import pytest
+from sqlalchemy import text
+from tests.conftest import World
+
+from sheepfold.farm.browse import view_job
+from sheepfold.farm.hands import Hand
+from sheepfold.farm.upkeep import House
+from sheepfold.model.errors import StoreUnavailable
+from sheepfold.store import chores as chore_rows
+from sheepfold.store.chores import LONGEST_DELAY_S
+
+
+class Line:
+    """The line to a database, which may be cut."""
+
+    def __init__(self, world: World) -> None:
+        self._db = world.farm.db
+        self.is_cut = False
+
+    def __getattr__(self, name: str) -> object:
+        if self.is_cut and name in {"read", "write", "look"}:
+            raise StoreUnavailable
+        return getattr(self._db, name)
+
+
+class Cutting(Executor):
+    """An executor that cuts a line, and does nothing."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def submit(self, *_: object, **__: object) -> Future[object]:
+        self._line.is_cut = True
+        raise StoreUnavailable
+
+
+def taken(world: World) -> list[int]:
+    return [chore.id for chore in world.farm.db.read(lambda tx: chore_rows.taken_by(tx, world.farm.house))]
+
+
+def test_what_a_hand_could_not_even_put_off_it_does_when_the_database_answers(world: World):
+    world.order()
+    world.make_all(world.maker("box"))
+    line = Line(world)
+    hand = Hand(replace(world.farm, db=line), lambda: Cutting(line))
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            hand.do_chores()
+    assert len(taken(world)) == 1
+    line.is_cut = False
+    with pytest.raises(StoreUnavailable):  # of the second chore
+        hand.do_chores()
+    assert len(taken(world)) == 1
+    line.is_cut = False
+    hand.do_chores()
+    assert taken(world) == []
+    world.clock.advance(LONGEST_DELAY_S)
+    assert world.do_chores() == 2
+    assert world.findings() == []
+
+
+class Slow(ThreadPoolExecutor):
+    """An executor that needs a while for everything, and says when it begins and ends."""
+
+    def __init__(self, said: list[int]) -> None:
+        super().__init__(1)
+        self._said = said
+
+    def submit(self, deed, *words: object) -> Future[object]:
+        def slowly() -> object:
+            self._said.append(1)
+            time.sleep(0.5)
+            self._said.append(-1)
+            return deed(*words)
+
+        return super().submit(slowly)
+
+
+def test_as_many_chores_are_done_at_once_as_there_are_hands(world: World):
+    job = world.order(frames=5)
+    world.make_all(world.maker("box"))
+    said: list[int] = []
+    house = House(replace(world.farm, settings=replace(world.farm.settings, chore_processes=3)), lambda: Slow(said))
+    house.start()
+    while view_job(world.farm, job.id).chores_waiting:
+        time.sleep(0.05)
+    house.stop()
+    assert max(accumulate(said)) == 3
+    begun = world.farm.db.read(lambda tx: tx.execute(text("SELECT attempts, deaths FROM chores")).all())
+    assert {tuple(row) for row in begun} == {(1, 0)}
+    assert world.findings() == []
