@@ -74,6 +74,19 @@ def test_a_backup_is_a_farm_again(world: World, elsewhere, tmp_path, shared_insp
         restore(elsewhere, tmp_path / "backup")
 
 
+def test_a_new_folder_of_backups_or_of_a_restored_farm_is_its_user_s_alone(world: World, elsewhere, tmp_path):
+    (tmp_path / "open").mkdir(mode=0o755)
+    before = os.umask(0o022)
+    try:
+        for name in ("backup", "open"):
+            back_up(world.farm, tmp_path / name)
+        restore(elsewhere, tmp_path / "backup")
+    finally:
+        os.umask(before)
+    modes = [folder.stat().st_mode & 0o777 for folder in (tmp_path / "backup", elsewhere.data, tmp_path / "open")]
+    assert modes == [0o700, 0o700, 0o755]
+
+
 def test_a_restored_farm_does_not_go_on_with_the_backup_that_it_was(world, elsewhere, tmp_path, shared_inspector):
     safe = tmp_path / "safe"
     world.farm = replace(world.farm, settings=replace(world.farm.settings, backup_folder=str(safe)))

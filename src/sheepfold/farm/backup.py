@@ -30,6 +30,7 @@ from sheepfold.store import backups as backup_rows
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import people as people_rows
 from sheepfold.store.blobs import BlobRow
+from sheepfold.store.opening import make_private_folder
 from sheepfold.store.people import AuditLine
 from sheepfold.store.snapshot import check_new, load_database, revision_of, save_database, sync
 
@@ -94,7 +95,7 @@ def back_up(farm: Farm, folder: Path, by: Account | None = None, told: Told = la
     """
     if folder.resolve().is_relative_to(farm.settings.data.resolve()):
         raise BadInput("A backup does not lie inside of the farm that it is of.")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     with _alone_in(folder), _Hold(farm, lives) as held, _own_folder(folder, OWN.format(farm.token())) as own:
         database = save_database(farm.db, own / "database", held.goes_on)
         rows = farm.db.read(lambda tx: list(blob_rows.all_blobs(tx)))
@@ -211,6 +212,7 @@ def restore(settings: Settings, folder: Path) -> Backup:
     made = read_backup(folder)
     own = folder / made.own
     check_new(settings.database_url, settings.data, made.database, made.revision)
+    make_private_folder(settings.data)
     spool_folder = settings.data / "spool"
     blobs = open_blobs(settings.blobs_url or settings.data / "blobs", spool_folder)
     for path in _files_of(folder, made):

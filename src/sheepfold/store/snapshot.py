@@ -15,7 +15,7 @@ from sqlalchemy import Table, text
 
 from sheepfold.model.errors import BadInput
 from sheepfold.store.database import Database, Tx
-from sheepfold.store.opening import open_database
+from sheepfold.store.opening import make_private_folder, open_database
 from sheepfold.store.schema import metadata
 
 SQLITE_FILE = "farm.sqlite"
@@ -110,7 +110,7 @@ def _beside(file: Path) -> list[Path]:
 
 
 def _load_sqlite(target: Path, source: Path, change: Callable[[Tx], None]) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(target.parent)
     partial = target.with_name(target.name + ".part")
     for path in (partial, *_beside(partial)):
         path.unlink(missing_ok=True)
