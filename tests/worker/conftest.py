@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,6 +41,33 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make all pauses short; the rules stay."""
     monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(backoff, "LONGEST_PAUSE_S", 0.05)
+    monkeypatch.setattr(steps, "BUSY_PAUSE_S", 0.02)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """Return the folder of a disk of 64 MiB."""
+    with tempfile.TemporaryDirectory(prefix="sheepfold-disk-") as folder:
+        argv = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder]
+        if sys.platform != "linux" or subprocess.run(argv, capture_output=True, check=False).returncode:
+            pytest.skip("Only Linux, and its root, may mount a small disk.")
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def fill() -> Callable[[Path], Path]:
+    """Return a function that lets a file grow until the disk is full, and returns it."""
+
+    def fill(ballast: Path) -> Path:
+        with ballast.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(65536))
+        return ballast
+
+    return fill
 
 
 class Worker:

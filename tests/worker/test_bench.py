@@ -51,6 +51,17 @@ def test_a_real_flame_is_rendered(tmp_path: Path, has_walls: bool) -> None:
 
 
 @both
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has a file that is always full.")
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_program_outlives_a_disk_that_takes_no_log(tmp_path: Path, has_walls: bool, is_there: bool) -> None:
+    bench = bench_in(tmp_path, has_walls=has_walls)
+    log = bench.folder.parent / "log.txt"
+    log.symlink_to("/dev/full" if is_there else tmp_path / "none" / "log.txt")
+    bench.run(["/bin/bash", "-c", "head -c 3000000 /dev/zero && touch done"], NO_ENV)
+    assert (bench.folder / "done").exists()
+
+
+@both
 def test_the_memory_told_is_the_renderers_and_not_the_workers(tmp_path: Path, has_walls: bool) -> None:
     bench = bench_in(tmp_path, has_walls=has_walls)
     shell(bench, "sleep 0.3")

@@ -1,3 +1,6 @@
+import errno
+import resource
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -110,11 +113,18 @@ def test_a_refusal_ends_deliveries_and_keeps_the_picture(
     assert made.outcome().has_picture
 
 
-def test_a_bug_in_a_line_is_no_silent_end(sent: Deliveries, desk: Callable[[int], Desk], link: MoodyLink) -> None:
+def test_a_bug_in_a_line_is_told_and_the_picture_sent_when_it_has_passed(
+    sent: Deliveries, desk: Callable[[int], Desk], link: MoodyLink, wait_for: Waiting, caplog: pytest.LogCaptureFixture
+) -> None:
+    farm = link.farm
     link.mood = ValueError("a bug")
     sent.put(desk(0))
-    sent.drain()
-    assert "a bug" in sent.refusal
+    with pytest.raises(FarmUnreachable, match="1 results wait"):
+        sent.drain()
+    assert "raise self.mood" in caplog.text
+    link.mood = None
+    wait_for(lambda: farm.names("taken") == ["0"])
+    assert sent.refusal == ""
 
 
 def test_a_picture_that_the_disk_lost_is_given_back(
@@ -127,16 +137,44 @@ def test_a_picture_that_the_disk_lost_is_given_back(
     assert "ended before" in farm.read("given", "0")["reason"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has a file that no one can read.")
 def test_a_picture_that_cannot_be_read_holds_up_no_other(
-    sent: Deliveries, desk: Callable[[int], Desk], farm: FolderFarm, link: MoodyLink
+    sent: Deliveries, desk: Callable[[int], Desk], farm: FolderFarm
 ) -> None:
-    link.mood = OSError("Input/output error")
     made = desk(0)
+    made.picture.unlink()
+    made.picture.symlink_to("/proc/self/mem")  # whose first byte is an input/output error
     sent.put(made)
     sent.put(desk(1))
     sent.drain()
     assert farm.names("taken") == ["1"]
     assert not made.path.exists()
+
+
+def test_a_picture_outlasts_a_disk_that_is_full(
+    sent: Deliveries, desk: Callable[[int], Desk], farm: FolderFarm, link: MoodyLink, wait_for: Waiting
+) -> None:
+    link.mood = OSError(errno.ENOSPC, "No space left on device")  # for what a line has to write
+    sent.put(desk(0))
+    sent.put(desk(1))
+    wait_for(lambda: farm.names("taken") == ["1"])
+    link.mood = None
+    wait_for(lambda: farm.names("taken") == ["0", "1"])
+
+
+def test_a_picture_outlasts_a_lack_of_open_files(
+    sent: Deliveries, desk: Callable[[int], Desk], farm: FolderFarm, wait_for: Waiting,
+    caplog: pytest.LogCaptureFixture
+) -> None:
+    made = desk(0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        sent.put(made)
+        wait_for(lambda: "Too many open files" in caplog.text)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    wait_for(lambda: farm.names("taken") == ["0"])
 
 
 def test_a_wish_to_stop_ends_the_wait_for_room(

@@ -1,5 +1,7 @@
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,32 @@ def test_a_room_is_removed_whatever_a_renderer_left_in_it(desk: Desk, tmp_path: 
     desk.clear()
     assert not desk.path.exists()
     assert (tmp_path / "precious").read_text() == "stays"
+
+
+def test_a_room_that_fills_the_disk_is_removed_and_the_outcome_written_then(
+    small_disk: Path, fill: Callable[[Path], Path]
+) -> None:
+    with WorkFolder(small_disk / "work", "a farm") as folder:
+        desk = folder.new_desk(WORK)
+        fill(desk.room / "ballast")
+        assert not folder.has_room
+        outcome = Outcome(reason="The disk is full.")
+        with pytest.raises(OSError, match="No space left"):
+            desk.close(outcome)
+        assert not desk.room.exists()
+        desk.close(outcome)
+        assert folder.has_room
+    assert desk.outcome() == outcome
+
+
+def test_an_outcome_that_could_not_be_written_is_known_to_its_desk_alone(tmp_path: Path, desk: Desk) -> None:
+    (desk.room / "frame.png").write_bytes(b"picture")
+    desk.take(desk.room / "frame.png")
+    desk = replace(desk, unwritten=Outcome(has_picture=True))
+    assert desk.outcome() == Outcome(has_picture=True)
+    assert [one.outcome() for one in left(tmp_path)] == [CRASHED]
+    desk.picture.unlink()
+    assert desk.outcome() == CRASHED
 
 
 DEEP = """

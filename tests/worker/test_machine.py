@@ -12,9 +12,12 @@ from typing import Any
 
 import psutil
 import pytest
-from folder_farm import FolderFarm
+from folder_farm import FolderFarm, FolderLink
 
+from sheepfold.kinds.flame import render
+from sheepfold.kinds.seam import RenderOrder, Workbench
 from sheepfold.model.errors import BadInput, NoRenderer
+from sheepfold.model.matching import Abilities
 from sheepfold.protocols.link import Work
 from sheepfold.protocols.registry import PROTOCOLS
 from sheepfold.worker import deliveries, hardware, pulse
@@ -24,6 +27,7 @@ from sheepfold.worker.steps import End
 Waiting = Callable[[Callable[[], object]], None]
 Running = Callable[[str], list[psutil.Process]]
 Start = Callable[..., "subprocess.Popen[str]"]
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has a file that is always full.")
 ENDLESS = {"width": 8000, "quality": 10_000}  # any renderer is at it for minutes
 
 
@@ -293,3 +297,163 @@ def test_heartbeats_come_during_a_render(
         (lambda: beats.exists() and len(beats.read_text().splitlines()) > 3, lambda: farm.set("unwanted/000")),
     )
     assert worker.run() == End()
+
+
+# --- a full disk, and an odd farm
+
+
+@pytest.fixture
+def unattended(worker: Any) -> Iterator[Callable[[], None]]:
+    """Return a function that lets the worker work until the test ends."""
+    threads: list[threading.Thread] = []
+
+    def go() -> None:
+        threads.append(threading.Thread(target=lambda: worker.run(once=False), daemon=True))
+        threads[-1].start()
+
+    yield go
+    worker.stop.ask()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+class FullLink(FolderLink):
+    """A line whose inputs, where tasks share some, find the disk full."""
+
+    def fetch_input(self, work: Work, name: str, target: Path) -> None:
+        Path("/dev/full").write_bytes(b"some of it")
+
+
+class NotingLink(FolderLink):
+    """A line on whose desks no outcome can be written."""
+
+    def fetch_task_input(self, work: Work, target: Path) -> bool:
+        (target.parent / "outcome.json.part").symlink_to("/dev/full")
+        return super().fetch_task_input(work, target)
+
+
+class OddLink(FolderLink):
+    """A line to a farm whose first answers to each of several questions are beyond us."""
+
+    def __init__(self, farm: FolderFarm, *questions: str) -> None:
+        super().__init__(farm)
+        self.odd = list(questions)
+
+    def open(self, abilities: Abilities) -> None:
+        self._wonder("open")
+        super().open(abilities)
+
+    def claim(self, abilities: Abilities, *, may_wait: bool = True) -> Work | None:
+        self._wonder("claim")
+        return super().claim(abilities, may_wait=may_wait)
+
+    def _wonder(self, question: str) -> None:
+        if question in self.odd:
+            self.odd.remove(question)
+            raise ValueError(f"an odd answer to {question}")
+
+
+@linux
+@pytest.mark.usefixtures("impatient")
+def test_an_input_that_finds_the_disk_full_is_no_failed_render_and_the_worker_goes_on(
+    worker: Any, farm: FolderFarm, unattended: Callable[[], None], wait_for: Waiting, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker.link = FullLink(farm)
+    farm.put(Work("0", "flame", {}, 0, 0, 60, {"genome": "0" * 64}))
+    farm.order(1)
+    with caplog.at_level("INFO"):
+        unattended()
+        wait_for(lambda: farm.names("taken") == ["000"])
+    told = farm.read("given", "0")
+    assert not told["failed"]
+    assert told["reason"] == "The machine's disk is full: No space left on device."
+    assert "why=The machine's disk is full" in caplog.text
+
+
+@linux
+def test_once_says_that_the_disk_is_full(worker: Any, farm: FolderFarm) -> None:
+    worker.link = FullLink(farm)
+    farm.put(Work("0", "flame", {}, 0, 0, 60, {"genome": "0" * 64}))
+    assert worker.run() == End("The machine's disk is full: No space left on device.")
+    assert farm.names("given") == ["0"]
+
+
+@linux
+@pytest.mark.usefixtures("impatient")
+def test_what_cannot_be_written_down_is_delivered_all_the_same(
+    worker: Any, farm: FolderFarm, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker.link = NotingLink(farm)
+    farm.order(2)
+    (farm.path / "files" / "000").write_text("<flame nonsense")
+    assert worker.run() == End()
+    assert farm.names("taken") == ["001"]
+    assert farm.read("given", "000")["failed"]
+    assert caplog.text.count("outcome_unwritten") == 2
+    assert worker.desks() == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_renderer_that_fills_the_disk_costs_no_attempt_and_not_the_worker(
+    worker: Any, farm: FolderFarm, small_disk: Path, unattended: Callable[[], None], wait_for: Waiting,
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = render.open_chain
+
+    class Greedy:
+        def __init__(self, workbench: Workbench) -> None:
+            self._workbench = workbench
+
+        def render(self, _: RenderOrder) -> Path:
+            self._workbench.run(["/bin/dd", "if=/dev/zero", "bs=64k", f"of={self._workbench.folder}/x"], {})
+            raise AssertionError("A disk has an end.")
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(render, "open_chain", lambda order, bench: real(order, bench) if order.frame else Greedy(bench))
+    worker.folder = small_disk / "work"
+    farm.order(2)
+    unattended()
+    wait_for(lambda: farm.names("taken") == ["001"])
+    told = farm.read("given", "000")
+    assert not told["failed"]
+    assert told["reason"].startswith("The machine's disk is full: dd ended with status 1")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_no_task_is_claimed_while_the_disk_is_full(
+    worker: Any, small_disk: Path, unattended: Callable[[], None], wait_for: Waiting, fill: Callable[[Path], Path],
+    caplog: pytest.LogCaptureFixture
+) -> None:
+    farm, worker.folder = worker.link.farm, small_disk / "work"
+    with caplog.at_level("INFO"):
+        unattended()
+        wait_for(lambda: "why=no work" in caplog.text)
+        ballast = small_disk / "ballast"
+        # Filled again and again, since what the worker's own try holds for a moment is room after it.
+        wait_for(lambda: fill(ballast) and "why=the machine's disk is full" in caplog.text)
+        farm.order(1)
+        threading.Event().wait(0.3)
+        assert farm.names("open") == ["000"]
+        ballast.unlink()
+        wait_for(lambda: farm.names("taken") == ["000"])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_odd_answer_is_logged_and_the_farm_asked_again(
+    worker: Any, farm: FolderFarm, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker.link = OddLink(farm, "open", "claim", "claim")
+    farm.order(1)
+    assert worker.run() == End()
+    assert farm.names("taken") == ["000"]
+    assert caplog.text.count("step_broken step=Claim") == 2
+    assert "in _wonder" in caplog.text
+
+
+@pytest.mark.usefixtures("impatient")
+def test_once_gives_up_a_farm_that_stays_odd(worker: Any, farm: FolderFarm) -> None:
+    worker.link = OddLink(farm, *["claim"] * 100)
+    assert worker.run() == End("Claim broke down: ValueError('an odd answer to claim')")

@@ -9,11 +9,13 @@ from sheepfold.worker.steps import (
     TRIES_ONCE,
     Busy,
     Claim,
+    Cramped,
     Drain,
     Drained,
     End,
     Failed,
     Granted,
+    Hindered,
     Made,
     Make,
     Nothing,
@@ -36,8 +38,8 @@ unreachable = st.builds(Unreachable, st.just("away"), st.none() | st.integers(0,
 # What may follow a step in the loop.
 OUTCOMES: dict[type, st.SearchStrategy[steps.Event]] = {
     Open: st.just(Opened()) | unreachable | st.just(Refused("no")),
-    Claim: st.just(Granted(WORK)) | st.just(Nothing()) | st.just(Busy(9.5)) | unreachable,
-    Make: st.just(Made()) | st.just(Failed()) | unreachable,
+    Claim: st.just(Granted(WORK)) | st.just(Nothing()) | st.just(Busy(9.5)) | st.just(Hindered("full")) | unreachable,
+    Make: st.just(Made()) | st.just(Failed()) | st.just(Cramped("full")) | unreachable,
     Drain: st.builds(Drained, st.booleans()) | unreachable,
     Pause: st.just(Paused()) | st.just(StopAsked()),
 }
@@ -123,6 +125,25 @@ def test_one_failed_render_is_no_reason_to_wait_but_two_in_a_row_are() -> None:
     state, step = after(state, Failed(), FOREVER, 1)
     assert isinstance(step, Pause)
     assert after(after(state, Made(), FOREVER, 1)[0], Failed(), FOREVER, 1)[1] == Claim()
+
+
+def test_a_full_disk_is_waited_for_longer_each_time_until_a_task_is_made() -> None:
+    state, step = State(is_open=True), None
+    waits = []
+    for _ in range(8):
+        state, step = after(state, Cramped("full"), FOREVER, 1)
+        assert isinstance(step, Pause)
+        waits.append(step.seconds)
+        assert after(state, Paused(), FOREVER, 1)[1] == Claim()
+    assert waits == sorted(waits)
+    assert waits[0] > 15
+    assert waits[-1] == 120
+    state, _ = after(state, Made(), FOREVER, 1)
+    assert after(state, Cramped("full"), FOREVER, 1)[1] == Pause(waits[0], "full")
+
+
+def test_once_does_not_wait_for_room() -> None:
+    assert after(State(is_open=True), Cramped("full"), ONCE, 1)[1] == End("full")
 
 
 def test_the_farms_wish_is_obeyed() -> None:

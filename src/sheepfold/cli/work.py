@@ -69,8 +69,8 @@ def work(  # noqa: PLR0913, PLR0917 -- these are the options of a command, each 
 
     Ctrl-C (or SIGTERM) finishes the current task and sends it; a second one gives the task back at once.
 
-    Exit status: 0 when all is well, 1 when the farm refused this machine, stayed away from --once, or nothing is
-    installed to render with, 2 when these options make no sense.
+    Exit status: 0 when all is well, 1 when the farm refused this machine, when --once found the farm away or the disk
+    full, or nothing is installed to render with, 2 when these options make no sense.
     """
     options = Options(server, key, protocol, kind, account, name, folder, Rules(once, load_limit), cache_mib,
                       time_limit_min * 60)

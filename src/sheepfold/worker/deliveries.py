@@ -1,5 +1,6 @@
 """Pictures and leases on their way back to the farm, from a thread of their own: nothing is lost while it is away."""
 
+import errno
 import logging
 import random
 import threading
@@ -16,11 +17,15 @@ from sheepfold.worker.stopping import Stop
 MOST_WAITING = 3
 """How many pictures may wait before no new task is begun; a picture that waits too long is made for nothing."""
 _PATIENCE_TRIES = 3
+_CHUNK_BYTES = 256 * 1024
+_NO_FILE_OPENS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _log = logging.getLogger(__name__)
 
 
 class Deliveries:
     """A queue of closed desks; each is delivered until the farm has taken or refused it, and then cleared.
+
+    What cannot be read is cleared, too; all other trouble puts it off.
 
     `refusal` says why the farm, or this program, will deliver no more; what waits then stays on the disk.
     """
@@ -113,12 +118,22 @@ class Deliveries:
         except FarmRefused as error:
             self._refuse(str(error))
         except OSError as error:
-            _log.error("result_lost lease=%s error=%s", desk.work.handle, error)
-            self._pulse.forget(desk.name)
-            desk.clear()
-            self._done()
+            self._put_off_unless_lost(desk, error)
+        except Exception as error:  # noqa: BLE001 -- an unattended worker outlives an odd farm, and bugs of ours
+            _log.exception("delivery_broken lease=%s", desk.work.handle)
+            self._line.lost()
+            self._put_off(FarmUnreachable(f"A delivery broke down: {error!r}"))
         else:
             self._done()
+
+    def _put_off_unless_lost(self, desk: Desk, error: OSError) -> None:
+        if not _is_lost(desk):
+            self._put_off(FarmUnreachable(str(error)))
+            return
+        _log.error("result_lost lease=%s error=%s", desk.work.handle, error)
+        self._pulse.forget(desk.name)
+        desk.clear()
+        self._done()
 
     def _done(self) -> None:
         with self._changed:
@@ -150,3 +165,16 @@ class Deliveries:
     def _wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
+
+
+def _is_lost(desk: Desk) -> bool:
+    """Say whether a picture cannot be read, or a log where there is none; where no file opens at all, nobody knows."""
+    try:
+        with (desk.picture if desk.picture.exists() else desk.log).open("rb") as file:
+            while file.read(_CHUNK_BYTES):
+                pass
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        return error.errno not in _NO_FILE_OPENS
+    return False

@@ -17,6 +17,7 @@ from typing import Self
 from sheepfold.kinds.seam import RenderFailed
 from sheepfold.model.errors import Conflict
 from sheepfold.protocols.link import Figures, Work
+from sheepfold.worker import disk
 
 _log = logging.getLogger(__name__)
 
@@ -36,10 +37,14 @@ CRASHED = Outcome(reason="The worker ended before the render did.")
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The folder of one lease. A renderer sees `room` alone, so that it cannot touch what the worker wrote down."""
+    """The folder of one lease. A renderer sees `room` alone, so that it cannot touch what the worker wrote down.
+
+    `unwritten` is how the task ended where nothing of that could be written down; it lasts as long as the worker.
+    """
 
     path: Path
     work: Work
+    unwritten: Outcome = CRASHED
 
     @property
     def name(self) -> str:
@@ -78,9 +83,14 @@ class Desk:
         _sync(self.picture)
 
     def close(self, outcome: Outcome) -> None:
-        """Write down how the task ended; the room is not needed any more."""
-        _write(self.path / "outcome.json", asdict(outcome))
-        remove_folder(self.room)
+        """Write down how the task ended, and remove the room, which is not needed any more.
+
+        Raises OSError where that cannot be written. The room is removed all the same: it may be what fills the disk.
+        """
+        try:
+            _write(self.path / "outcome.json", asdict(outcome))
+        finally:
+            remove_folder(self.room)
 
     def outcome(self) -> Outcome:
         """Return how the task ended; without a word on it, the worker crashed."""
@@ -88,7 +98,7 @@ class Desk:
             told = json.loads((self.path / "outcome.json").read_text("utf-8"))
             outcome = Outcome(**told | {"figures": Figures(**told["figures"])})
         except (FileNotFoundError, ValueError, TypeError, KeyError):
-            return CRASHED
+            outcome = self.unwritten
         return CRASHED if outcome.has_picture and not self.picture.is_file() else outcome
 
     def clear(self) -> None:
@@ -106,6 +116,11 @@ class WorkFolder:
         self._path = path
         self._farm = farm
         self._lock = -1
+
+    @property
+    def has_room(self) -> bool:
+        """Say whether there is room for a task on the disk."""
+        return disk.has_room(self._path)
 
     @property
     def cache(self) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sheepfold.protocols.link import FarmPaused, FarmRefused, FarmUnreachable
 from sheepfold.worker import steps
+from sheepfold.worker.disk import NoRoom
 from sheepfold.worker.workshop import Workshop
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,12 @@ class Loop:
             return steps.Hindered(str(error))
         except FarmRefused as error:
             return steps.Refused(str(error))
+        except NoRoom as error:
+            return steps.Cramped(str(error))
+        except Exception as error:  # noqa: BLE001 -- an unattended worker outlives an odd farm, and bugs of ours
+            _log.exception("step_broken step=%s", type(step).__name__)
+            self._workshop.line.lost()
+            return steps.Unreachable(f"{type(step).__name__} broke down: {error!r}")
 
     def _do(self, step: steps.Step) -> steps.Event:
         match step:
@@ -69,7 +76,7 @@ class Loop:
             return steps.Refused(shop.deliveries.refusal)
         if shop.stop.is_asked:
             return steps.StopAsked()
-        if why := shop.oversight.hindrance:
+        if why := self._hindrance():
             return steps.Hindered(why)
         if self._rules.load_limit is not None and (load := self._load()) > self._rules.load_limit:
             return steps.Busy(load)
@@ -79,3 +86,8 @@ class Loop:
         _log.info("claimed lease=%s kind=%s frame=%d part=%d term_s=%d", work.handle, work.kind, work.frame, work.part,
                   work.term_s)
         return steps.Granted(work)
+
+    def _hindrance(self) -> str:
+        """Return why no task should be begun now, empty where nothing speaks against it."""
+        shop = self._workshop
+        return shop.oversight.hindrance or ("" if shop.folder.has_room else "the machine's disk is full")

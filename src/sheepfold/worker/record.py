@@ -1,22 +1,25 @@
 """The log of one task: what renderers print, kept to a size, its beginning as it comes and its end at the end."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 _CHUNK_BYTES = 64 * 1024
+_log = logging.getLogger(__name__)
 
 
 class Record:
-    """A log that grows; what comes after `finish` is dropped. Safe for many threads."""
+    """A log that grows; what comes after `finish`, or finds the disk full, is dropped. Safe for many threads."""
 
     def __init__(self, path: Path, limit_bytes: int) -> None:
         self._lock = threading.Lock()
         self._half_bytes = limit_bytes // 2
-        self._file = path.open("ab", buffering=0)
-        self._room = max(0, self._half_bytes - path.stat().st_size)
+        self._file = _opened(path)
+        self._room = max(0, self._half_bytes - os.fstat(self._file.fileno()).st_size)
         self._tail = b""
         self._left_out = 0
 
@@ -25,7 +28,7 @@ class Record:
         with self._lock:
             if self._file.closed:
                 return
-            self._file.write(chunk[: self._room])
+            self._write(chunk[: self._room])
             kept = self._tail + chunk[self._room :]
             self._room = max(0, self._room - len(chunk))
             self._tail = kept[-self._half_bytes :]
@@ -37,9 +40,23 @@ class Record:
             if self._file.closed:
                 return
             if self._left_out:
-                self._file.write(f"\n… {self._left_out} bytes left out …\n".encode())
-            self._file.write(self._tail)
-            self._file.close()
+                self._write(f"\n… {self._left_out} bytes left out …\n".encode())
+            self._write(self._tail)
+            with suppress(OSError):  # as a full disk far away may answer
+                self._file.close()
+
+    def _write(self, chunk: bytes) -> None:
+        """Write what the disk takes: a renderer whose pipe nobody reads would wait for ever."""
+        with suppress(OSError):
+            self._file.write(chunk)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("ab", buffering=0)
+    except OSError as error:
+        _log.warning("no_log path=%s error=%s", path, error)
+        return Path(os.devnull).open("ab", buffering=0)
 
 
 def pump(source: IO[bytes], add: Callable[[bytes], None]) -> threading.Thread:

@@ -4,8 +4,8 @@
 open ──► claim ──► make ──► claim …
            └─► (once) drain ──► claim | end
 ```
-It pauses after: no work, a farm out of reach, several renders that failed, a busy machine. It ends after a refusal or a
-wish to stop.
+It pauses after: no work, a farm out of reach, several renders that failed, a busy machine, a full disk. It ends after a
+refusal or a wish to stop.
 """
 
 from collections.abc import Callable
@@ -30,12 +30,13 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the worker is: is its line open, and how often in a row it found no farm, no work, or failed to render."""
+    """Where the worker is: is its line open, and how often in a row it found no farm, no work, failed, had no room."""
 
     is_open: bool = False
     unreached: int = 0
     idle: int = 0
     failures: int = 0
+    cramped: int = 0
 
 
 # What to do.
@@ -117,6 +118,13 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Cramped:
+    """A task was given back, as the machine's disk has no room for it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drained:
     """All results are delivered; `was_empty` where none had to be waited for."""
 
@@ -137,7 +145,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Hindered:
-    """The machine's owner does not want it to work now."""
+    """The machine should not work now: its owner does not want it to, or its disk is full."""
 
     why: str
 
@@ -163,8 +171,8 @@ class StopAsked:
 
 
 Event = (
-    Started | Opened | Granted | Nothing | Made | Failed | Drained | Paused | Busy | Hindered | Unreachable | Refused
-    | StopAsked
+    Started | Opened | Granted | Nothing | Made | Failed | Cramped | Drained | Paused | Busy | Hindered | Unreachable
+    | Refused | StopAsked
 )
 
 
@@ -196,6 +204,13 @@ def _failed(state: State, _: Failed, __: Rules, chance: float) -> tuple[State, S
     return told, Pause(backoff_s(told.failures, None, chance), f"{told.failures} renders failed in a row")
 
 
+def _cramped(state: State, event: Cramped, rules: Rules, chance: float) -> tuple[State, Step]:
+    """Wait longer each time, as the farm may give the same task again; one that runs once does not wait for room."""
+    told = replace(state, cramped=state.cramped + 1)
+    seconds = max(BUSY_PAUSE_S * (1 + chance / 4), backoff_s(told.cramped, None, chance))
+    return told, End(event.why) if rules.once else Pause(seconds, event.why)
+
+
 def _paused(state: State, _: Paused, __: Rules, ___: float) -> tuple[State, Step]:
     return state, Claim() if state.is_open else Open()
 
@@ -205,7 +220,7 @@ def _busy(state: State, event: Busy, _: Rules, chance: float) -> tuple[State, St
 
 
 def _hindered(state: State, event: Hindered, rules: Rules, chance: float) -> tuple[State, Step]:
-    """Wait until the machine may work; one that runs once does not wait for other hours."""
+    """Wait until the machine may work; one that runs once does not wait for other hours, or for room."""
     return state, End(event.why) if rules.once else Pause(BUSY_PAUSE_S * (1 + chance / 4), event.why)
 
 
@@ -222,8 +237,9 @@ _ANSWERS: dict[type, Callable[[State, Any, Rules, float], tuple[State, Step]]] =
     Opened: lambda state, *_: (replace(state, is_open=True), Claim()),
     Granted: _granted,
     Nothing: _nothing,
-    Made: lambda state, *_: (replace(state, failures=0), Claim()),
+    Made: lambda state, *_: (replace(state, failures=0, cramped=0), Claim()),
     Failed: _failed,
+    Cramped: _cramped,
     Drained: _drained,
     Paused: _paused,
     Busy: _busy,

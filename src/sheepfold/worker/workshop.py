@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sheepfold.kinds import registry as kinds
 from sheepfold.kinds.seam import RenderFailed, RenderOrder, RenderStopped
@@ -13,6 +13,7 @@ from sheepfold.worker.bench import Bench
 from sheepfold.worker.cache import Cache
 from sheepfold.worker.chains import Chains
 from sheepfold.worker.deliveries import Deliveries
+from sheepfold.worker.disk import NoRoom, is_full
 from sheepfold.worker.folder import Desk, Outcome, WorkFolder
 from sheepfold.worker.line import Line
 from sheepfold.worker.oversight import Oversight
@@ -42,7 +43,7 @@ class Workshop:
         """Make a task and have its outcome delivered; returns False where the render failed.
 
         A task that the farm wants no more counts as made. Raises FarmUnreachable and FarmRefused where the inputs
-        cannot be had; the lease is given back then, too.
+        cannot be had, NoRoom where the disk is full; the lease is given back then, too, unfailed.
         """
         try:
             desk = self.folder.new_desk(work)
@@ -52,6 +53,10 @@ class Workshop:
             outcome = self._outcome(desk)
         except (FarmUnreachable, FarmRefused) as error:
             self._close(desk, Outcome(reason=f"The inputs could not be fetched: {error}"))
+            raise
+        except NoRoom as error:
+            self.rest()
+            self._close(desk, Outcome(reason=str(error)))
             raise
         if outcome is None:
             desk.clear()
@@ -64,7 +69,7 @@ class Workshop:
         self.chains.close()
 
     def _outcome(self, desk: Desk) -> Outcome | None:
-        """Render; returns how it ended, None where the farm wants no outcome."""
+        """Render; returns how it ended, None where the farm wants no outcome. Raises as `make` does."""
         try:
             return self._rendered(desk)
         except RenderStopped:
@@ -73,12 +78,16 @@ class Workshop:
                 return Outcome(reason=f"The machine may not work now: {why}.")
             return _STOPPED if self.stop.is_asked else None
         except RenderFailed as error:
+            if not self.folder.has_room:  # asked before what the renderer left is removed
+                raise NoRoom(f"The machine's disk is full: {error}") from error
             self.rest()
             _log.warning("render_failed lease=%s reason=%s", desk.work.handle, error)
             return Outcome(reason=str(error), failed=True)
         except (FarmUnreachable, FarmRefused):
             raise
-        except Exception as error:  # noqa: BLE001 -- an unattended worker outlives a bug of one kind
+        except Exception as error:  # an unattended worker outlives a bug of one kind
+            if isinstance(error, OSError) and is_full(error):
+                raise NoRoom(f"The machine's disk is full: {error.strerror}.") from error
             self.rest()
             _log.exception("render_broken lease=%s", desk.work.handle)
             return Outcome(reason=f"The render broke down: {error!r}", failed=True)
@@ -112,17 +121,32 @@ class Workshop:
 
     def _close(self, desk: Desk, outcome: Outcome) -> None:
         """Write down the outcome and have it delivered; where time presses, a lease is given back in this thread."""
-        desk.close(outcome)
+        desk = self._closed(desk, outcome)
         if self.stop.is_urgent and not outcome.has_picture:
             with suppress(FarmUnreachable, FarmRefused, OSError):  # what fails is put with the others
                 self.deliveries.deliver(desk)
                 return
         self.deliveries.put(desk)
 
+    def _closed(self, desk: Desk, outcome: Outcome) -> Desk:
+        """Write down the outcome; where it cannot be, return a desk that knows it while the worker lives."""
+        try:
+            desk.close(outcome)
+        except OSError:
+            self.rest()  # what a chain's renderer left may be what fills the disk
+            try:
+                desk.close(outcome)
+            except OSError as error:
+                _log.error("outcome_unwritten lease=%s error=%s", desk.work.handle, error)
+                return replace(desk, unwritten=outcome)
+        return desk
+
     def _no_desk(self, work: Work, error: OSError) -> bool:
         _log.error("no_desk lease=%s error=%s", work.handle, error)
         with suppress(FarmUnreachable):  # the lease runs out
             self.line.link.give_up(work, f"The machine's disk failed: {error.strerror}", None, failed=False)
+        if is_full(error):
+            raise NoRoom(f"The machine's disk is full: {error.strerror}.") from error
         return False
 
 
