@@ -78,13 +78,18 @@ def open_web_session(farm: Farm, account: Account, browser: str) -> str:
 
 
 def visitor_of(farm: Farm, token: str) -> Visitor | None:
+    """Return whose web session a token opens as `find_visitor` does, noting that it was used."""
+    visitor, now = find_visitor(farm, token), farm.now()
+    if visitor is not None and visitor.session.last_seen_at + people_rows.SEEN_GRAIN_S < now:
+        farm.db.write(lambda tx: people_rows.touch(tx, visitor.session.id, now))
+    return visitor
+
+
+def find_visitor(farm: Farm, token: str) -> Visitor | None:
     """Return whose web session a token opens; None where it has ended or was not used for too long."""
     found = farm.db.read(lambda tx: people_rows.find_web_session(tx, key_verifier(token)))
-    now = farm.now()
-    if found is None or found[0].last_seen_at + farm.settings.web_session_s < now:
+    if found is None or found[0].last_seen_at + farm.settings.web_session_s < farm.now():
         return None
-    if found[0].last_seen_at + people_rows.SEEN_GRAIN_S < now:
-        farm.db.write(lambda tx: people_rows.touch(tx, found[0].id, now))
     return Visitor(found[1], found[0])
 
 

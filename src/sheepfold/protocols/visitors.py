@@ -16,8 +16,13 @@ SHARES_COOKIE, MOST_SHARES = "sheepfold_shares", 8
 
 def visitor_of(farm: Farm, request: Request) -> Visitor | None:
     """Return who asks, None for a visitor who did not sign in."""
-    token = request.cookies.get(COOKIE, "")
-    return people.visitor_of(farm, token[:200]) if token else None
+    token = token_in(request)
+    return people.visitor_of(farm, token) if token else None
+
+
+def token_in(request: Request) -> str:
+    """Return the token of a browser's session, empty where it has none."""
+    return request.cookies.get(COOKIE, "")[:200]
 
 
 def viewer_of(visitor: Visitor | None, request: Request) -> Viewer:

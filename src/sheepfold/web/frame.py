@@ -35,7 +35,7 @@ from sheepfold.model.errors import (
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId
 from sheepfold.protocols.uploads import base_url
-from sheepfold.protocols.visitors import COOKIE, MOST_SHARES, SHARES_COOKIE, to_sign_in, viewer_of, visitor_of
+from sheepfold.protocols.visitors import COOKIE, MOST_SHARES, SHARES_COOKIE, to_sign_in, token_in, viewer_of, visitor_of
 from sheepfold.web import words
 
 T = TypeVar("T")
@@ -248,7 +248,7 @@ def _is_secure(visit: Visit) -> bool:
 
 def token_of(visit: Visit) -> str:
     """Return the token of this browser's session, empty where it has none."""
-    return visit.request.cookies.get(COOKIE, "")[:200]
+    return token_in(visit.request)
 
 
 def next_path(text: str) -> str:

@@ -2,6 +2,12 @@
 
 import threading
 
+import pytest
+
+from sheepfold.farm.accounts import revoke_keys
+from sheepfold.farm.owner import change_role, close_account
+from sheepfold.model.accounts import Role
+from sheepfold.protocols import listener
 from sheepfold.protocols.rest import events as stream
 from sheepfold.protocols.rest import wire
 
@@ -83,3 +89,46 @@ def test_stream_ends_when_the_client_goes(site):
         assert response.status_code == 200
         site.somebody_waits()
     site.nobody_waits()
+
+
+LOSSES = {"its role": lambda farm: change_role(farm, None, "boss", Role.ARTIST),
+          "its key": lambda farm: revoke_keys(farm, "boss-desk"),
+          "its account": lambda farm: close_account(farm, None, "boss")}
+
+
+@pytest.fixture
+def boss(site, monkeypatch):
+    """Return the key of one of two owners, on a farm that looks who hears a stream before it tells anything."""
+    monkeypatch.setattr(listener, "LOOK_AGAIN_S", 0)
+    site.key("chief", "chief-desk", Role.OWNER)
+    return site.bearer(site.key("boss", "boss-desk", Role.OWNER))
+
+
+def lines_of(response):
+    """Return the lines of a stream that was opened just now, after its first."""
+    lines = (line for line in response.iter_lines() if line)
+    assert next(lines) == ": sheepfold"
+    return lines
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+def test_who_loses_what_let_them_hear_hears_no_more(site, boss, lose):
+    ann = site.client()
+    first, second = (site.order(ann, shape="still") for _ in range(2))
+    for job in (first, second):
+        ann.change(job, private=True)
+    with site.http.stream("GET", "/events", headers=boss) as response:
+        lines = lines_of(response)
+        ann.cancel(first)
+        assert f'"job":{first}' in next(line for line in lines if line.startswith("data: "))
+        lose(site.farm)
+        ann.cancel(second)
+        assert [line for line in lines if line != ": quiet"] == []
+
+
+def test_a_quiet_stream_ends_with_its_key(site, boss, monkeypatch):
+    monkeypatch.setattr(stream, "QUIET_S", 0.01)
+    with site.http.stream("GET", "/events", headers=boss) as response:
+        lines = lines_of(response)
+        revoke_keys(site.farm, "boss-desk")
+        assert set(lines) <= {": quiet"}

@@ -5,6 +5,7 @@ import hashlib
 import re
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -85,6 +86,21 @@ def test_client_that_went_away_while_it_waited_gets_no_lease(site):
     line.close()
     job = site.order(client)
     site.nobody_waits()
+    assert client.job(job).tasks[0].active_leases == 0
+
+
+@pytest.mark.parametrize("end", [
+    lambda site, me: revoke_keys(site.farm, "box"), lambda site, me: site.http.delete("/sessions/current", headers=me),
+], ids=["its key", "its session"])
+def test_held_request_gets_nothing_after_its_key_or_session(site, end):
+    client, me = site.client(), site.session()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(site.http.post, "/leases", headers=me, json={"wait_s": 30})
+        site.somebody_waits()
+        end(site, me)
+        job = site.order(client)
+        answer = asked.result(60)
+    assert (answer.status_code, answer.json()["type"]) == (401, "/api/docs#session-ended")
     assert client.job(job).tasks[0].active_leases == 0
 
 

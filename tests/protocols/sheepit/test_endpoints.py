@@ -300,6 +300,18 @@ def test_a_request_is_held_in_the_hope_of_work(site):
         assert asked.result(30).job.id == ordered.id
 
 
+@pytest.mark.parametrize("changed", [{"claim_wait_limit_s": 10}])
+def test_a_request_that_is_held_gets_nothing_after_its_key_was_revoked(site):
+    client = site.client()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.ask)
+        time.sleep(0.5)
+        revoke_keys(site.farm, "box-b")
+        ordered = site.order()
+        assert asked.result(30).status == wire.JobStatus.NO_RENDERING_RIGHT
+    assert site.leases(ordered.id) == []
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("changed", [{"claim_wait_limit_s": 10_000}])
 def test_a_request_is_held_no_longer_when_the_server_ends(site):

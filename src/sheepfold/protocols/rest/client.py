@@ -403,7 +403,7 @@ class FarmClient(AccountHands, FarmHands):
         return self._read("/whoami", wire.Whoami)
 
     def events(self, after: int | None = None, job_id: int | None = None) -> Iterator[wire.EventOut]:
-        """Yield events as they happen, without end; raises FarmUnreachable where the line breaks.
+        """Yield events as they happen, as long as the key may hear them; raises FarmUnreachable where the line breaks.
 
         To go on after that, ask for what came `after` the id of the last event.
         """

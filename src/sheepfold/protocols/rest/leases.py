@@ -32,7 +32,7 @@ from sheepfold.protocols.bell import MAKES_WORK, Bell
 from sheepfold.protocols.direct import judged
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JsonRoute, checked_upload, spooled_tail
-from sheepfold.protocols.rest.callers import FarmHere, KeyHolderHere, Token, Worker, WorkerHere
+from sheepfold.protocols.rest.callers import FarmHere, KeyHolderHere, Token, Worker, WorkerHere, worker_of
 from sheepfold.protocols.rest.errors import refused_result
 from sheepfold.protocols.rest.files import FILE
 from sheepfold.protocols.rest.machine_wire import MachineRules, WishOut
@@ -91,7 +91,7 @@ def end_session(farm: FarmHere, worker: WorkerHere) -> None:
     responses={204: {"description": "There is nothing to do now; Retry-After says when to ask again."}},
 )
 async def add_lease(
-    request: Request, farm: FarmHere, worker: WorkerHere, asked: wire.LeaseAsked | None = None
+    request: Request, farm: FarmHere, token: Token, worker: WorkerHere, asked: wire.LeaseAsked | None = None
 ) -> wire.LeaseGranted | Response:
     """Get a lease on the best task that the machine can do: it may make it until the deadline.
 
@@ -102,14 +102,14 @@ async def add_lease(
     wait_s = min(wish.wait_s, farm.settings.claim_wait_limit_s)
     granted = await run_in_threadpool(claim_task, farm, worker.maker, abilities, farm.settings.lease_term_s)
     if granted is None and wait_s:
-        granted = await _awaited(request, worker, abilities, wait_s)
+        granted = await _awaited(request, token, abilities, wait_s)
     if granted is None:
         retry_s = 1 if wait_s else farm.settings.retry_s
         return Response(status_code=204, headers={"Retry-After": str(retry_s)})
     return granted_lease(granted)
 
 
-async def _awaited(request: Request, worker: Worker, abilities: Abilities, wait_s: int) -> Assignment | None:
+async def _awaited(request: Request, token: str, abilities: Abilities, wait_s: int) -> Assignment | None:
     """Claim again whenever there may be work, until there is some, the time is up or the client has gone."""
     farm: Farm = request.app.state.farm
     bell: Bell = request.app.state.bell
@@ -117,12 +117,17 @@ async def _awaited(request: Request, worker: Worker, abilities: Abilities, wait_
     ends_at = clock.time() + wait_s
     async with bell.ear(_makes_work) as ear:
         while not farm.closing.is_set() and not await request.is_disconnected():
-            granted = await run_in_threadpool(claim_task, farm, worker.maker, abilities, farm.settings.lease_term_s)
+            granted = await run_in_threadpool(_claimed_again, farm, token, abilities)
             left_s = ends_at - clock.time()
             if granted is not None or left_s <= 0:
                 return granted
             await ear.wait(min(left_s, ANYWAY_S))
     return None
+
+
+def _claimed_again(farm: Farm, token: str, abilities: Abilities) -> Assignment | None:
+    """Claim for a request that is held; raises SessionEnded where its session ended meanwhile, or its key did."""
+    return claim_task(farm, worker_of(farm, token).maker, abilities, farm.settings.lease_term_s)
 
 
 def granted_lease(granted: Assignment) -> wire.LeaseGranted:

@@ -50,7 +50,7 @@ from sheepfold.model.tasks import Soundness, Verdict
 from sheepfold.protocols.bell import MAKES_WORK, Bell
 from sheepfold.protocols.direct import DirectRoute, at_once, judged
 from sheepfold.protocols.sheepit import multipart, wire
-from sheepfold.protocols.sheepit.sessions import COOKIE, Visit, has_cookie, log_in, log_in_again, visit_of
+from sheepfold.protocols.sheepit.sessions import COOKIE, Visit, check_living, has_cookie, log_in, log_in_again, visit_of
 from sheepfold.protocols.sheepit.tasks import Offer, answer, stats
 from sheepfold.protocols.sheepit.wire import Endpoint, Era, RequestKind
 from sheepfold.protocols.uploads import base_url, file_response
@@ -297,12 +297,18 @@ async def _awaited(room: Room, request: Request, offer: Offer, wait_s: int) -> A
     ends_at = clock.time() + wait_s
     async with room.bell.ear(_makes_work) as ear:
         while not room.farm.closing.is_set() and not await request.is_disconnected():
-            granted = await at_once(_claim, room.farm, offer)
+            granted = await at_once(_claimed_again, room.farm, offer)
             left_s = ends_at - clock.time()
             if granted is not None or left_s <= 0:
                 return granted
             await ear.wait(min(left_s, ANYWAY_S))
     return None
+
+
+def _claimed_again(farm: Farm, offer: Offer) -> Assignment | None:
+    """Claim for a request that is held; raises SessionEnded, and Forbidden where its key was revoked meanwhile."""
+    check_living(farm, offer.visit)
+    return _claim(farm, offer)
 
 
 def _claim(farm: Farm, offer: Offer) -> Assignment | None:

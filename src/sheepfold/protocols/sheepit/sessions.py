@@ -109,6 +109,11 @@ def visit_of(farm: Farm, request: Request, pairs: Mapping[str, str]) -> Visit:
     return _first_living(farm, tokens)
 
 
+def check_living(farm: Farm, visit: Visit) -> None:
+    """Raise SessionEnded, or Forbidden, where a request's session is over by now as `visit_of` says."""
+    _first_living(farm, [visit.token])
+
+
 def _first_living(farm: Farm, tokens: list[str]) -> Visit:
     for token in tokens:
         if _TOKEN.fullmatch(token) and (visit := _living(farm, token)) is not None:
