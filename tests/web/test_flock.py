@@ -10,7 +10,10 @@ from PIL import Image
 from playwright.sync_api import expect
 from tests.web.conftest import painted
 
+from sheepfold.farm.accounts import add_key
 from sheepfold.farm.flock import list_flock
+from sheepfold.farm.views import view_sheep
+from sheepfold.model.flock import SheepId
 
 
 @pytest.fixture
@@ -37,6 +40,19 @@ def test_the_wall_moves_and_leads_to_a_sheep_that_can_be_voted_for(flock, look, 
     assert axe(page) == []
     page.goto(flock.url + "/flock")
     expect(page.locator(".wall a").first).to_have_attribute("aria-label", "Sheep 2, rated 1")
+
+
+def test_an_account_has_one_vote_by_whichever_way_it_comes(site):
+    site.order("Coral")
+    token, headers = site.cookie(), {"Authorization": f"Bearer {add_key(site.farm, 'bella', 'desk').key}"}
+
+    def rating(way, value):
+        answer = (site.post("/flock/1/1/vote", token, value=str(value)) if way == "page" else
+                  site.http.post("/api/v1/flock/1/votes", headers=headers, json={"value": value}))
+        assert answer.status_code in {204, 303}
+        return view_sheep(site.farm, SheepId(1, 1)).sheep.rating
+
+    assert [rating("page", 1), rating("rest", 1), rating("rest", -1), rating("page", 1)] == [1, 1, -1, 1]
 
 
 def test_a_sheep_names_the_edges_that_leave_it_and_come_to_it(flock, look):

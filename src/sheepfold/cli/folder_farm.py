@@ -90,7 +90,7 @@ class FolderFarm(FolderHands):
 
     def vote(self, number: int, value: int, generation: int | None = None) -> None:
         """Vote for (1) or against (-1) a sheep."""
-        flock.vote(self._farm, number, self._account.name, value, generation)
+        flock.vote_as(self._farm, self._account, number, value, generation)
 
     def machines(self, limit: int = 50, after: str = "") -> wire.MachineList:
         """Return a page of all machines, those heard of last first."""

@@ -75,6 +75,11 @@ def list_flock(farm: Farm) -> Flock:
     return farm.db.read(read)
 
 
+def vote_as(farm: Farm, account: Account, number: int, value: int, generation: int | None = None) -> None:
+    """Count the one vote that an account has on a sheep, by whichever way it comes; raises as `vote` does."""
+    vote(farm, number, f"account {account.id}", value, generation)
+
+
 def vote(farm: Farm, number: int, voter: str, value: int, generation: int | None = None) -> None:
     """Count a voter's vote on a sheep, +1 or -1, in the living generation where none is named.
 

@@ -45,7 +45,7 @@ async def _sheep(visit: Visit) -> Response:
 async def _vote(visit: Visit) -> Response:
     sheep = _id(visit)
     value = whole(await visit.form(), "value")
-    await on_thread(flock.vote, visit.farm, sheep.number, f"account {visit.account.id}", value, sheep.generation)
+    await on_thread(flock.vote_as, visit.farm, visit.account, sheep.number, value, sheep.generation)
     return visit.go(f"/flock/{sheep.generation}/{sheep.number}", "voted")
 
 

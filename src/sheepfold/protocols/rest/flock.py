@@ -37,7 +37,7 @@ def get_flock(farm: FarmHere, _: CallerHere, limit: Limit = 200, after: AfterId 
 @router.post("/flock/{number}/votes", tags=["flock"], status_code=204, summary="Vote on a sheep")
 def add_vote(farm: FarmHere, holder: KeyHolderHere, number: NumberInPath, cast: wire.VoteCast) -> None:
     """Vote for or against a sheep; an account has one vote on each, and the newest counts."""
-    flock_verbs.vote(farm, number, holder.account.name, cast.value, cast.generation)
+    flock_verbs.vote_as(farm, holder.account, number, cast.value, cast.generation)
 
 
 @router.get("/machines", tags=["machines"], summary="List machines")
