@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from sheepfold.blobs.blobs import Blobs, open_blobs
-from sheepfold.model.errors import StoreUnavailable
+from sheepfold.model.errors import UnknownBlob
 
 SHEEP = b"a sheep, more or less"
 
@@ -31,7 +31,7 @@ def test_changed_bytes_are_found_by_check_and_never_downloaded(
     digest = blobs.keep_bytes(SHEEP).digest
     overwrite(s3_endpoint, s3_url, digest, SHEEP.upper())
     assert not blobs.check(digest)
-    with pytest.raises(StoreUnavailable, match="other bytes"):
+    with pytest.raises(UnknownBlob, match=f"other bytes under the name {digest}"):
         blobs.local_path(digest, tmp_path / "desk")
     assert list((tmp_path / "desk").iterdir()) == []
 

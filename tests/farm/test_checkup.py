@@ -64,6 +64,8 @@ def broken(world: World, statement: str) -> list[str]:
         ("UPDATE results SET verdict = 'valid' WHERE id = 1", "a task is as its rules leave it: task 1"),
         ("UPDATE chores SET state = 'failed', reason = 'No space left.' WHERE what = 'preview'",
          "no chore was given up: chore 1 (preview of job 1001): No space left."),
+        ("UPDATE chores SET queued_at = queued_at - 86401 WHERE what = 'preview'",
+         "no chore waits for a day: chore 1 (preview of job 1001)"),
     ],
 )  # fmt: skip
 def test_rows_that_contradict_each_other_are_found(busy: World, statement: str, sentence: str):

@@ -1,5 +1,7 @@
 """Chores: previews and films of real pictures, and what happens when one fails."""
 
+import errno
+import os
 import subprocess
 import threading
 import time
@@ -33,7 +35,8 @@ from sheepfold.farm.chores import (
 from sheepfold.farm.dispatch import held_lease, read_input
 from sheepfold.farm.flock import PLAYER_FILM
 from sheepfold.kinds.flame.flam3 import animate_args
-from sheepfold.model.errors import Unavailable, UnknownBlob
+from sheepfold.kinds.orphans import HumblePool
+from sheepfold.model.errors import StoreUnavailable, Unavailable, UnknownBlob
 from sheepfold.model.events import What
 from sheepfold.store import chores as chore_rows
 from sheepfold.store import events as event_rows
@@ -245,6 +248,78 @@ def test_blobs_that_do_not_answer_are_no_chores_fault_and_it_waits_ever_longer(w
     assert {later - before for before, later in pairwise(times[7:])} == {LONGEST_DELAY_S}
     world.clock.advance(LONGEST_DELAY_S)
     assert world.do_chores() == 1
+    assert world.findings() == []
+
+
+class Failing(Executor):
+    """An executor of which everything raises the same."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def submit(self, *_: object, **__: object) -> Future[object]:
+        future: Future[object] = Future()
+        future.set_exception(self._error)
+        return future
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_a_lack_of_room_files_or_memory_is_no_chores_fault(world: World, number: int):
+    one_chore(world)
+    for _ in range(2 * world.farm.settings.chore_attempts):
+        chore = take_chore(world.farm)
+        assert chore is not None
+        with pytest.raises(StoreUnavailable):
+            do_chore(world.farm, Failing(OSError(number, os.strerror(number))), chore)
+        put_off(world.farm, chore)
+        world.clock.advance(LONGEST_DELAY_S)
+    assert world.do_chores() == 1
+    assert world.findings() == []
+
+
+def test_whatever_fails_on_a_full_disk_is_no_chores_fault(world: World, monkeypatch: pytest.MonkeyPatch):
+    one_chore(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(chores, "LEAST_FREE_BYTES", 2**63)
+        for _ in range(2 * world.farm.settings.chore_attempts):
+            chore = take_chore(world.farm)
+            assert chore is not None
+            with pytest.raises(StoreUnavailable, match="disk is full"):
+                do_chore(world.farm, Failing(ValueError("Something went wrong.")), chore)
+            put_off(world.farm, chore)
+            world.clock.advance(LONGEST_DELAY_S)
+    assert world.do_chores() == 1
+    assert list(world.farm.spool_folder.iterdir()) == []
+    assert world.findings() == []
+
+
+def test_a_film_for_which_a_small_disk_has_no_room_is_made_when_there_is_some(world: World, tmp_path: Path):
+    """The real encoder on a real full disk, in a process of its own."""
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", small], check=False).returncode:
+        pytest.skip("Only root may mount a small disk.")
+    try:
+        job = world.flame(frames=30, quality=1)
+        world.make_all(world.maker("box"))
+        farm = replace(world.farm, spool_folder=small)
+        with HumblePool(1) as executor:
+            tried = 0
+            while view_job(farm, job.id).chores_waiting:
+                chore = take_chore(farm)
+                world.clock.advance(LONGEST_DELAY_S)
+                if chore is not None:
+                    try:
+                        do_chore(farm, executor, chore)
+                    except StoreUnavailable:
+                        tried += 1
+                        put_off(farm, chore)
+                if tried == 2 * farm.settings.chore_attempts:
+                    farm = world.farm
+        assert tried == 2 * farm.settings.chore_attempts
+    finally:
+        subprocess.run(["umount", "--lazy", small], check=True)
+    assert view_job(world.farm, job.id).products
     assert world.findings() == []
 
 

@@ -3,9 +3,11 @@
 import pytest
 from tests.conftest import HEIGHT, TERM_S, WIDTH, World, anew, balances, blank, in_threads, picture
 
+from sheepfold.blobs.spool import Digest
 from sheepfold.farm.browse import open_picture, story, view_job
-from sheepfold.farm.dispatch import open_blob
+from sheepfold.farm.dispatch import held_lease, open_blob
 from sheepfold.farm.intake import submit_result
+from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.owner import PAUSE, RESUME, change_machine
 from sheepfold.farm.upkeep import expire_leases
 from sheepfold.model.errors import Forbidden, LeaseNotHeld, MachineSuspended, UnknownBlob
@@ -14,6 +16,7 @@ from sheepfold.model.jobs import JobState, Terms
 from sheepfold.model.lifecycle import RESULTS_OF_A_LEASE
 from sheepfold.model.tasks import LeaseState, Soundness, TaskState, Verdict
 from sheepfold.model.trust import INVALID_IN_A_ROW
+from sheepfold.store.claim import BLANK_PAUSE_S
 
 PAIR = Terms(quorum=2)
 
@@ -117,6 +120,29 @@ def test_a_late_picture_is_judged_by_the_one_that_came_first(world: World, seed:
     assert (receipt.verdict, receipt.task_state) == (verdict, TaskState.DONE)
     assert ("late-owner" in paid(world)) is (verdict is Verdict.VALID)
     assert world.findings() == []
+
+
+def test_a_first_picture_that_is_gone_keeps_no_task_from_its_end(world: World):
+    job = world.order(terms=PAIR)
+    held = [world.held(world.maker(f"box{number}")) for number in range(2)]
+    lost = world.send(held[0], picture(1))
+    world.farm.blobs.delete(Digest(lost.digest))
+    assert world.send(held[1], anew(picture(1))).verdict is Verdict.PENDING
+    assert world.send(world.held(world.maker("box2")), picture(1)).verdict is Verdict.VALID
+    assert view_job(world.farm, job.id).job.state is JobState.DONE
+    assert world.findings() == []
+
+
+def test_a_late_picture_is_not_judged_by_one_that_is_gone(world: World):
+    world.order()
+    late = world.held(world.maker("late"))
+    world.clock.advance(TERM_S)
+    expire_leases(world.farm)
+    lost = world.send(world.held(world.maker("quick")), picture(1))
+    world.farm.blobs.delete(Digest(lost.digest))
+    with pytest.raises(UnknownBlob):
+        world.send(late, anew(picture(1)))
+    assert len(world.task(late.task_id).results) == 1
 
 
 @pytest.mark.parametrize(
@@ -233,6 +259,37 @@ def test_a_picture_beats_a_blank_one(world: World):
     world.send(world.held(world.maker("other")), picture())
     assert [result.verdict for result in world.task(held.task_id).results] == [Verdict.INVALID, Verdict.VALID]
     assert set(paid(world)) == {"other-owner"}
+    assert world.findings() == []
+
+
+def test_whoever_made_a_blank_picture_leaves_it_to_others_for_a_while(world: World):
+    world.order(frames=2)
+    box = world.maker("box")
+    world.maker("other")
+    held = world.held(box)
+    world.send(held, blank(0, (WIDTH + world.task(held.task_id).frame, HEIGHT)))
+    assert world.held(box).task_id != held.task_id
+    assert world.claim(box) is None
+    world.clock.advance(BLANK_PAUSE_S)
+    assert world.held(box).task_id == held.task_id  # the others have gone, or do not want it
+
+
+def test_an_animation_that_begins_black_suspends_no_machine_of_a_farm_of_one(world: World):
+    job = world.order(frames=INVALID_IN_A_ROW + 1)
+    box = world.maker("box", "ann")
+    while (assignment := world.claim(box)) is not None:  # or it raises MachineSuspended
+        black = blank(0, (WIDTH + assignment.frame, HEIGHT))
+        world.send(held_lease(world.farm, box, assignment.lease_id), black)
+    assert view_job(world.farm, job.id).job.progress.failed == INVALID_IN_A_ROW + 1
+    assert world.findings() == []
+
+
+def test_orders_that_are_canceled_suspend_nobody_whose_picture_was_blank(world: World):
+    box = world.maker("box")
+    for _ in range(INVALID_IN_A_ROW + 1):
+        job = world.order()
+        world.send(world.held(box), blank())
+        cancel_job(world.farm, world.account("ann"), job.id)
     assert world.findings() == []
 
 

@@ -66,13 +66,13 @@ class S3Blobs:
             return obstore.head(self._store, _key(digest))["size"]
 
     def local_path(self, digest: Digest, folder: Path) -> Path:
-        """See Blobs. Raises StoreUnavailable where the object's bytes are not those of its name."""
+        """See Blobs. Raises UnknownBlob, too, where the object's bytes are not those of its name."""
         target = folder / _key(digest)
         with Spool(folder, self.size(digest)) as spool:
             for chunk in self.open_stream(digest):
                 spool.write(chunk)
             if spool.finish().sha256 != digest:
-                raise StoreUnavailable(f"The store holds other bytes under the name {digest}.")
+                raise UnknownBlob(f"The store holds other bytes under the name {digest}.")
             with translated_os_errors("keep a downloaded file"):
                 spool.path.rename(target)
         return target

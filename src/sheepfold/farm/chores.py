@@ -1,7 +1,9 @@
 """Chores: slow work of the house, taken like leases from the database and done on an executor."""
 
+import errno
 import fcntl
 import logging
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -18,7 +20,7 @@ from sheepfold.farm.keeping import keep_file, name_blob
 from sheepfold.farm.retention import clear_piece
 from sheepfold.kinds import handwork
 from sheepfold.kinds.seam import Picture, Product
-from sheepfold.model.errors import Unavailable
+from sheepfold.model.errors import StoreUnavailable, Unavailable
 from sheepfold.model.events import Event, What
 from sheepfold.model.notices import Notice, Topic
 from sheepfold.store import blobs as blob_rows
@@ -46,6 +48,11 @@ BEGINNING_S = 600
 PICTURE_S = 60
 """How long a process may take to begin with, and over each picture besides; that of a film, on a slow machine on which
 others go first, takes some seconds. Then it hangs, and is ended."""
+
+LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What the system says where it has no room, no files or no memory left: then whatever is tried fails."""
+LEAST_FREE_BYTES = 16 * 2**20
+"""Below this a disk is full, and who fails fails for that: not all programs pass on what the system said to them."""
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -135,8 +142,8 @@ def do_chore(farm: Farm, executor: Executor, chore: Chore) -> None:
 
     One that fails is tried again later, a few times; one that takes too long while the server is to end is put back as
     it was, and the executor is still busy with it. Raises BrokenExecutor where the executor is of no use any more,
-    Overdue of it where the chore's process hangs, and Unavailable where database or blobs do not answer, which is no
-    fault of the chore's: it stays taken until it is `put_off`.
+    Overdue of it where the chore's process hangs, and Unavailable where database or blobs do not answer, or the system
+    has no room left, which is no fault of the chore's: it stays taken until it is `put_off`.
     """
     if chore.deaths >= MOST_DEATHS:
         _give_up(farm, chore, f"What did it died {chore.deaths} times, the server or a process of its own.")
@@ -157,7 +164,9 @@ def do_chore(farm: Farm, executor: Executor, chore: Chore) -> None:
                      chore.task_id)
         farm.db.write(lambda tx: chore_rows.lose(tx, chore.id, _due_after_death(chore, farm.now())))
         raise
-    except Exception as error:  # noqa: BLE001 -- whatever it stumbled over, it is tried again later
+    except Exception as error:  # whatever it stumbled over, it is tried again later
+        if isinstance(error, OSError) and error.errno in LACKS:
+            raise StoreUnavailable(f"The farm cannot do chore {chore.id}: {error.strerror}.") from error
         _log.exception("chore=%s what=%s job=%s task=%s failed", chore.id, chore.what, chore.job_id, chore.task_id)
         _postpone(farm, chore, f"{type(error).__name__}: {error}"[:500])
 
@@ -201,9 +210,9 @@ def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:
     if task_id is None or picture is None:
         raise ValueError(f"Chore {chore.id} asks for the preview of a task without a picture.")
     job = farm.db.read(lambda tx: job_rows.job_of(tx, chore.job_id))
-    with _folder(farm) as name:
-        source = farm.blobs.local_path(Digest(picture.digest), Path(name))
-        target = Path(name) / "preview.jpg"
+    with _folder(farm) as folder:
+        source = farm.blobs.local_path(Digest(picture.digest), folder)
+        target = folder / "preview.jpg"
         made = _awaited(farm, grip, executor.submit(handwork.make_preview, job.kind, source, target, PREVIEW_WIDTH))
         blob = keep_file(farm, made)
 
@@ -221,11 +230,11 @@ def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
     grip = _Grip(farm, chore)
     job = farm.db.read(lambda tx: job_rows.job_of(tx, chore.job_id))
     rows = farm.db.read(lambda tx: blob_rows.pictures_of_job(tx, chore.job_id))
-    with _folder(farm) as name:
-        pictures = list(_local_pictures(farm, grip, rows, Path(name)))
-        target = Path(name) / "products"
+    with _folder(farm) as folder:
+        pictures = list(_local_pictures(farm, grip, rows, folder))
+        target = folder / "products"
         target.mkdir()
-        baseline = baselines.held_against(farm, job, Path(name))
+        baseline = baselines.held_against(farm, job, folder)
         made = executor.submit(handwork.assemble, job.kind, pictures, job.spec, baseline, target)
         products = _awaited(farm, grip, made, len(pictures))
         kept = list(_kept(farm, grip, products))
@@ -304,5 +313,18 @@ def _kept(farm: Farm, grip: _Grip, products: Iterable[Product]) -> Iterator[tupl
         yield product, keep_file(farm, product.path)
 
 
-def _folder(farm: Farm) -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="chore-", dir=farm.spool_folder)
+@contextmanager
+def _folder(farm: Farm) -> Iterator[Path]:
+    """Give a folder in the spool for the block, in which whatever fails on a full disk raises StoreUnavailable.
+
+    It is looked at while what the block has left there lies there still.
+    """
+    with tempfile.TemporaryDirectory(prefix="chore-", dir=farm.spool_folder) as name:
+        try:
+            yield Path(name)
+        except (Unavailable, Left, BrokenExecutor):
+            raise
+        except Exception as error:
+            if shutil.disk_usage(name).free < LEAST_FREE_BYTES:
+                raise StoreUnavailable("The farm's disk is full.") from error
+            raise

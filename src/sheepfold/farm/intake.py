@@ -4,6 +4,7 @@ The bytes are durable before a row names them. Inspection and comparison happen 
 that a hostile picture cannot take down with the server. The same bytes for the same lease again get the same receipt.
 """
 
+import logging
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from sheepfold.farm.keeping import name_blob
 from sheepfold.farm.settlement import Known, settle
 from sheepfold.kinds.seam import Facts, Inspection
 from sheepfold.model import lifecycle
-from sheepfold.model.errors import LeaseNotHeld
+from sheepfold.model.errors import LeaseNotHeld, UnknownBlob
 from sheepfold.model.tasks import Result, ResultId, Soundness, Task, TaskState, Verdict
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import tasks as task_rows
@@ -28,6 +29,8 @@ from sheepfold.store.tasks import Told
 
 COMPARISONS = 8
 """How often a result is compared anew because another one came in meanwhile; each round needs one more machine."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ def submit_result(farm: Farm, held: Holding, spooled: Spooled, figures: Mapping[
     """Take a result in for a lease, however late; returns its receipt.
 
     Raises LeaseNotHeld where the lease has another result already, has sent too many bad ones, or came so late that the
-    job's pictures are cleared, with which it would have to be compared.
+    job's pictures are cleared, with which it would have to be compared, and UnknownBlob where the farm has lost the
+    picture of a task that has ended.
     """
     return submit_wanted(farm, farm.db.look(lambda tx: lease_rows.wanted(tx, held.lease_id)), spooled, figures)
 
@@ -133,12 +137,23 @@ def _compared(farm: Farm, kind: str, facts: Facts, task: Task | None, arrival: _
     """Compare a new picture with one of each party so far, until it is like one of them."""
     firsts = {} if task is None or arrival.result.verdict is Verdict.INVALID else _firsts(task)
     for party, first in firsts.items():
-        if first.digest == arrival.blob.digest or _is_same(farm, kind, facts, path, first.digest):
+        if first.digest == arrival.blob.digest:
+            return _Likeness(frozenset(firsts), party)
+        try:
+            is_same = _is_same(farm, kind, facts, path, first.digest)
+        except UnknownBlob as error:
+            if task is None or task.state is not TaskState.OPEN:
+                raise
+            # the task is to end all the same, by pictures that are there
+            _log.warning("task=%s result=%s is like nothing: %s", task.id, first.id, error)
+            is_same = False
+        if is_same:
             return _Likeness(frozenset(firsts), party)
     return _Likeness(frozenset(firsts), None)
 
 
 def _is_same(farm: Farm, kind: str, facts: Facts, path: Path, digest: str) -> bool:
+    """Say whether a file is the picture of a digest; raises UnknownBlob where that is gone or spoilt."""
     with tempfile.TemporaryDirectory(prefix="compare-", dir=farm.spool_folder) as folder:
         other = farm.blobs.local_path(Digest(digest), Path(folder))
         return farm.inspector.same(kind, path, other, facts)

@@ -17,6 +17,7 @@ SHOWN = 20
 """How many rows of one kind are named; more would not help anybody."""
 DEAD_ROWS = 50_000
 """So many dead rows are noise; more of them than living ones means that autovacuum does not keep up, or is off."""
+LONGEST_WAIT_S = 86_400
 WAL_BYTES = 2**30
 """A log that is larger is held back by something: a reader that never ends, a replica that is gone."""
 
@@ -78,6 +79,10 @@ _CONTRADICTIONS = {
         SELECT 'chore ' || c.id || ' (' || c.what || ' of job ' || c.job_id || '): ' || c.reason
         FROM chores c WHERE c.state = 'failed'
     """,
+    "no chore waits for a day": f"""
+        SELECT 'chore ' || c.id || ' (' || c.what || ' of job ' || c.job_id || ')'
+        FROM chores c WHERE c.state = 'queued' AND c.queued_at < :now - {LONGEST_WAIT_S}
+    """,  # noqa: S608 -- a constant
 }
 _ALL = [(invariant, text(query.replace("{needed}", NEEDED) + f" LIMIT {SHOWN}"))
         for invariant, query in _CONTRADICTIONS.items()]
