@@ -24,6 +24,7 @@ from sheepfold.blobs.blobs import Blob
 from sheepfold.config import Settings
 from sheepfold.farm.browse import list_jobs, view_job
 from sheepfold.farm.dispatch import (
+    Maker,
     claim_task,
     close_session,
     give_up,
@@ -56,6 +57,12 @@ MACHINES = st.integers(0, 4)
 MOODS = ["aaaabkx", "aab", "kkkka", "aabxxx"]
 """What machines are likely to send: two pictures that are not alike, a blank one, and one that cannot be read."""
 SOUNDNESS = {"a": Soundness.SOUND, "b": Soundness.SOUND, "k": Soundness.BLANK, "x": Soundness.UNDECODABLE}
+
+
+def leaves_to_others(task: Task, maker: Maker) -> bool:
+    """Say whether a machine has made a blank picture of a task that others may confirm."""
+    return any(result.machine_id == maker.machine_id and result.is_doubtful and result.verdict is Verdict.PENDING
+               for result in task.results)
 
 
 class FarmLife(RuleBasedStateMachine):
@@ -91,7 +98,8 @@ class FarmLife(RuleBasedStateMachine):
             self.reached["suspended"] += 1
             return
         if assignment is None:
-            assert not any(lifecycle.may_take(task, maker.machine_id) for task in self.tasks())
+            assert not any(lifecycle.may_take(task, maker.machine_id) and not leaves_to_others(task, maker)
+                           for task in self.tasks())
             return
         assert assignment.job.id == self.job.id
         self.held.append(held_lease(self.farm, maker, assignment.lease_id))

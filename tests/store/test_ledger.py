@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pytest
 from tests.conftest import in_threads
 from tests.store.conftest import NOW, Rows
 from tests.store.test_tasks import submitted
@@ -45,6 +46,17 @@ def test_a_machines_verdicts_come_newest_first_and_without_pending_ones(rows: Ro
     rows.run("UPDATE results SET verdict = 'pending' WHERE id = 4")
     newest = rows.db.read(lambda tx: ledger.newest_verdicts(tx, box.id, 2))
     assert newest == [Verdict.INVALID, Verdict.VALID]
+
+
+@pytest.mark.parametrize(("state", "found"), [("done", 4), ("failed", 2), ("canceled", 1)])
+def test_blank_pictures_that_nobody_could_confirm_count_little(rows: Rows, state: str, found: int):
+    rows.job(tasks=4)
+    box = rows.machine("box")
+    for n in range(4):
+        submitted(rows, rows.claim(box), rows.blob(f"{n}" * 64))
+    rows.run("UPDATE results SET verdict = 'invalid', soundness = 'blank' WHERE id > 1")
+    rows.run(f"UPDATE tasks SET state = '{state}' WHERE id > 1")
+    assert len(rows.db.read(lambda tx: ledger.newest_verdicts(tx, box.id, 5))) == found
 
 
 def test_blank_pictures_of_one_task_are_one_verdict(rows: Rows):

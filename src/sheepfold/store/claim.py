@@ -29,6 +29,8 @@ from sheepfold.store import events as event_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.jobs import JOB_COLUMNS, job_in, job_of
 
+BLANK_PAUSE_S = 600
+"""For so long a machine leaves a task, of which it made a blank picture, to machines of other accounts."""
 LANES_AT_A_TIME = {"sqlite": 8, "postgresql": 32}
 """How many lanes a claim looks into before it asks for the next best; on PostgreSQL more than claims come at once."""
 VIRTUAL_SCALE = 100
@@ -131,7 +133,8 @@ def _job_in(tx: Tx, row: Any) -> Job:  # noqa: ANN401 -- a row
 
 def _lease_values(claimant: Claimant, now: int) -> dict[str, Any]:
     return {"machine_id": claimant.machine_id, "account_id": claimant.account_id, "session_id": claimant.session_id,
-            "protocol": claimant.protocol, "now": now, "deadline_at": now + claimant.term_s,
+            "protocol": claimant.protocol, "now": now, "lately": now - BLANK_PAUSE_S,
+            "deadline_at": now + claimant.term_s,
             "figures": json.dumps(dict(claimant.figures), sort_keys=True)}
 
 
@@ -198,12 +201,14 @@ _FIRST_OF = """
                       WHERE l.task_id = t.id AND l.machine_id = :machine_id AND l.state = 'active')
       AND NOT EXISTS (SELECT 1 FROM results r
                       WHERE r.task_id = t.id AND r.machine_id + 0 = :machine_id
-                        AND r.verdict = 'pending' AND r.soundness <> 'blank')
+                        AND r.verdict = 'pending' AND (r.soundness <> 'blank' OR r.submitted_at > :lately AND {others}))
       AND NOT EXISTS (SELECT 1 FROM refusals f
                       WHERE f.machine_id = :machine_id AND f.job_id = t.job_id AND f.until_at > :now)
     ORDER BY t.lane_id, t.id LIMIT 1
 """
-_FIRST = text(_FIRST_OF.format(lane=":lane_id"))
+# who sent a blank picture leaves its task to those who can confirm it, while there may be any
+_OTHERS = "EXISTS (SELECT 1 FROM machines o WHERE o.account_id <> :account_id AND o.last_seen_at > :lately)"
+_FIRST = text(_FIRST_OF.format(lane=":lane_id", others=_OTHERS))
 _TAKE = text("UPDATE tasks SET openings = openings - 1 WHERE id = :task_id")
 _GRANT = text("""
     INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at, figures)
@@ -232,7 +237,7 @@ def _at_once_query(needs_count: int, seen_count: int) -> TextClause:
     nor a higher priority waits because another claim is at it. `seen` are the lanes where nothing was found, `empty`
     those of them, or before the one that was found, which nobody may find anything in.
     """
-    first = f"{_FIRST_OF.format(lane='tries.lane_id')} FOR UPDATE OF t SKIP LOCKED"
+    first = f"{_FIRST_OF.format(lane='tries.lane_id', others=_OTHERS)} FOR UPDATE OF t SKIP LOCKED"
     return text(f"""
         WITH best AS MATERIALIZED (
             SELECT *, row_number() OVER () AS place

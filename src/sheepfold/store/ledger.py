@@ -42,13 +42,19 @@ _PURSES_OF_WAITING = text(_PURSE + _WAITING)
 _NEWEST = text("SELECT coalesce(max(id), 0) FROM ledger")
 _FAVOUR = text("UPDATE accounts SET favour = :favour WHERE id = :account_id AND favour <> :favour")
 # by ix_results_machine_id_id
-# of several results of a lease a valid one counts, which 'valid' is by the alphabet; the blank ones of a task count as
-# one, since it may be meant to be blank, with nobody else there to confirm it
+# Of several results of a lease a valid one counts, which 'valid' is by the alphabet. The blank ones of a task count as
+# one; those of a job as one where nobody made anything else, since it may be meant to be blank, with nobody there to
+# confirm it; and those whose order ended before anybody could do not count.
 _VERDICTS = text("""
     SELECT max(verdict) AS verdict FROM (
-        SELECT id, verdict, CASE WHEN soundness = 'blank' THEN -task_id ELSE lease_id END AS occasion
-        FROM results WHERE machine_id = :machine_id AND verdict <> 'pending' ORDER BY id DESC LIMIT :most
-    ) AS newest GROUP BY occasion ORDER BY max(id) DESC LIMIT :limit
+        SELECT r.id, r.verdict,
+               CASE WHEN r.soundness <> 'blank' THEN 'lease' WHEN t.state = 'done' THEN 'task' ELSE 'job' END AS what,
+               CASE WHEN r.soundness <> 'blank' THEN r.lease_id WHEN t.state = 'done' THEN t.id ELSE t.job_id END AS one
+        FROM results r JOIN tasks t ON t.id = r.task_id
+        WHERE r.machine_id = :machine_id AND r.verdict <> 'pending'
+          AND NOT (r.soundness = 'blank' AND t.state = 'canceled' AND r.verdict = 'invalid')
+        ORDER BY r.id DESC LIMIT :most
+    ) AS newest GROUP BY what, one ORDER BY max(id) DESC LIMIT :limit
 """)
 
 
@@ -114,6 +120,6 @@ def _purse(row: Row[Any]) -> Purse:
 
 
 def newest_verdicts(tx: Tx, machine_id: MachineId, limit: int) -> list[Verdict]:
-    """Return a machine's last verdicts, newest first, one for each of its leases, of blank pictures for each task."""
+    """Return a machine's last verdicts, newest first: one for each of its leases, fewer for blank pictures."""
     values = {"machine_id": machine_id, "limit": limit, "most": limit * RESULTS_OF_A_LEASE}
     return [Verdict(row.verdict) for row in tx.execute(_VERDICTS, values)]
