@@ -34,12 +34,16 @@ from sheepfold.farm.chores import (
 )
 from sheepfold.farm.dispatch import held_lease, read_input
 from sheepfold.farm.flock import PLAYER_FILM
+from sheepfold.farm.repeating import render_again
 from sheepfold.kinds.flame.flam3 import animate_args
 from sheepfold.kinds.orphans import HumblePool
 from sheepfold.model.errors import StoreUnavailable, Unavailable, UnknownBlob
 from sheepfold.model.events import What
+from sheepfold.model.jobs import JobId
+from sheepfold.store import blobs as blob_rows
 from sheepfold.store import chores as chore_rows
 from sheepfold.store import events as event_rows
+from sheepfold.store.chores import ChoreWhat
 
 
 def rendered(world: World, folder: Path) -> None:
@@ -156,10 +160,60 @@ def test_a_chore_done_twice_is_as_good_as_once(world: World):
     world.do_chores()
     products = view_job(world.farm, job.id).products
     now = world.clock.now
-    world.farm.db.write(lambda tx: chore_rows.add(tx, chore_rows.ChoreWhat.ASSEMBLE, job.id, None, now))
+    world.farm.db.write(lambda tx: chore_rows.add(tx, ChoreWhat.ASSEMBLE, job.id, None, now))
     assert world.do_chores() == 1
     assert view_job(world.farm, job.id).products == products
     assert world.findings() == []
+
+
+def test_an_old_film_that_is_done_late_does_not_take_the_place_of_a_newer_one(world: World):
+    job = world.order(frames=2)
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    ann, films = world.account("ann"), []
+    with SlowPool() as executor:  # of another house
+        world.farm.db.write(lambda tx: chore_rows.add(tx, ChoreWhat.ASSEMBLE, job.id, None, world.clock.now))
+        doing = threading.Thread(target=do_next_chore, args=[world.farm, executor])
+        doing.start()
+        until_taken(world)
+        render_again(world.farm, ann, job.id, 0)
+        world.make_all(world.maker("other"), first=50)
+        assert world.do_chores() == 2
+        films.append(products(world, job.id))
+        executor.go.set()
+        doing.join(60)
+    assert products(world, job.id) == films[0]
+    assert view_job(world.farm, job.id).chores_waiting == 0
+    assert world.findings() == []
+
+
+def test_an_old_preview_that_is_done_late_does_not_take_the_place_of_a_newer_one(world: World):
+    job = world.order()
+    world.make_all(world.maker("box"))
+    with SlowPool() as executor:  # of another house
+        doing = threading.Thread(target=do_next_chore, args=[world.farm, executor])
+        doing.start()
+        until_taken(world)
+        render_again(world.farm, world.account("ann"), job.id, 0)
+        world.make_all(world.maker("other"), first=50)
+        world.do_chores()
+        (task,) = view_job(world.farm, job.id).tasks
+        made = b"".join(open_preview(world.farm, task.id, PREVIEW_WIDTH).chunks)
+        executor.go.set()
+        doing.join(60)
+    assert b"".join(open_preview(world.farm, task.id, PREVIEW_WIDTH).chunks) == made
+    assert view_job(world.farm, job.id).chores_waiting == 0
+    assert world.findings() == []
+
+
+def until_taken(world: World) -> None:
+    """Wait until the house has taken a chore."""
+    while not world.farm.db.read(lambda tx: chore_rows.taken_by(tx, world.farm.house)):
+        time.sleep(0.01)
+
+
+def products(world: World, job_id: JobId) -> set[str]:
+    return {row.digest for row in world.farm.db.read(lambda tx: blob_rows.products_of(tx, job_id))}
 
 
 class BrokenPool(Executor):
@@ -369,7 +423,7 @@ def test_a_chore_whose_house_died_gets_its_turn_however_many_others_come(world: 
 
     def queue(tx):
         for _ in range(2):
-            chore_rows.add(tx, chore_rows.ChoreWhat.ASSEMBLE, job, None, world.clock.now)
+            chore_rows.add(tx, ChoreWhat.ASSEMBLE, job, None, world.clock.now)
 
     while deaths:
         if dies_at(world) is None:

@@ -217,7 +217,10 @@ def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:
         blob = keep_file(farm, made)
 
     def save(tx: Tx) -> None:
-        now = farm.now()
+        now, shown = farm.now(), blob_rows.picture_of_task(tx, task_id)
+        if shown is None or shown.digest != picture.digest:  # anew meanwhile, which queued another chore
+            chore_rows.end(tx, chore.id, failed=False)
+            return
         name_blob(tx, blob, now)
         blob_rows.set_preview(tx, task_id, PREVIEW_WIDTH, blob.digest)
         chore_rows.end(tx, chore.id, failed=False)
@@ -242,6 +245,9 @@ def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
 
     def save(tx: Tx) -> None:
         now = farm.now()
+        if chore_rows.is_made_anew(tx, chore):  # by another hand, of what has come since
+            chore_rows.end(tx, chore.id, failed=False)
+            return
         for product, blob in kept:
             name_blob(tx, blob, now)
             blob_rows.set_product(tx, job.id, product.name, blob.digest, product.media_type, now)

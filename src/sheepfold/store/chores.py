@@ -56,6 +56,9 @@ _TAKE = """
     RETURNING id, what, job_id, task_id, attempts, deaths, queued_at
 """
 _TAKE_OF = {"sqlite": text(_TAKE.format(lock="")), "postgresql": text(_TAKE.format(lock="FOR UPDATE SKIP LOCKED"))}
+# by the primary key: few are later than one that is being done
+_ANEW = text("SELECT 1 FROM chores WHERE id > :id AND what = :what AND job_id = :job_id AND state IN ('queued', 'done')"
+             " LIMIT 1")
 _END = text("UPDATE chores SET state = :state, reason = :reason WHERE id = :id")
 _RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason, taken_by = '' WHERE id = :id")
 _PUT_BACK = text("UPDATE chores SET due_at = :due_at, taken_by = '', attempts = attempts - 1"
@@ -115,6 +118,11 @@ def is_any_due_after(tx: Tx, until: int) -> bool:
 def hasten(tx: Tx, now: int, until: int) -> int:
     """Make what is due after a time due now; returns how many there were."""
     return tx.execute(_HASTEN, {"now": now, "until": until}).rowcount
+
+
+def is_made_anew(tx: Tx, chore: Chore) -> bool:
+    """Say whether what a chore makes of its job is made by a later one, or was."""
+    return tx.execute(_ANEW, {"id": chore.id, "what": chore.what, "job_id": chore.job_id}).first() is not None
 
 
 def end(tx: Tx, chore_id: ChoreId, *, failed: bool, reason: str = "") -> None:
