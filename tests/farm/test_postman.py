@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import socket
 
 import pytest
 from tests.farm.receiver import go_round, topics
@@ -64,6 +65,51 @@ def test_a_failure_is_tried_again_with_the_same_id_and_given_up_in_the_end(near,
     with pytest.raises(Conflict):
         webhooks.try_webhook(near.farm, ann, hook.id)
     assert webhooks.enable_webhook(near.farm, ann, hook.id).disabled_at is None
+
+
+def test_hooks_of_a_dead_host_keep_nobody_else_waiting(near, inbox, clock):
+    eve, bob = near.account("eve"), near.account("bob")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        dead = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+    hooks = [webhooks.add_webhook(near.farm, eve, Wanted(dead)) for _ in range(webhooks.MOST_HOOKS)]
+    for hook in hooks * 3:
+        queue(near.farm, hook)
+    queue(near.farm, webhooks.add_webhook(near.farm, bob, Wanted(inbox.url)))
+    assert [go_round(near.farm) for _ in range(3)] == [postman.AT_A_TIME, len(hooks) + 1 - postman.AT_A_TIME, 0]
+    assert len(inbox.got) == 1
+    clock.advance(postman.FIRST_RETRY_S * 2)
+    older = webhooks.add_webhook(near.farm, bob, Wanted(inbox.url + "/older"))
+    queue(near.farm, older, at=clock.now - 3600)
+    assert go_round(near.farm) == postman.AT_A_TIME
+    assert len(inbox.got) == 2
+
+
+def queue(farm, hook, at=None):
+    """Have a message wait for a hook."""
+    farm.db.write(lambda tx: hook_rows.add_delivery(tx, hook.id, farm.token(), Topic.JOB_DONE, '{"text": "Done."}',
+                                                    farm.now() if at is None else at))
+
+
+def test_what_waits_behind_a_failure_is_sent_as_soon_as_a_test_arrives(near, inbox, clock):
+    ann = near.account("ann")
+    hook = webhooks.add_webhook(near.farm, ann, Wanted(inbox.url))
+    for _ in range(3):
+        queue(near.farm, hook)
+    inbox.status = 500
+    for _ in range(4):
+        assert go_round(near.farm) == 1
+        clock.advance(postman.TAKEN_S * 10)
+    assert go_round(near.farm) == 1
+    assert go_round(near.farm) == 0
+    assert len({headers["Sheepfold-Delivery"] for _, _, headers, _ in inbox.got}) == 1
+    webhooks.try_webhook(near.farm, ann, hook.id)
+    assert [go_round(near.farm), go_round(near.farm)] == [1, 0]
+    inbox.status = 204
+    clock.advance(postman.FIRST_RETRY_S * 2)
+    webhooks.try_webhook(near.farm, ann, hook.id)
+    assert [go_round(near.farm) for _ in range(5)] == [1] * 5
+    assert topics(inbox) == ["job.done"] * 5 + ["test"] * 2 + ["job.done", "test", "job.done", "job.done"]
+    assert go_round(near.farm) == 0
 
 
 def test_what_a_dead_house_had_taken_is_sent_again(near, inbox, clock):

@@ -9,8 +9,12 @@ from tests.serving import serving
 from sheepfold.farm.expiry import expire_orders
 from sheepfold.farm.storage import count_all
 from sheepfold.farm.upkeep import expire_leases, sweep_blobs
+from sheepfold.model.notices import Form, Reach, Topic
+from sheepfold.store import webhooks as hook_rows
+from sheepfold.store.webhooks import Hook
 
 FRAMES, BLOBS = 1000, 200
+HOOKS, MESSAGES = 20, 200
 REMEMBERED = ("SELECT count(*) FROM machines WHERE last_seen_at >= :since",)
 """What is asked the more seldom, the longer it takes."""
 
@@ -56,3 +60,25 @@ def test_counting_sweeping_and_checking_read_some_rows_for_each_blob_and_no_more
     about_blobs = {statement: rows for statement, rows in read.items() if "FROM blobs b" in statement}
     assert len(about_blobs) == len(("count", "check", "look of the sweep", "sweep", "what lies there still"))
     assert max(about_blobs.values()) < 50 * (BLOBS + FRAMES)
+
+
+def test_the_next_messages_are_found_by_their_hooks_however_many_wait(world, monkeypatch):
+    ann, now = world.account("ann"), world.clock.now
+
+    def fill(tx):
+        hooks = [hook_rows.add_hook(tx, Hook(0, ann.id, Reach.OWN, Form.JSON, "", "", (), now, None, ""))
+                 for _ in range(HOOKS)]
+        for hook_id in hooks * MESSAGES:
+            hook_rows.add_delivery(tx, hook_id, "", Topic.JOB_DONE, "", now)
+        failed = hook_rows.take_delivery(tx, hook_rows.due(tx, now, 1)[0], now, now + 60)
+        return hook_rows.add_delivery(tx, failed.hook_id, "", Topic.TEST, "", now)
+
+    test = world.farm.db.write(fill)
+    if world.farm.db.url.startswith("sqlite"):
+        assert world.farm.db.look(lambda tx: whole(tx, hook_rows._DUE.text)) == []
+        return
+    world.farm.db.write(lambda tx: tx.execute(text("ANALYZE")))
+    read = rows_read(monkeypatch)
+    found = world.farm.db.look(lambda tx: hook_rows.due(tx, now, HOOKS))
+    assert (len(found), found[-1]) == (HOOKS, test)
+    assert sum(read.values()) < 20 * HOOKS

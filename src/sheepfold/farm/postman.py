@@ -110,9 +110,12 @@ def retry_delay_s(attempts: int, chance: float) -> int:
 
 def deliver_due(farm: Farm, each: Callable[[Callable[[int], None], list[int]], object] | None = None,
                 resolve: Resolve = system_addresses) -> int:
-    """Send what is due now, one message for each hook; returns how many. `each` runs them, one by one by default."""
+    """Send what is due now, one message for each hook, and a test; returns how many. `each` runs them, else one by one.
+
+    A hook whose message failed is sent tests alone until that one is tried again.
+    """
     now = farm.now()
-    due = farm.db.read(lambda tx: hook_rows.due(tx, now, AT_A_TIME))
+    due = farm.db.look(lambda tx: hook_rows.due(tx, now, AT_A_TIME))
 
     def one(delivery_id: int) -> None:
         if not farm.closing.is_set():
@@ -153,6 +156,7 @@ def _settle(farm: Farm, delivery: Delivery, answered: Answered, said: str) -> No
     def settle(tx: Tx) -> None:
         if answered.is_taken:
             hook_rows.settle(tx, delivery.id, said, next_at=None, delivered_at=now)
+            hook_rows.wake(tx, delivery.hook_id, now, now + TAKEN_S)
             return
         wait_s = max(retry_delay_s(delivery.attempts, chance), min(answered.retry_s, LONGEST_RETRY_S))
         hook_rows.settle(tx, delivery.id, said, next_at=now + wait_s, delivered_at=None)

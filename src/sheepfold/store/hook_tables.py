@@ -49,5 +49,7 @@ hook_deliveries = Table(
     at("delivered_at", nullable=True),
     Column("answer", Text, nullable=False, server_default=""),
     Index(None, "hook_id"),
-    partial_index("ix_hook_deliveries_due", "next_at", where="next_at IS NOT NULL"),
+    partial_index("ix_hook_deliveries_waiting", "hook_id", "attempts", "id", where="next_at IS NOT NULL"),
+    partial_index("ix_hook_deliveries_tests", "hook_id", "id",
+                  where="topic = 'test' AND attempts = 0 AND next_at IS NOT NULL"),
 )

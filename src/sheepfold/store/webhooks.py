@@ -60,10 +60,35 @@ _LISTENERS = text("""
     AND ((w.reach = 'own' AND w.account_id = :account_id) OR (w.reach = 'farm' AND a.role = 'owner'))
     ORDER BY w.id
 """)
-# by ix_hook_deliveries_due; one for each hook, so that a slow one keeps no other waiting, and the oldest comes first
+# by ix_hook_deliveries_waiting from hook to hook: of each that which failed most, else the oldest, so that a hook whose
+# message is tried again later is sent none before; and by ix_hook_deliveries_tests a new test, whatever else waits. A
+# limit on what is looked up, and `< 1` in place of `= 0`, keep PostgreSQL from walking all that waits
 _DUE = text("""
-    SELECT min(id) AS id FROM hook_deliveries WHERE next_at IS NOT NULL AND next_at <= :now
-    GROUP BY hook_id LIMIT :limit
+    SELECT few.id FROM (
+        SELECT f.id, min(f.is_test) AS is_test,
+               (SELECT d.next_at FROM hook_deliveries d WHERE d.id = f.id LIMIT 1) AS next_at
+        FROM (
+            WITH RECURSIVE c (hook) AS (
+                SELECT own_1.hook_id FROM (
+                    SELECT w.hook_id FROM hook_deliveries w WHERE w.next_at IS NOT NULL
+                    ORDER BY w.hook_id, w.attempts, w.id LIMIT 1
+                ) own_1
+                UNION ALL
+                SELECT (SELECT w.hook_id FROM hook_deliveries w WHERE w.next_at IS NOT NULL AND w.hook_id > c.hook
+                        ORDER BY w.hook_id, w.attempts, w.id LIMIT 1)
+                FROM c WHERE c.hook IS NOT NULL
+            )
+            SELECT coalesce(
+                (SELECT w.id FROM hook_deliveries w WHERE w.next_at IS NOT NULL AND w.hook_id = c.hook
+                 AND w.attempts > 0 ORDER BY w.attempts DESC, w.id DESC LIMIT 1),
+                (SELECT w.id FROM hook_deliveries w WHERE w.next_at IS NOT NULL AND w.hook_id = c.hook
+                 AND w.attempts < 1 ORDER BY w.attempts, w.id LIMIT 1)
+            ) AS id, 0 AS is_test FROM c
+            UNION ALL
+            SELECT min(t.id), 1 FROM hook_deliveries t
+            WHERE t.topic = 'test' AND t.attempts = 0 AND t.next_at IS NOT NULL GROUP BY t.hook_id
+        ) f GROUP BY f.id
+    ) few WHERE few.next_at <= :now ORDER BY few.is_test, few.next_at, few.id LIMIT :limit
 """)
 # by ix_webhooks_account_id and ix_hook_deliveries_hook_id
 _NEWEST = text("""
@@ -76,6 +101,9 @@ _GIVE_UP = text("""
     UPDATE hook_deliveries SET next_at = NULL, answer = :answer
     WHERE next_at IS NOT NULL AND hook_id IN (SELECT id FROM webhooks WHERE account_id = :account_id)
 """)
+# by ix_hook_deliveries_waiting
+_WAKE = text("UPDATE hook_deliveries SET next_at = :now"
+             " WHERE hook_id = :hook_id AND attempts > 0 AND next_at IS NOT NULL AND next_at > :later")
 _TAKE = text("UPDATE hook_deliveries SET next_at = :until, attempts = attempts + 1"
              " WHERE id = :id AND next_at IS NOT NULL AND next_at <= :now")
 _FORGET = text("DELETE FROM hook_deliveries WHERE next_at IS NULL AND created_at < :before")
@@ -156,7 +184,10 @@ def add_delivery(tx: Tx, hook_id: int, notice: str, topic: Topic, body: str, now
 
 
 def due(tx: Tx, now: int, limit: int) -> list[int]:
-    """Return the oldest due delivery of each hook."""
+    """Return the next due delivery of each hook, none where one failed that is not due again, and new tests.
+
+    Those come first that have been due for longest, and tests last.
+    """
     return [int(row.id) for row in tx.execute(_DUE, {"now": now, "limit": limit})]
 
 
@@ -175,6 +206,11 @@ def settle(tx: Tx, delivery_id: int, answer: str, *, next_at: int | None, delive
     if delivered_at is None:
         mine = and_(mine, table.c.next_at.is_not(None))
     tx.execute(update(table).where(mine).values(answer=answer, next_at=next_at, delivered_at=delivered_at))
+
+
+def wake(tx: Tx, hook_id: int, now: int, later: int) -> None:
+    """Try again now what failed at a hook and would be tried again later than at a time."""
+    tx.execute(_WAKE, {"hook_id": hook_id, "now": now, "later": later})
 
 
 def deliveries_of(tx: Tx, hook_id: int, limit: int, before: int | None = None) -> list[Delivery]:
