@@ -2,6 +2,7 @@
 
 import ssl
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ class Inbox:
     status: int = 204
     headers: dict = field(default_factory=dict)
     arrived: threading.Event = field(default_factory=threading.Event)
+    before_answer: Callable[[], object] = lambda: None
 
 
 @contextmanager
@@ -29,6 +31,7 @@ def receiving(tls=None):
         def _take(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             kept.got.append((self.command, self.path, dict(self.headers), body))
+            kept.before_answer()
             self.send_response(kept.status)
             for name, value in kept.headers.items():
                 self.send_header(name, value)

@@ -6,6 +6,7 @@ import json
 import socket
 
 import pytest
+from sqlalchemy import update
 from tests.farm.receiver import go_round, topics
 
 from sheepfold.farm import letters, postman, webhooks
@@ -15,6 +16,7 @@ from sheepfold.model.accounts import Role
 from sheepfold.model.errors import BadInput, Conflict, Forbidden, NotFound
 from sheepfold.model.notices import Form, Reach, Topic
 from sheepfold.store import webhooks as hook_rows
+from sheepfold.store.hook_tables import hook_deliveries
 
 
 def test_a_finished_job_is_told_once_and_signed(near, inbox):
@@ -135,6 +137,29 @@ def test_redirects_are_not_followed_and_gone_is_gone(near, inbox):
     webhooks.try_webhook(near.farm, ann, hook.id)
     go_round(near.farm)
     assert "410" in webhooks.list_webhooks(near.farm, ann)[0].reason
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(410, 0), (500, postman.ATTEMPTS - 1), (204, 0)])
+def test_what_a_hook_answers_that_was_removed_meanwhile_is_not_said_of_the_next(near, inbox, status, attempts):
+    """SQLite gives the ids of what was removed last again."""
+    ann = near.account("ann")
+    queue(near.farm, webhooks.add_webhook(near.farm, ann, Wanted(inbox.url)))
+    near.farm.db.write(lambda tx: tx.execute(update(hook_deliveries).values(attempts=attempts)))
+
+    def put_right():
+        (wrong,) = webhooks.list_webhooks(near.farm, ann)
+        webhooks.remove_webhook(near.farm, ann, wrong.id)
+        queue(near.farm, webhooks.add_webhook(near.farm, ann, Wanted(inbox.url + "/right")))
+
+    inbox.status, inbox.before_answer = status, put_right
+    assert go_round(near.farm) == 1
+    (hook,) = webhooks.list_webhooks(near.farm, ann)
+    assert (hook.url, hook.disabled_at) == (inbox.url + "/right", None)
+    (waiting,) = webhooks.list_deliveries(near.farm, ann, hook.id)
+    assert (waiting.next_at, waiting.attempts, waiting.answer) == (near.farm.now(), 0, "")
+    inbox.status, inbox.before_answer = 204, lambda: None
+    assert go_round(near.farm) == 1
+    assert [path for _, path, _, _ in inbox.got] == ["/in", "/in/right"]
 
 
 def test_who_asks_to_wait_is_waited_for(near, inbox, clock):

@@ -150,16 +150,20 @@ def deliver(farm: Farm, delivery_id: int, resolve: Resolve = system_addresses) -
 
 
 def _settle(farm: Farm, delivery: Delivery, answered: Answered, said: str) -> None:
-    """Write down that a delivery arrived, when it is tried again, or that its hook is told no more."""
+    """Write down that a delivery arrived, when it is tried again, or that its hook is told no more.
+
+    Of one that is gone nothing is: its hook was removed meanwhile, and another may bear its id.
+    """
     now, chance = farm.now(), random.random()  # noqa: S311 -- spreads retries, guards nothing
 
     def settle(tx: Tx) -> None:
         if answered.is_taken:
-            hook_rows.settle(tx, delivery.id, said, next_at=None, delivered_at=now)
-            hook_rows.wake(tx, delivery.hook_id, now, now + TAKEN_S)
+            if hook_rows.settle(tx, delivery, said, next_at=None, delivered_at=now):
+                hook_rows.wake(tx, delivery.hook_id, now, now + TAKEN_S)
             return
         wait_s = max(retry_delay_s(delivery.attempts, chance), min(answered.retry_s, LONGEST_RETRY_S))
-        hook_rows.settle(tx, delivery.id, said, next_at=now + wait_s, delivered_at=None)
+        if not hook_rows.settle(tx, delivery, said, next_at=now + wait_s, delivered_at=None):
+            return
         if answered.status == http.HTTPStatus.GONE:
             hook_rows.disable(tx, delivery.hook_id, "It answered that it is gone for good (410).", now)
         elif delivery.attempts >= ATTEMPTS:

@@ -199,13 +199,17 @@ def take_delivery(tx: Tx, delivery_id: int, now: int, until: int) -> Delivery | 
     return _delivery(tx.execute(select(table).where(table.c.id == delivery_id)).one())
 
 
-def settle(tx: Tx, delivery_id: int, answer: str, *, next_at: int | None, delivered_at: int | None) -> None:
-    """Write down how an attempt went, and when the next one is: none where the delivery was given up meanwhile."""
+def settle(tx: Tx, delivery: Delivery, answer: str, *, next_at: int | None, delivered_at: int | None) -> bool:
+    """Write down how an attempt went, and when the next one is: none where the delivery was given up meanwhile.
+
+    False where it was, or is gone with its hook: what bears its id now may be another one.
+    """
     table = tables.hook_deliveries
-    mine = table.c.id == delivery_id
+    mine = and_(table.c.id == delivery.id, table.c.notice == delivery.notice)
     if delivered_at is None:
         mine = and_(mine, table.c.next_at.is_not(None))
-    tx.execute(update(table).where(mine).values(answer=answer, next_at=next_at, delivered_at=delivered_at))
+    settled = update(table).where(mine).values(answer=answer, next_at=next_at, delivered_at=delivered_at)
+    return tx.execute(settled).rowcount == 1
 
 
 def wake(tx: Tx, hook_id: int, now: int, later: int) -> None:
