@@ -1,8 +1,10 @@
 """Jobs by the command line: followed, fetched and canceled."""
 
 import json
+import sqlite3
 import subprocess
 import zipfile
+from contextlib import closing
 
 import pytest
 from PIL import Image
@@ -118,6 +120,21 @@ def test_screenshots_that_expire_are_prolonged(fold, run):
     url = fold.serve_here()
     assert run("job", "prolong", 1001, "--server", url, "--key", key).out == "Job 1001 is worth making for ever.\n"
     assert "no order of screenshots" in run("job", "prolong", 1002, "--server", url, "--key", key).err
+
+
+def test_what_was_given_up_of_a_job_is_queued_again(fold, run):
+    key = fold.key("ann", "desk")
+    number = fold.done("order", "flame", fold.genome(), *SMALL, "--account", "ann").strip()
+    with closing(sqlite3.connect(fold.data / "farm.sqlite", isolation_level=None)) as rows:
+        rows.execute("INSERT INTO chores (what, job_id, state, queued_at, due_at)"
+                     " VALUES ('assemble', ?, 'failed', 1, 1)", (number,))
+        said = fold.done("job", "remake", number, "--account", "ann")
+        assert said == f"Queued 1 chore of job {number} again.\n"
+        rows.execute("UPDATE chores SET state = 'failed'")
+        afar = ("--server", fold.serve_here(), "--key", key)
+        assert json.loads(run("job", "remake", number, *afar, "--json").out) == {"chores": 1}
+        assert run("job", "remake", number, *afar).out == f"Queued 0 chores of job {number} again.\n"
+        assert rows.execute("SELECT state FROM chores").fetchall() == [("queued",)]
 
 
 def test_jobs_are_told_as_json(studio, number):

@@ -121,3 +121,17 @@ def test_waiting_chores_are_counted_of_one_job(queued: Rows):
 def test_houses_that_come_at_once_take_different_chores(queued: Rows):
     taken = [chore.id for chore in in_threads(6, lambda _: take(queued)) if chore]
     assert sorted(taken) == [1, 2, 3]
+
+
+def test_those_that_were_given_up_are_found_by_their_index(queued: Rows):
+    """At the end of each chore, however many are done."""
+    queued.run("INSERT INTO chores (what, job_id, state, attempts, reason, queued_at, due_at, taken_by) SELECT 'clear',"
+               " c.job_id, 'done', 0, '', c.queued_at, c.queued_at, '' FROM chores a, chores b, chores c, chores d,"
+               " chores e, chores f, chores g")
+    is_sqlite = queued.db.read(lambda tx: tx.dialect.name) == "sqlite"
+    if not is_sqlite:
+        queued.run("ANALYZE chores")
+    asked = text(("EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN ") + chores._SUPERSEDE.text)
+    plan = [str(row) for row in queued.db.read(lambda tx: tx.execute(asked, {"id": 1}).all())]
+    assert any("ix_chores_failed" in line for line in plan), plan
+    assert not any("Seq Scan" in line for line in plan), plan

@@ -18,6 +18,7 @@ from sheepfold.farm.feed import Feed
 from sheepfold.farm.frames import list_frames, zipped
 from sheepfold.farm.orders import Order, cancel_job, order_job
 from sheepfold.farm.problems import report_problem
+from sheepfold.farm.remaking import remake
 from sheepfold.farm.repeating import render_again
 from sheepfold.farm.replacing import replace_input
 from sheepfold.farm.retention import keep_job
@@ -104,6 +105,10 @@ class FolderOffice(FolderAccount, FolderFarm):
     def render_again(self, job_id: int, frame: int, part: int | None = None) -> wire.JobSummary:
         """Have a frame of a job of this account rendered once more."""
         return wire.JobSummary.of(render_again(self._farm, self._account, JobId(job_id), frame, part))
+
+    def remake(self, job_id: int) -> int:
+        """Have a job's film and previews made after all that the farm gave up."""
+        return remake(self._farm, self._account, JobId(job_id))
 
     def share(self, job_id: int) -> str:
         """Make a link to a job of this account; where the farm's address is not set, its path."""

@@ -167,6 +167,13 @@ def again(
 
 
 @office_command(app)
+def remake(office: Office, job_id: IdArgument) -> Said:
+    """Make what was given up of the job ID, its film or previews, now that what hindered them is seen to."""
+    chores = office.remake(job_id)
+    return Said({"chores": chores}, f"Queued {chores} chore{'' if chores == 1 else 's'} of job {job_id} again.")
+
+
+@office_command(app)
 def extend(
     office: Office, job_id: IdArgument,
     frames: Annotated[str, typer.Argument(metavar="FRAMES", help="Such as 251-300.")],

@@ -60,6 +60,19 @@ _TAKE_OF = {"sqlite": text(_TAKE.format(lock="")), "postgresql": text(_TAKE.form
 _ANEW = text("SELECT 1 FROM chores WHERE id > :id AND what = :what AND job_id = :job_id AND state IN ('queued', 'done')"
              " LIMIT 1")
 _END = text("UPDATE chores SET state = :state, reason = :reason WHERE id = :id")
+# these by the partial index ix_chores_failed
+_SUPERSEDE = text("""
+    UPDATE chores SET state = 'done' WHERE state = 'failed' AND job_id = (SELECT job_id FROM chores WHERE id = :id)
+    AND EXISTS (SELECT 1 FROM chores n WHERE n.id = :id AND n.id > chores.id AND n.what = chores.what
+                AND (n.what IN ('clear', 'empty') OR coalesce(n.task_id, 0) = coalesce(chores.task_id, 0)))
+""")
+_SETTLE_FAILED = text("UPDATE chores SET state = 'done'"
+                      " WHERE state = 'failed' AND job_id = :job_id AND what NOT IN ('clear', 'empty')")
+_QUEUE_AGAIN = text("""
+    UPDATE chores SET state = 'queued', attempts = 0, deaths = 0, taken_by = '', reason = '', queued_at = :now,
+        due_at = :now
+    WHERE id IN (SELECT max(id) FROM chores WHERE state = 'failed' AND job_id = :job_id GROUP BY what, task_id)
+""")
 _RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason, taken_by = '' WHERE id = :id")
 _PUT_BACK = text("UPDATE chores SET due_at = :due_at, taken_by = '', attempts = attempts - 1"
                  " WHERE id = :id AND state = 'queued' AND taken_by = :house")
@@ -126,8 +139,10 @@ def is_made_anew(tx: Tx, chore: Chore) -> bool:
 
 
 def end(tx: Tx, chore_id: ChoreId, *, failed: bool, reason: str = "") -> None:
-    """End a chore for good."""
+    """End a chore for good; one that ends well settles those before it that were to make the same and were given up."""
     tx.execute(_END, {"id": chore_id, "state": "failed" if failed else "done", "reason": reason})
+    if not failed:
+        tx.later(_SUPERSEDE, {"id": chore_id})
 
 
 def renew(tx: Tx, chore_id: ChoreId, due_at: int, house: str = "") -> None:
@@ -158,6 +173,16 @@ def count_clearing(tx: Tx) -> int:
 def go_on(tx: Tx, chore_id: ChoreId, task_id: TaskId | None, due_at: int) -> None:
     """Let a chore that is done piece by piece be taken again from a time on, from behind a task on."""
     tx.execute(_GO_ON, {"id": chore_id, "task_id": task_id, "due_at": due_at})
+
+
+def queue_again(tx: Tx, job_id: JobId, now: int) -> int:
+    """Queue the chores of a job that were given up as if they were new, of several of the same the last; how many."""
+    return tx.execute(_QUEUE_AGAIN, {"job_id": job_id, "now": now}).rowcount
+
+
+def settle_failed(tx: Tx, job_id: JobId) -> None:
+    """Let go of what was to be made of a job and was given up: nothing can be made of it now."""
+    tx.execute(_SETTLE_FAILED, {"job_id": job_id})
 
 
 def failed(tx: Tx) -> list[Chore]:

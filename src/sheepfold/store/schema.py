@@ -337,6 +337,7 @@ chores = Table(
     Column("deaths", Integer, nullable=False, server_default="0"),
     partial_index("ix_chores_due", "due_at", where="state = 'queued'"),
     partial_index("ix_chores_waiting", "job_id", where="state = 'queued'"),
+    partial_index("ix_chores_failed", "job_id", where="state = 'failed'"),
     postgresql_with=CHURN,
 )
 

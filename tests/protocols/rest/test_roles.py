@@ -38,6 +38,7 @@ MATRIX = {
     "GET /tasks/{task_id}/story": "anybody",
     "POST /jobs/{job_id}/frames": "orders",
     "POST /jobs/{job_id}/again": "orders",
+    "POST /jobs/{job_id}/remake": "changes",
     "POST /jobs/{job_id}/shares": "changes",
     "DELETE /jobs/{job_id}/shares": "changes",
     "PUT /jobs/{job_id}/team": "changes",

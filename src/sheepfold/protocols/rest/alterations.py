@@ -1,4 +1,4 @@
-"""What customers change of their jobs: priority, privacy, more frames, a frame anew, and links that show one."""
+"""What customers change of their jobs: priority, privacy, more frames, a frame or film anew, links that show one."""
 
 
 from fastapi import APIRouter, Request
@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from sheepfold.farm import sight
 from sheepfold.farm.browse import view_job
 from sheepfold.farm.extending import extend_job
+from sheepfold.farm.remaking import remake
 from sheepfold.farm.repeating import render_again
 from sheepfold.farm.retention import keep_job
 from sheepfold.farm.views import prioritise
@@ -45,6 +46,12 @@ def add_frames(farm: FarmHere, account: CustomerHere, job_id: JobInPath, asked: 
 def add_again(farm: FarmHere, account: CustomerHere, job_id: JobInPath, asked: wire.FrameAgain) -> wire.JobSummary:
     """Open a frame that is done or has failed anew, with all its parts or one; what it has stays shown, and paid."""
     return wire.JobSummary.of(render_again(farm, account, JobId(job_id), asked.frame, asked.part))
+
+
+@router.post("/jobs/{job_id}/remake", summary="Make what was given up")
+def add_remake(farm: FarmHere, account: CancelerHere, job_id: JobInPath) -> wire.Remade:
+    """Have the film and the previews made after all that the farm gave up, once what hindered them is seen to."""
+    return wire.Remade(chores=remake(farm, account, JobId(job_id)))
 
 
 @router.post("/jobs/{job_id}/shares", status_code=201, summary="Make a link to a job")

@@ -356,6 +356,10 @@ class FarmClient(AccountHands, FarmHands):
         body = wire.FrameAgain(frame=frame, part=part).model_dump(exclude_none=True)
         return self._calls.ask("POST", f"/jobs/{job_id}/again", wire.JobSummary, Sent(json=body))
 
+    def remake(self, job_id: int) -> int:
+        """Have a job's film and previews made after all that the farm gave up; returns how many."""
+        return self._calls.ask("POST", f"/jobs/{job_id}/remake", wire.Remade).chores
+
     def share(self, job_id: int) -> str:
         """Make a link by which whoever has it sees a job."""
         return self._calls.ask("POST", f"/jobs/{job_id}/shares", wire.ShareMade).link

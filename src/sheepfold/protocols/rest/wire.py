@@ -239,6 +239,12 @@ class FrameAgain(Asked):
     part: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
 
 
+class Remade(Told):
+    """How much of a job that was given up is tried once more: its film and previews."""
+
+    chores: Count
+
+
 class ShareMade(Told):
     """A link to a job, and its token, which goes into the header `X-Share`; both are shown once."""
 
