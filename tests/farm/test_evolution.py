@@ -6,12 +6,14 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+from sqlalchemy import text
 from tests.conftest import GENOMES, World
 
 from sheepfold.farm.browse import list_jobs
 from sheepfold.farm.evolution import SHEPHERD, Evolution
 from sheepfold.farm.flock import list_flock, vote
 from sheepfold.kinds import handwork
+from sheepfold.model.flock import SheepId
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import flock as flock_rows
 
@@ -70,6 +72,18 @@ def test_what_people_like_stays(herd: World):
     assert liked in {one.sheep.id.number for one in list_flock(herd.farm).sheep}
 
 
+def test_two_loops_of_one_genome_are_two_keyframes(herd: World):
+    herd.farm = replace(herd.farm, settings=replace(herd.farm.settings, flock_loops=3))
+    for genome in ("s11", "s11", "s14"):
+        herd.flame(genome)
+    titles = lived(herd, 20)
+    assert children(titles)
+    sheep = herd.farm.db.read(lambda tx: tx.execute(text("SELECT number, first, last FROM sheep")).all())
+    edges = [(one.first, one.last) for one in sheep if one.number not in {one.first, one.last}]
+    assert len(edges) == len(set(edges)) > 2
+    assert all(first != last for first, last in edges)
+
+
 def test_children_know_their_parents_and_belong_to_the_flock(herd: World):
     lived(herd, 8)
     jobs = {job.id: job for job in list_jobs(herd.farm, 100)}
@@ -83,6 +97,29 @@ def test_children_know_their_parents_and_belong_to_the_flock(herd: World):
     shepherd = herd.farm.db.read(lambda tx: account_rows.account_named(tx, SHEPHERD))
     assert {shepherd.id} == {job.account_id for job in jobs.values()}
     assert {job.terms.priority for job in jobs.values()} == {-100}
+
+
+def test_a_child_is_ordered_with_its_parents_or_not_at_all(herd: World):
+    herd.farm = replace(herd.farm, settings=replace(herd.farm.settings, flock_edges=0))
+    born = children(lived(herd, 4))
+    herd.farm.db.write(lambda tx: tx.execute(text("ALTER TABLE parents RENAME TO forgotten")))
+    with pytest.raises(Exception, match="parents"):
+        lived(herd, 9)
+    assert children([job.title for job in list_jobs(herd.farm, 100)]) == born
+
+
+def test_a_full_generation_is_followed_by_strangers(herd: World):
+    lived(herd, 4)
+    herd.farm.db.write(lambda tx: tx.execute(text("UPDATE sheep SET number = 99999 WHERE number = 2")))
+    titles = lived(herd, 2)
+    assert titles[-1] == "A stranger"
+    newest = list_flock(herd.farm)
+    assert [one.sheep.id for one in newest.sheep] == [SheepId(2, 1)]
+
+
+def children(titles: list[str]) -> int:
+    """Return how many jobs are children of sheep."""
+    return sum(title.startswith("Child of sheep") for title in titles)
 
 
 @pytest.mark.slow

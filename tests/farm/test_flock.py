@@ -14,8 +14,9 @@ from sheepfold.farm.flock import (
     read_genomes,
     vote,
 )
-from sheepfold.model.errors import BadInput, UnknownBlob, UnknownSheep
+from sheepfold.model.errors import BadInput, InvalidSpec, UnknownBlob, UnknownSheep
 from sheepfold.model.flock import SheepId
+from sheepfold.store import flock as flock_rows
 
 
 @pytest.fixture
@@ -89,11 +90,30 @@ def test_a_loop_has_one_genome_and_an_unknown_sheep_none(flock: World):
             ask(flock.farm, SheepId(1, 9))
 
 
+def test_an_edge_leads_from_one_genome_to_another(flock: World):
+    with pytest.raises(InvalidSpec, match="one and the same"):
+        flock.flame("r1", second="r1", shape="edge")
+    with pytest.raises(UnknownSheep, match="order the loops of both genomes first"):
+        flock.flame("r1", second="r3", shape="edge")
+    flock.flame("r1", second="r2", shape="edge")
+    edge = flock.farm.db.read(lambda tx: flock_rows.sheep_of(tx, SheepId(1, 3)))
+    assert (edge.first, edge.last) == (1, 2)
+
+
+def test_an_edge_belongs_to_the_generation_of_its_loops(flock: World):
+    flock.farm.db.write(lambda tx: tx.execute(text("UPDATE sheep SET number = 99999 WHERE number = 2")))
+    with pytest.raises(UnknownSheep, match="order the loops of both genomes first"):
+        flock.flame("r1", second="r2", shape="edge")
+
+
 def test_a_full_generation_opens_the_next_and_the_old_one_stays_where_it_was(flock: World):
     flock.farm.db.write(lambda tx: tx.execute(text("UPDATE sheep SET number = 99999 WHERE number = 2")))
     job = flock.flame("r3")
-    assert living_generation(flock.farm) == 2
     assert job_of_sheep(flock.farm, SheepId(2, 1)) == job
-    assert list_flock(flock.farm).sheep == ()
+    assert [one.sheep.id for one in list_flock(flock.farm).sheep] == [SheepId(1, 1), SheepId(1, 99_999)]
+    flock.make_all(flock.maker("box"))
+    flock.do_chores()
+    assert living_generation(flock.farm) == 2
+    assert [one.sheep.id for one in list_flock(flock.farm).sheep] == [SheepId(2, 1)]
     assert open_film(flock.farm, SheepId(1, 99_999))[1].size_bytes > 0
     vote(flock.farm, 1, "ann", 1, generation=1)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from sqlalchemy import text
 from tests.conftest import World, picture
 
 from sheepfold.blobs.spool import Digest
@@ -170,6 +171,20 @@ def test_the_living_flock_is_spared_and_a_dead_sheep_leaves_its_genome_and_its_f
     assert len(read_genomes(world.farm, sheep.id)) == 1
     assert [one.sheep.job_id for one in list_flock(world.farm).sheep] == [living.id]
     assert world.findings() == []
+
+
+def test_a_full_generation_is_spared_until_the_next_has_a_film(world: World):
+    told(world, keep_days=1)
+    old = finished(world, world.flame("r1"))
+    world.farm.db.write(lambda tx: tx.execute(text("UPDATE sheep SET number = 99999")))
+    young = world.flame("r2")
+    world.clock.advance(3 * DAY_S)
+    retain(world)
+    assert originals(world, old) <= files(world)
+    finished(world, young, 50)
+    retain(world)
+    assert originals(world, old) & files(world) == set()
+    assert originals(world, young) <= files(world)
 
 
 def test_pictures_that_later_ones_are_held_against_are_spared(world: World):

@@ -27,3 +27,7 @@ def test_ids_order_by_generation_then_number():
 def test_a_loop_ends_where_it_began():
     assert Sheep(SheepId(1, 5), JobId(1000), 5, 5).is_loop
     assert not Sheep(SheepId(1, 6), JobId(1001), 4, 5).is_loop
+
+
+def test_a_loop_is_its_own_keyframe():
+    assert not Sheep(SheepId(1, 6), JobId(1001), 5, 5).is_loop

@@ -45,13 +45,35 @@ def test_sheep_that_are_born_at_once_share_no_number(rows: Rows):
     assert sorted(sheep.id.number for sheep in born) == [1, 2, 3, 4, 5, 6]
 
 
+GENOME = "a" * 64
+
+
+def found(rows: Rows, genome: str = GENOME, generation: int = 1) -> Sheep | None:
+    return rows.db.read(lambda tx: flock.find_loop_of(tx, generation, genome))
+
+
 def test_the_newest_loop_of_a_genome_is_found(rows: Rows):
-    genome = "a" * 64
-    loop(rows, genome)
-    newest = loop(rows, genome)
+    loop(rows, GENOME)
+    newest = loop(rows, GENOME)
     loop(rows, "b" * 64)
-    assert rows.db.read(lambda tx: flock.find_loop_of(tx, genome)) == newest
-    assert rows.db.read(lambda tx: flock.find_loop_of(tx, "c" * 64)) is None
+    assert found(rows) == newest
+    assert found(rows, "c" * 64) is None
+    assert found(rows, generation=2) is None
+
+
+def test_of_a_genomes_loops_a_living_one_is_found_before_those_that_are_none(rows: Rows):
+    first, failed, retired = (loop(rows, GENOME) for _ in range(3))
+    rows.run("UPDATE jobs SET state = 'failed' WHERE id = :id", id=failed.job_id)
+    rows.db.write(lambda tx: flock.retire(tx, retired.job_id, NOW))
+    assert found(rows) == first
+    rows.db.write(lambda tx: flock.retire(tx, first.job_id, NOW))
+    assert found(rows) == retired
+
+
+def test_an_edge_that_ends_where_it_began_is_no_loop_of_its_genome(rows: Rows):
+    keyframe, edge = loop(rows, GENOME), loop(rows, GENOME)
+    rows.run("UPDATE sheep SET first = 1, last = 1 WHERE number = :number", number=edge.id.number)
+    assert found(rows) == keyframe
 
 
 def test_a_sheep_that_is_not_there_is_named(rows: Rows):

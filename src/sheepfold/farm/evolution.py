@@ -10,13 +10,14 @@ from pathlib import Path
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.flock import PLAYER_FILM, living_of
-from sheepfold.farm.orders import Order, order_job
+from sheepfold.farm.flock import PLAYER_FILM
+from sheepfold.farm.orders import Note, Order, order_job
 from sheepfold.kinds import handwork
 from sheepfold.model.accounts import Account, Role
+from sheepfold.model.errors import Conflict
 from sheepfold.model.events import Event, What
 from sheepfold.model.evolution import Breed, Goals, Join, Member, Method, Retire, next_step
-from sheepfold.model.flock import Sheep
+from sheepfold.model.flock import Sheep, next_id
 from sheepfold.model.jobs import Job, Terms
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import events as event_rows
@@ -68,10 +69,13 @@ class Evolution:
         if not birth.genome.done():
             return False
         self._birth = None
+
+        def note(tx: Tx, job: Job) -> None:
+            flock_rows.add_loop(tx, job.id)
+            flock_rows.add_parents(tx, job.id, [parent.job_id for parent in birth.parents])
+
         with birth.folder:
-            job = _ordered(self._farm, {"shape": "loop"}, {"genome": birth.genome.result()}, birth.title)
-        parents = [parent.job_id for parent in birth.parents]
-        self._farm.db.write(lambda tx: flock_rows.add_parents(tx, job.id, parents))
+            _ordered(self._farm, {"shape": "loop"}, {"genome": birth.genome.result()}, birth.title, note)
         return True
 
 
@@ -86,7 +90,8 @@ class _Birth:
 
 
 def _members(tx: Tx) -> list[Member]:
-    return flock_rows.living(tx, living_of(tx), PLAYER_FILM)
+    born_into = next_id(flock_rows.newest_id(tx)).generation
+    return flock_rows.living(tx, born_into, PLAYER_FILM)
 
 
 def _retire(farm: Farm, sheep: Sequence[Sheep]) -> None:
@@ -100,11 +105,18 @@ def _retire(farm: Farm, sheep: Sequence[Sheep]) -> None:
 
 
 def _join(farm: Farm, first: Sheep, last: Sheep) -> None:
+    """Order an edge between two loops, by their numbers: there may be several of a genome."""
+
+    def note(tx: Tx, job: Job) -> None:
+        if flock_rows.next_in_line(tx).generation != first.id.generation:
+            raise Conflict(f"Generation {first.id.generation} is full: an edge belongs to that of its loops.")
+        flock_rows.add_edge(tx, job.id, first.id.number, last.id.number)
+
     with tempfile.TemporaryDirectory(prefix="edge-", dir=farm.spool_folder) as name:
         genomes = _genomes(farm, (first, last), Path(name))
         inputs = dict(zip(("genome", "genome2"), genomes, strict=True))
         title = f"From sheep {first.id.number} to {last.id.number}"
-        _ordered(farm, {"shape": "edge"}, inputs, title)
+        _ordered(farm, {"shape": "edge"}, inputs, title, note)
 
 
 def _begun(farm: Farm, executor: Executor, method: Method, parents: Sequence[Sheep], seed: int) -> _Birth:
@@ -123,13 +135,12 @@ def _genomes(farm: Farm, sheep: Sequence[Sheep], folder: Path) -> list[Path]:
     return [farm.blobs.local_path(Digest(job.inputs["genome"]), folder) for job in jobs]
 
 
-def _ordered(farm: Farm, spec: dict[str, object], inputs: dict[str, Path], title: str) -> Job:
+def _ordered(farm: Farm, spec: dict[str, object], inputs: dict[str, Path], title: str, note: Note) -> None:
     settings = farm.settings
     width, height = settings.flock_size
     spec |= {"width": width, "height": height, "frames": settings.flock_frames, "quality": settings.flock_quality}
-    job = order_job(farm, _shepherd(farm), Order("flame", spec, inputs, title, TERMS))
+    job = order_job(farm, _shepherd(farm), Order("flame", spec, inputs, title, TERMS), note)
     _log.info("flock_ordered job=%d shape=%s title=%s", job.id, spec["shape"], title)
-    return job
 
 
 def _shepherd(farm: Farm) -> Account:

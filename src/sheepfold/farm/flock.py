@@ -45,25 +45,27 @@ def check_sheep(farm: Farm, account: Account, spec: Spec, *, is_private: bool) -
 def join_flock(tx: Tx, job: Job) -> None:
     """Give a loop or an edge its number; an edge joins the loops that were ordered of its two genomes.
 
-    Raises UnknownSheep where there are none.
+    Raises UnknownSheep where its generation has none, and InvalidSpec where both genomes are one.
     """
     match job.spec["shape"]:
         case "loop":
             flock_rows.add_loop(tx, job.id)
         case "edge":
-            first, last = (_keyframe(tx, job.inputs.get(name, "")) for name in ("genome", "genome2"))
-            flock_rows.add_edge(tx, job.id, first, last)
+            first, last = (job.inputs.get(name, "") for name in ("genome", "genome2"))
+            if first == last:
+                raise InvalidSpec("An edge joins two loops of the flock; these two genomes are one and the same.")
+            flock_rows.add_edge(tx, job.id, _keyframe(tx, first), _keyframe(tx, last))
 
 
 def _keyframe(tx: Tx, digest: str) -> int:
-    sheep = flock_rows.find_loop_of(tx, digest)
+    sheep = flock_rows.find_loop_of(tx, flock_rows.next_in_line(tx).generation, digest)
     if sheep is None:
         raise UnknownSheep("An edge joins two loops of the flock: order the loops of both genomes first.")
     return sheep.id.number
 
 
 def list_flock(farm: Farm) -> Flock:
-    """Return the newest generation's films."""
+    """Return the living generation's films."""
 
     def read(tx: Tx) -> Flock:
         generation = living_of(tx)
@@ -97,14 +99,13 @@ def vote(farm: Farm, number: int, voter: str, value: int, generation: int | None
 
 
 def living_generation(farm: Farm) -> int:
-    """Return the generation that new sheep are born into."""
+    """Return the generation that players see."""
     return farm.db.look(living_of)
 
 
 def living_of(tx: Tx) -> int:
-    """Return the generation that new sheep are born into."""
-    newest = flock_rows.newest_id(tx)
-    return newest.generation if newest else FIRST_GENERATION
+    """Return the generation that players see: a new one lives from its first film on, the very first at once."""
+    return flock_rows.living_generation(tx) or FIRST_GENERATION
 
 
 def find_sheep(farm: Farm, job_id: JobId) -> SheepId | None:

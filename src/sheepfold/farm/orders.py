@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ from sheepfold.store.order_keys import NamedOrder
 
 TITLE_LENGTH = 120
 
+Note = Callable[[Tx, Job], None]
+"""Writes down, in the transaction that takes an order, what it means to the farm beside its tasks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -63,8 +66,8 @@ class _Prepared:
     fingerprint: str
 
 
-def order_job(farm: Farm, account: Account, order: Order) -> Job:
-    """Check an order, make all that its tasks need, and queue it.
+def order_job(farm: Farm, account: Account, order: Order, note: Note | None = None) -> Job:
+    """Check an order, make all that its tasks need, and queue it; a `note` of it stands for that of its kind's effect.
 
     An order with a key that was carried out before is not carried out again: its job is returned. Raises InvalidSpec
     with a sentence that the one who ordered understands, also where the key belongs to another order, and Forbidden
@@ -77,7 +80,7 @@ def order_job(farm: Farm, account: Account, order: Order) -> Job:
         return known
     with passing_folder(farm, "order") as folder:
         prepared = replace(_prepare(farm, account, order, folder), key=order.key, fingerprint=fingerprint)
-    return farm.db.write(lambda tx: _add(tx, prepared, farm.now()))
+    return farm.db.write(lambda tx: _add(tx, prepared, note, farm.now()))
 
 
 def cancel_job(farm: Farm, account: Account, job_id: JobId) -> Job:
@@ -171,7 +174,7 @@ def _checked_terms(terms: Terms) -> Terms:
     return terms
 
 
-def _add(tx: Tx, prepared: _Prepared, now: int) -> Job:
+def _add(tx: Tx, prepared: _Prepared, note: Note | None, now: int) -> Job:
     job = prepared.job
     known = _known(tx, job.account_id, prepared.key, prepared.fingerprint)
     if known is not None:
@@ -184,7 +187,9 @@ def _add(tx: Tx, prepared: _Prepared, now: int) -> Job:
     queue_tasks(tx, job, zip(prepared.drafts, prepared.task_inputs, strict=True))
     if prepared.packed is not None:
         name_archive(tx, job.id, job.revision, prepared.packed, now)
-    if job.kind in EFFECTS:
+    if note is not None:
+        note(tx, job)
+    elif job.kind in EFFECTS:
         EFFECTS[job.kind].note(tx, job)
     told = {"title": job.title, "kind": job.kind} | ({"remarks": prepared.remarks} if prepared.remarks else {})
     event_rows.add(tx, [Event(What.JOB_ORDERED, job.id, None, told)], now)

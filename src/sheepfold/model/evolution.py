@@ -89,7 +89,7 @@ def _retirement(members: Sequence[Member], loops: Sequence[Sheep]) -> Retire:
 
 def _missing_edge(sheep: Sequence[Sheep], loops: Sequence[Sheep], goals: Goals) -> Join | None:
     """Return an edge from the loop that the fewest leave to the one that the fewest reach, if edges are wanted."""
-    pairs = {(edge.first, edge.last) for edge in sheep if not edge.is_loop}
+    pairs = {(edge.first, edge.last) for edge in sheep if edge.first != edge.last}
     leaving, arriving = Counter(first for first, _ in pairs), Counter(last for _, last in pairs)
     for first in sorted(loops, key=lambda loop: (leaving[loop.id.number], loop.id)):
         if leaving[first.id.number] >= goals.edges:

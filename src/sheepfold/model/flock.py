@@ -31,8 +31,8 @@ class Sheep:
 
     @property
     def is_loop(self) -> bool:
-        """Say whether it ends where it began."""
-        return self.first == self.last
+        """Say whether it is its own keyframe, both first and last."""
+        return self.first == self.last == self.id.number
 
 
 def next_id(newest: SheepId | None) -> SheepId:

@@ -23,6 +23,13 @@ class FilmedSheep:
     digest: str
 
 
+LIVING = """(
+    SELECT b.generation FROM sheep b WHERE EXISTS (SELECT 1 FROM products p WHERE p.job_id = b.job_id)
+    ORDER BY b.generation DESC, b.number DESC LIMIT 1)
+"""
+"""The living generation: the newest of which there is something to see, null before that. By pk_sheep from its end."""
+
+_LIVES = text(f"SELECT {LIVING} AS generation")
 _NEWEST = text("SELECT generation, number FROM sheep ORDER BY generation DESC, number DESC LIMIT 1")
 _ADD = text("""
     INSERT INTO sheep (generation, number, job_id, first, last) VALUES (:generation, :number, :job_id, :first, :last)
@@ -70,18 +77,25 @@ def newest_id(tx: Tx) -> SheepId | None:
     return None if row is None else SheepId(row.generation, row.number)
 
 
+def living_generation(tx: Tx) -> int | None:
+    """Return the newest generation of which something was made, or None before the first film."""
+    generation: int | None = tx.execute(_LIVES).scalar_one()
+    return generation
+
+
 def add_loop(tx: Tx, job_id: JobId) -> Sheep:
     """Put a job into the flock as a loop, under the next id."""
-    sheep_id = _next_id(tx)
+    sheep_id = next_in_line(tx)
     return _add(tx, Sheep(sheep_id, job_id, sheep_id.number, sheep_id.number))
 
 
 def add_edge(tx: Tx, job_id: JobId, first: int, last: int) -> Sheep:
     """Put a job into the flock as an edge between two keyframes of its generation, under the next id."""
-    return _add(tx, Sheep(_next_id(tx), job_id, first, last))
+    return _add(tx, Sheep(next_in_line(tx), job_id, first, last))
 
 
-def _next_id(tx: Tx) -> SheepId:
+def next_in_line(tx: Tx) -> SheepId:
+    """Return the next id, which nobody else takes before this transaction has ended."""
     if tx.dialect.name == "postgresql":
         tx.execute(_LOCK)
     return next_id(newest_id(tx))
@@ -108,14 +122,19 @@ def find_sheep_of_job(tx: Tx, job_id: JobId) -> Sheep | None:
 
 
 _LOOP_OF = text(_SHEEP + """
-    JOIN job_inputs i ON i.job_id = s.job_id AND i.name = 'genome'
-    WHERE i.digest = :digest AND s.first = s.last ORDER BY s.generation DESC, s.number DESC LIMIT 1
+    JOIN job_inputs i ON i.job_id = s.job_id AND i.name = 'genome' JOIN jobs j ON j.id = s.job_id
+    WHERE i.digest = :digest AND s.generation = :generation AND s.first = s.number AND s.last = s.number
+    ORDER BY CASE WHEN s.retired_at IS NULL AND j.state NOT IN ('failed', 'canceled') THEN 0 ELSE 1 END, s.number DESC
+    LIMIT 1
 """)
 
 
-def find_loop_of(tx: Tx, digest: str) -> Sheep | None:
-    """Return the newest loop that was ordered of a genome, by the genome's digest, or None."""
-    row = tx.execute(_LOOP_OF, {"digest": digest}).one_or_none()
+def find_loop_of(tx: Tx, generation: int, digest: str) -> Sheep | None:
+    """Return the newest loop of a generation that was ordered of a genome, by the genome's digest, or None.
+
+    One that has retired, or whose job failed or was canceled, is returned only where there is no other.
+    """
+    row = tx.execute(_LOOP_OF, {"generation": generation, "digest": digest}).one_or_none()
     return None if row is None else _sheep(row)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import Row, text
 
 from sheepfold.model.jobs import JobId
 from sheepfold.store.database import Tx
+from sheepfold.store.flock import LIVING
 from sheepfold.store.schema import CLEARABLE, EMPTIABLE
 
 
@@ -22,12 +23,12 @@ class Due:
 
 
 # never touched: what is being put together, pictures that later ones are held against, and the living flock
-_SPARED = """
+_SPARED = f"""
     EXISTS (SELECT 1 FROM chores c WHERE c.job_id = j.id AND c.state = 'queued')
     OR EXISTS (SELECT 1 FROM baselines a WHERE a.job_id = j.id)
     OR EXISTS (SELECT 1 FROM sheep s WHERE s.job_id = j.id AND s.retired_at IS NULL
-               AND s.generation = (SELECT max(generation) FROM sheep))
-"""
+               AND s.generation >= coalesce({LIVING}, 0))
+"""  # noqa: S608 -- constants
 # by the partial indexes ix_jobs_clearable and ix_jobs_emptiable
 _CLEARABLE = f"j.{CLEARABLE.replace(' AND ', ' AND j.')} AND NOT ({_SPARED})"
 _EMPTIABLE = f"j.{EMPTIABLE.replace(' AND ', ' AND j.')} AND NOT ({_SPARED})"

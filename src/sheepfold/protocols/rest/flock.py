@@ -28,7 +28,7 @@ NumberInPath = Annotated[IdInPath, Path(ge=0, le=2**31 - 1, description="The she
 
 @router.get("/flock", tags=["flock"], summary="List the living flock")
 def get_flock(farm: FarmHere, _: CallerHere, limit: Limit = 200, after: AfterId = None) -> wire.FlockOut:
-    """List the sheep of the newest generation that have a film by their numbers, page by page; a film is the product
+    """List the sheep of the living generation that have a film by their numbers, page by page; a film is the product
     `film.mp4` of the sheep's job.
     """
     return flock_out(farm, limit, after)
