@@ -1,6 +1,7 @@
 """Flames on a worker's one bench, and what it keeps of them: with real flam3."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ def test_tasks_whose_wire_says_they_are_of_one_order_share_a_bench_whatever_thei
                    for bench in benches)
     chains.close()
     assert not (tmp_path / "chain").exists()
+
+
+def test_tasks_that_a_wire_has_other_scripts_for_share_no_bench(tmp_path: Path, frame: Path) -> None:
+    chains = Chains(tmp_path / "chain", tmp_path / "kept", Limits())
+    works = [replace(work_of("a", ""), script=script) for script in ("x", "x", "y")]
+    benches = [bench_after(chains, work, frame, tmp_path) for work in works]
+    assert benches[0] is benches[1] is not benches[2]
 
 
 def test_a_worker_started_again_knows_what_such_frames_have_cost(farm: FolderFarm, worker: Any) -> None:

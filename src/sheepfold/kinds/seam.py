@@ -149,13 +149,18 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class RenderOrder:
-    """A task as a worker renders it: `inputs` are local files by name, `input` the task's own file, if it has one."""
+    """A task as a worker renders it: `inputs` are local files by name, `input` the task's own file, if it has one.
+
+    A farm's spec comes as the farm sent it, and a farm is a stranger: a kind looks at what it uses. `script` is the
+    program that a wire has in the place of a spec's words; no spec can bring one.
+    """
 
     spec: Spec
     frame: int
     part: int = 0
     input: Path | None = None
     inputs: Mapping[str, Path] = field(default_factory=dict)
+    script: str = ""
 
 
 class Attendant(Protocol):

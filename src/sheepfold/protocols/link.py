@@ -16,7 +16,8 @@ class Work:
 
     `handle` is the wire's own name of the lease, opaque to the worker; `term_s` says how long the lease lasts from
     now, in seconds. `inputs` maps names to digests (SHA-256, hex) of files that may be cached across tasks. `order` is
-    what tasks of one order have in common where their specs differ; where it is empty, spec and inputs are.
+    what tasks of one order have in common where their specs differ; where it is empty, spec, inputs and script are.
+    `script` is a program that a wire has in the place of a spec's words, as SheepIt's; no spec can bring one.
     """
 
     handle: str
@@ -27,6 +28,7 @@ class Work:
     term_s: int
     inputs: Mapping[str, str]
     order: str = ""
+    script: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Chains:
         if not hasattr(kinds.module_of(work.kind, "render"), "open_chain"):
             self.close()
             return None
-        key = json.dumps([work.kind, work.order or [work.spec, work.inputs]], sort_keys=True)
+        key = json.dumps([work.kind, work.order or [work.spec, work.inputs, work.script]], sort_keys=True)
         if self._bench is not None and self._chain is not None and key == self._key and self._may_go_on():
             self._cpu_s += self._bench.usage.cpu_s
             self._bench.turn_to(log)

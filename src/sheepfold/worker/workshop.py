@@ -117,7 +117,8 @@ class Workshop:
         work, link = desk.work, self.line.link
         has_input = link.fetch_task_input(work, desk.input)
         files = self.cache.fetch(work.inputs, lambda name, target: link.fetch_input(work, name, target))
-        return RenderOrder(work.spec, work.frame, work.part, desk.input if has_input else None, files)
+        own_input = desk.input if has_input else None
+        return RenderOrder(work.spec, work.frame, work.part, own_input, files, work.script)
 
     def _close(self, desk: Desk, outcome: Outcome) -> None:
         """Write down the outcome and have it delivered; where time presses, a lease is given back in this thread."""

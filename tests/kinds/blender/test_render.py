@@ -118,6 +118,17 @@ def test_what_a_farm_must_not_ask_for_fails(bpy_python: Path, bench: Any, tmp_pa
 
 
 @needs_bpy
+def test_no_spec_brings_a_script_only_a_wire_of_scripts_does(bpy_python: Path, bench: Any, tmp_path: Path) -> None:
+    told = {"script": "import os; os.abort()", "main": ""}
+    with pytest.raises(RenderFailed, match="cannot do"):
+        render.render(RenderOrder(told, 1, inputs={"project": tmp_path}), bench)
+    (tmp_path / "junk").write_bytes(b"BLENDER-v405" + bytes(99))
+    with pytest.raises(RenderFailed):
+        render.render(RenderOrder(spec.parse(SMALL) | told, 1, inputs={"project": tmp_path / "junk"}), bench)
+    assert "os.abort" not in (bench.folder / "order.py").read_text("utf-8")
+
+
+@needs_bpy
 def test_a_task_has_one_project(bpy_python: Path, bench: Any, tmp_path: Path) -> None:
     with pytest.raises(RenderFailed, match="one input"):
         render.render(RenderOrder(spec.parse(SMALL), 1), bench)

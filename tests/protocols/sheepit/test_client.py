@@ -39,8 +39,8 @@ def test_a_frame_goes_the_whole_way(site, link, tmp_path):
     ordered = site.order(2)
     work = link.claim(ABLE)
     assert (work.kind, work.handle, work.frame) == ("blender", f"{ordered.id}/0001", 1)
-    assert work.spec["main"] == "scene.blend"
-    assert "sheepit_set_compute_device" in work.spec["script"]
+    assert work.spec == {"main": "scene.blend"}
+    assert "sheepit_set_compute_device" in work.script
     archive = tmp_path / "project.zip"
     link.fetch_input(work, PROJECT, archive)
     assert sha256(archive.read_bytes()).hexdigest() == work.inputs[PROJECT]

@@ -15,7 +15,7 @@ _PROJECT, _FRAMES = "project", "frames"
 def render(order: RenderOrder, workbench: Workbench) -> Path:
     """Return the picture of one frame, in the workbench's folder, rendered by a process of its own.
 
-    `order.inputs` holds the project, by any name. A spec is an order's, or has a wire's own `script` in its place.
+    `order.inputs` holds the project, by any name. The scene is set as the spec says, or by `order.script` in its place.
     Raises RenderFailed where there is no bpy, no project or no picture.
     """
     python = _python()
@@ -87,7 +87,7 @@ def _words(order: RenderOrder, folder: Path) -> list[str]:
     spec = order.spec
     try:
         # an order's EITHER is the CPU: of a GPU's picture nothing is known that the machine's own abilities do not tell
-        text = spec.get("script") or script_of(spec, "GPU" if spec.get("compute") == "gpu" else "CPU")
+        text = order.script or script_of(spec, "GPU" if spec.get("compute") == "gpu" else "CPU")
     except (KeyError, TypeError, ValueError) as error:
         raise RenderFailed(f"the farm asks for what Blender cannot do: {error}") from error
     scene = _scene(order, folder)

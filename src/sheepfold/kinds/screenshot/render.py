@@ -10,13 +10,16 @@ import sheepfold
 from sheepfold.kinds.screenshot.shooting import browsers
 from sheepfold.kinds.screenshot.shooting.gate import Gate, Network, networks
 from sheepfold.kinds.screenshot.shooting.shot import TALLEST_PAGE, USUAL_HEIGHT, USUAL_WAIT_S, Shot
-from sheepfold.kinds.screenshot.spec import Mode, views
-from sheepfold.kinds.seam import RenderFailed, RenderOrder, Workbench
+from sheepfold.kinds.screenshot.spec import Mode, parse, views
+from sheepfold.kinds.seam import RenderFailed, RenderOrder, Spec, Workbench
+from sheepfold.model.errors import InvalidSpec
 
 ALLOWED = "SHEEPFOLD_SCREENSHOT_ALLOWED_RANGES"
 """The variable in which a machine's owner names networks, by commas, that browsers may reach though not public."""
 FONT_CACHE = Path("/var/cache/fontconfig")
 WINDOW_ASPECT = 4  # a whole screen grows to so many times its width, as the old factories' did
+_DECISIVE = ("url", "browsers", "widths", "platform", "height", "bpp", "javascript", "mode", "pixel_ratio", "dark",
+             "reduced_motion", "locale", "time_zone", "wait_s")  # fmt: skip
 
 
 def render(order: RenderOrder, workbench: Workbench) -> Path:
@@ -93,13 +96,15 @@ def _complaint(line: bytes) -> str:
 
 
 def shot_of(order: RenderOrder) -> Shot:
-    """Return what to shoot with which of this machine's browsers; raises RenderFailed where there is none."""
-    spec = order.spec
-    try:
-        view = views(spec)[order.frame]
-        mode = Mode(spec.get("mode", Mode.WINDOW))
-    except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise RenderFailed(f"the farm asks for what is no view of its order: {error}") from error
+    """Return what to shoot with which of this machine's browsers.
+
+    Raises RenderFailed where there is none, and for what no farm may ask for.
+    """
+    spec = _checked(order.spec)
+    seen = views(spec)
+    if not 0 <= order.frame < len(seen):
+        raise RenderFailed(f"the farm asks for what is no view of its order, which has {len(seen)}")
+    view, mode = seen[order.frame], Mode(spec["mode"])
     found = browsers.find(view.browser, view.version)
     if found is None:
         raise RenderFailed(f"there is no {view.browser} {view.version}".strip() + " on this machine")
@@ -107,13 +112,24 @@ def shot_of(order: RenderOrder) -> Shot:
         raise RenderFailed("a whole screen needs Xvfb and icewm; Debian has them in the packages xvfb and icewm")
     return Shot(
         url=spec["url"], engine=found.engine, program=found.program, driver=found.driver, mode=mode.value,
-        width=view.width, height=spec.get("height") or round(view.width * USUAL_HEIGHT[mode]),
-        depth=spec.get("bpp") or 24, pixel_ratio=spec.get("pixel_ratio") or 1,
+        width=view.width, height=spec["height"] or round(view.width * USUAL_HEIGHT[mode]),
+        depth=spec["bpp"] or 24, pixel_ratio=spec["pixel_ratio"],
         tallest=WINDOW_ASPECT * view.width if mode == Mode.WINDOW else TALLEST_PAGE,
-        dark=bool(spec.get("dark")), reduced_motion=bool(spec.get("reduced_motion")), locale=spec.get("locale") or "",
-        time_zone=spec.get("time_zone") or "", javascript=spec.get("javascript") != "disabled",
-        wait_s=spec.get("wait_s") or USUAL_WAIT_S,
+        dark=spec["dark"], reduced_motion=spec["reduced_motion"], locale=spec["locale"],
+        time_zone=spec["time_zone"], javascript=spec["javascript"] != "disabled",
+        wait_s=spec["wait_s"] or USUAL_WAIT_S,
     )  # fmt: skip
+
+
+def _checked(spec: Spec) -> Spec:
+    """Check an order once more: a farm is a stranger to its worker, whose files a page of `file:` would show.
+
+    What is not decisive for the picture is left out, as a newer farm's orders may say more than is known here.
+    """
+    try:
+        return parse({name: spec[name] for name in _DECISIVE if name in spec})
+    except InvalidSpec as error:
+        raise RenderFailed(f"the farm asks for what must not be shot: {error}") from error
 
 
 def command(program: str, *words: str) -> list[str]:

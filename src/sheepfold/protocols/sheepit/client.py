@@ -163,10 +163,10 @@ class SheepItLink:
             raise FarmUnreachable(f"The farm wants {job.frame[:80]!r} rendered, which is no frame.", WAIT_S)
         if len(job.chunks) != 1 or not _SHA256.fullmatch(job.chunks[0].id):
             raise FarmUnreachable("The farm does not name its archives by SHA-256, as those of Sheepfold do.", WAIT_S)
-        spec = {"script": job.script, "main": job.path}
         term_s = self._config.max_period_s or LONGEST_SILENCE_S
         handle = f"{job.id}/{job.frame}"
-        return Work(handle, KIND, spec, int(job.frame), 0, term_s, {PROJECT: job.chunks[0].id})
+        inputs = {PROJECT: job.chunks[0].id}
+        return Work(handle, KIND, {"main": job.path}, int(job.frame), 0, term_s, inputs, script=job.script)
 
     def _sent(self, work: Work, picture: Path, figures: Figures) -> int:
         job, frame = _named(work.handle)
