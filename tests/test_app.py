@@ -1,5 +1,6 @@
 """The composition: one application on two ports, and a server that ends when it is told to."""
 
+import resource
 import signal
 import socket
 import ssl
@@ -66,6 +67,32 @@ def test_the_key_of_the_certificate_is_private_and_both_are_kept(tmp_path):
     before = cert.read_bytes(), key.read_bytes()
     assert ensure_certificate(tmp_path, "127.0.0.1", 1_900_000_000) == (cert, key)
     assert (cert.read_bytes(), key.read_bytes()) == before
+
+
+@contextmanager
+def files_up_to(size_bytes):
+    """Let no file that is written within the block be larger, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("lost", [(), ("key.pem",), ("key.pem", "cert.pem")])
+@pytest.mark.parametrize("room_bytes", [0, 300])  # for neither, for the key
+def test_a_certificate_that_could_not_be_written_is_made_anew_and_fits_its_key(tmp_path, lost, room_bytes):
+    names = ensure_certificate(tmp_path, "127.0.0.1", 1_800_000_000)
+    for name in lost:
+        (tmp_path / name).unlink()
+    if not lost:
+        names[0].write_bytes(b"")  # as a power cut left it
+    with files_up_to(room_bytes), pytest.raises(OSError, match="too large"):
+        ensure_certificate(tmp_path, "127.0.0.1", 1_800_000_000)
+    assert ensure_certificate(tmp_path, "127.0.0.1", 1_800_000_000) == names
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*names)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cert.pem", "key.pem"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "farm.example", "x" * 80 + ".example"])

@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import os
 from pathlib import Path
 
 from cryptography import x509
@@ -13,14 +14,23 @@ LIFE_DAYS = 3650
 
 
 def ensure_certificate(folder: Path, host: str, now: int) -> tuple[Path, Path]:
-    """Return the paths of a folder's certificate and its key, made where there was none."""
+    """Return the paths of a folder's certificate and its key, made where there was none; an empty file is none.
+
+    Whatever breaks its making off, a certificate that is there fits the key. Raises OSError where none can be written.
+    """
     cert_path, key_path = folder / "cert.pem", folder / "key.pem"
-    if not (cert_path.exists() and key_path.exists()):
+    if not (_is_written(cert_path) and _is_written(key_path)):
         folder.mkdir(parents=True, exist_ok=True)
+        cert_path.unlink(missing_ok=True)  # it does not fit the new key
+        _sync(folder)
         key = ec.generate_private_key(ec.SECP256R1())
-        _write_private(key_path, _key_bytes(key))
-        cert_path.write_bytes(_certificate(key, host, now).public_bytes(serialization.Encoding.PEM))
+        _write(key_path, _key_bytes(key), 0o600)
+        _write(cert_path, _certificate(key, host, now).public_bytes(serialization.Encoding.PEM), 0o666)
     return cert_path, key_path
+
+
+def _is_written(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _certificate(key: ec.EllipticCurvePrivateKey, host: str, now: int) -> x509.Certificate:
@@ -51,6 +61,21 @@ def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
 
 
-def _write_private(path: Path, data: bytes) -> None:
-    path.touch(mode=0o600)
-    path.write_bytes(data)
+def _write(path: Path, data: bytes, mode: int) -> None:
+    """Write a file that is there whole or not at all; the umask takes from its mode what it takes from any."""
+    partial = path.with_name(path.name + ".part")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode)
+    partial.write_bytes(data)
+    _sync(partial)
+    partial.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """See that a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
