@@ -1,8 +1,10 @@
 """A farm served by several processes: one dies and nobody notices, and together they count as one."""
 
+import resource
 import signal
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -11,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.serving import CLEAN, Server
 
+from sheepfold import supervisor
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account, add_key
 from sheepfold.farm.farm import open_farm
@@ -90,6 +93,26 @@ def test_metrics_are_the_same_whichever_process_is_asked(tmp_path):
     counts = [{(sample.name, *sample.labels.values()): sample.value for family in text_string_to_metric_families(text)
                for sample in family.samples} for text in told]
     assert [count["sheepfold_request_seconds_count", "pages", "404"] for count in counts] == [20.0] * 10
+
+
+def test_a_server_that_the_system_cannot_start_now_is_started_later(monkeypatch):
+    monkeypatch.setattr(supervisor, "FIRST_WAIT_S", 0.05)
+    seat = supervisor._Seat(1, partial(time.sleep, DEADLINE_S))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # and these are taken
+    try:
+        seat.keep()
+        assert seat.process is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    seat.keep()
+    assert seat.process is None  # not at once
+    try:
+        until(lambda: seat.keep() or seat.process is not None)
+        assert seat.process.is_alive()
+    finally:
+        seat.tell_end()
+        seat.end()
 
 
 def test_a_farm_that_cannot_be_opened_is_one_line_and_starts_no_process(tmp_path):

@@ -61,19 +61,31 @@ class _Seat:
         self._wait_s = 0.0
 
     def keep(self) -> None:
-        """See that the process lives, or soon will again."""
+        """See that the process lives, or soon will again, also where it cannot be started now."""
         if self.process is not None and not self.process.is_alive():
             self._mourn(self.process)
             self.process = None
         if self.process is None and time.monotonic() >= self._started_at + self._wait_s:
-            self._started_at = time.monotonic()
-            self.process = _processes.Process(target=_run, args=(self._share,), name=f"server {self._number}")
-            self.process.start()
+            self._begin()
+
+    def _begin(self) -> None:
+        self._started_at = time.monotonic()
+        process = _processes.Process(target=_run, args=(self._share,), name=f"server {self._number}")
+        try:
+            process.start()
+        except OSError as error:  # no memory, say, or no room for another process: the others serve on
+            self._wait_s = self._longer_wait_s()
+            _log.warning("server=%d not_started=%s", self._number, error)
+        else:
+            self.process = process
 
     def _mourn(self, process: BaseProcess) -> None:
         lived_s = time.monotonic() - self._started_at
-        self._wait_s = 0.0 if lived_s >= HEALTHY_S else min(LONGEST_WAIT_S, max(FIRST_WAIT_S, self._wait_s * 2))
+        self._wait_s = 0.0 if lived_s >= HEALTHY_S else self._longer_wait_s()
         _log.warning("server=%d died=%s after_s=%.1f", self._number, process.exitcode, lived_s)
+
+    def _longer_wait_s(self) -> float:
+        return min(LONGEST_WAIT_S, max(FIRST_WAIT_S, self._wait_s * 2))
 
     def tell_end(self) -> None:
         """Ask the process to end."""
