@@ -149,6 +149,27 @@ def test_what_undoes_a_whole_group_is_told_to_all_and_ends_no_writer(db: SqliteD
     assert db.write(lambda tx: add(tx, "zed")) == "zed"
 
 
+def test_whoever_cannot_even_begin_is_told_and_so_is_all_of_the_group(db: SqliteDatabase):
+    def refuse(action: int, deed: str | None, *_: object) -> int:
+        return sqlite3.SQLITE_DENY if (action, deed) == (sqlite3.SQLITE_SAVEPOINT, "BEGIN") else sqlite3.SQLITE_OK
+
+    def deed(number: int) -> str:
+        def operation(tx: Tx) -> str:
+            tx.driver.set_authorizer(refuse)  # whoever comes next gets no savepoint
+            return add(tx, f"account-{number}")
+
+        try:
+            return db.write(operation)
+        except (StoreUnavailable, sqlite3.DatabaseError) as error:
+            return type(error).__name__
+
+    assert set(gathered(db, 3, deed)) == {"DatabaseError", "StoreUnavailable"}
+    with db._writer.lent() as tx:
+        tx.driver.set_authorizer(None)
+    assert names(db) == set()
+    assert db.write(lambda tx: add(tx, "ann")) == "ann"
+
+
 def test_a_lone_operation_that_undoes_its_group_ends_no_writer(db: SqliteDatabase):
     def end_it(tx: Tx) -> None:
         tx.control("ROLLBACK")

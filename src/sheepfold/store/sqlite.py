@@ -164,9 +164,9 @@ class SqliteDatabase:
                  answered: list[tuple["Future[Any]", Any]]) -> None:
         if not answer.set_running_or_notify_cancel():
             return
-        tx.control("SAVEPOINT operation")
         try:
             with translated():
+                tx.control("SAVEPOINT operation")
                 value = operation(tx)
         except BaseException as error:  # it belongs to the operation's caller, and only the savepoint is undone
             answer.set_exception(error)
