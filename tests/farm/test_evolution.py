@@ -9,13 +9,18 @@ import pytest
 from sqlalchemy import text
 from tests.conftest import GENOMES, World
 
+from sheepfold.farm.accounts import add_account, add_key, hash_password
 from sheepfold.farm.browse import list_jobs
-from sheepfold.farm.evolution import SHEPHERD, Evolution
+from sheepfold.farm.evolution import Evolution
 from sheepfold.farm.flock import list_flock, vote
 from sheepfold.kinds import handwork
+from sheepfold.model.accounts import SHEPHERD, Role
+from sheepfold.model.errors import InvalidName
 from sheepfold.model.flock import SheepId
+from sheepfold.model.jobs import Job
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import flock as flock_rows
+from sheepfold.store.database import Tx
 
 SMALL = {"flock_size": (64, 48), "flock_frames": 2, "flock_quality": 1.0}
 
@@ -97,6 +102,26 @@ def test_children_know_their_parents_and_belong_to_the_flock(herd: World):
     shepherd = herd.farm.db.read(lambda tx: account_rows.account_named(tx, SHEPHERD))
     assert {shepherd.id} == {job.account_id for job in jobs.values()}
     assert {job.terms.priority for job in jobs.values()} == {-100}
+
+
+def test_nobody_chooses_the_shepherds_name(world: World):
+    with pytest.raises(InvalidName, match="of its flock"):
+        add_account(world.farm, " Flock", Role.VOLUNTEER, "")
+
+
+def test_where_somebody_has_its_name_from_before_the_shepherd_takes_another(herd: World):
+    def take(tx: Tx) -> None:
+        account_rows.add_account(tx, SHEPHERD, Role.ARTIST, hash_password("twelve monkeys"), 1)
+        account_rows.add_account(tx, "flock-2", Role.ARTIST, "", 1)
+
+    herd.farm.db.write(take)
+    add_key(herd.farm, "flock-2", "box")
+    lived(herd, 3)
+    assert {owner_of(herd, job) for job in list_jobs(herd.farm, 10)} == {"flock-3"}
+
+
+def owner_of(world: World, job: Job) -> str:
+    return world.farm.db.read(lambda tx: account_rows.account_of(tx, job.account_id)).name
 
 
 def test_a_child_is_ordered_with_its_parents_or_not_at_all(herd: World):

@@ -13,7 +13,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.flock import PLAYER_FILM
 from sheepfold.farm.orders import Note, Order, order_job
 from sheepfold.kinds import handwork
-from sheepfold.model.accounts import Account, Role
+from sheepfold.model.accounts import SHEPHERD, Account, Role
 from sheepfold.model.errors import Conflict
 from sheepfold.model.events import Event, What
 from sheepfold.model.evolution import Breed, Goals, Join, Member, Method, Retire, next_step
@@ -24,9 +24,6 @@ from sheepfold.store import events as event_rows
 from sheepfold.store import flock as flock_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store.database import Tx
-
-SHEPHERD = "flock"
-"""The account that orders what the flock breeds. Nobody can sign in to it."""
 
 TERMS = Terms(priority=-100)
 """What people order goes first."""
@@ -147,7 +144,16 @@ def _shepherd(farm: Farm) -> Account:
     """Return the account of the flock, made where it is new."""
 
     def ensure(tx: Tx) -> Account:
-        known = account_rows.find_account(tx, SHEPHERD)
-        return known or account_rows.add_account(tx, SHEPHERD, Role.ARTIST, "", farm.now())
+        name, known = _known_shepherd(tx)
+        return known or account_rows.add_account(tx, name, Role.ARTIST, "", farm.now())
 
     return farm.db.write(ensure)
+
+
+def _known_shepherd(tx: Tx) -> tuple[str, Account | None]:
+    """Return the name of the flock's account, another than SHEPHERD where somebody has that, and the account if any."""
+    name, number = SHEPHERD, 1
+    while (known := account_rows.find_account(tx, name)) is not None and account_rows.is_somebodys(tx, known.id):
+        number += 1
+        name = f"{SHEPHERD}-{number}"
+    return name, known

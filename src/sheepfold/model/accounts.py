@@ -12,6 +12,9 @@ AccountId = NewType("AccountId", int)
 ANONYMOUS = "anonymous"
 """The account that work is booked on when its maker gave no name, or one that cannot be verified."""
 
+SHEPHERD = "flock"
+"""The account that orders what the flock breeds. Nobody can sign in to it."""
+
 GONE = "gone-"
 """What the names begin with that the farm gives to accounts and machines which are forgotten."""
 
@@ -68,8 +71,13 @@ def checked_name(name: str) -> str:
 
 
 def chosen_name(name: str) -> str:
-    """Return a name for a new account or machine as `checked_name` does; one that begins with GONE is InvalidName."""
+    """Return a name for a new account or machine as `checked_name` does; the farm's own are InvalidName.
+
+    These are SHEPHERD, and all that begin with GONE.
+    """
     checked = checked_name(name)
+    if checked == SHEPHERD:
+        raise InvalidName(f"The name {checked!r} is the farm's own, for the orders of its flock.")
     if checked.startswith(GONE):
         raise InvalidName(f"Names that begin with {GONE!r} are the farm's own, for what it forgets; found {checked!r}.")
     return checked

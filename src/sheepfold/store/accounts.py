@@ -15,6 +15,10 @@ from sheepfold.store.database import Question, Tx
 _ACCOUNT = select(*schema.accounts.c["id", "name", "role", "weight"])
 # by uq_machines_name
 _MACHINE_NAMED = text("SELECT id, account_id, name, last_seen_at FROM machines WHERE name = :name")
+_IS_SOMEBODYS = text("""
+    SELECT password_hash <> '' OR EXISTS (SELECT 1 FROM machines m WHERE m.account_id = a.id) AS is_somebodys
+    FROM accounts a WHERE a.id = :account_id
+""")
 _SUSPENDED_AT = text("SELECT suspended_at FROM machines WHERE id = :machine_id")
 
 
@@ -65,6 +69,11 @@ def password_hash_of(tx: Tx, account_id: AccountId) -> str:
     """Return an account's password hash, empty where it has no password."""
     query = select(schema.accounts.c.password_hash).where(schema.accounts.c.id == account_id)
     return str(tx.execute(query).scalar_one())
+
+
+def is_somebodys(tx: Tx, account_id: AccountId) -> bool:
+    """Say whether somebody can sign in to an account, or has a machine of it."""
+    return bool(tx.execute(_IS_SOMEBODYS, {"account_id": account_id}).scalar_one())
 
 
 def ensure_machine(tx: Tx, account_id: AccountId, name: str, now: int) -> Machine:
