@@ -4,9 +4,11 @@ import threading
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from sheepfold.farm.accounts import add_key
 from sheepfold.farm.nonces import (
+    MOST_OPEN,
     REMEMBERED_S,
     OtherAddress,
     Owner,
@@ -75,6 +77,36 @@ def test_a_nonce_from_elsewhere_is_refused_and_stays(proved):
     with pytest.raises(OtherAddress):
         use(encrypted, "198.51.100.7")
     assert use(encrypted, "192.0.2.200")
+
+
+@pytest.mark.parametrize("strangers", ["192.0.2.9", "2001:db8::9"])
+def test_however_many_nonces_are_asked_for_elsewhere_one_still_opens(proved, clock, strangers):
+    take, use = proved
+    encrypted = take(address="10.0.0.1")
+    clock.advance(1)
+    for _ in range(MOST_OPEN + 100):
+        theirs = take(address=strangers)
+    with pytest.raises(OtherAddress):
+        use(theirs, "198.51.100.7" if ":" not in strangers else "2001:db8:1::1")
+    assert use(encrypted, "10.0.0.200")
+
+
+def test_who_asks_for_too_many_pushes_out_its_own_oldest(proved, clock):
+    take, use = proved
+    first = take()
+    clock.advance(1)
+    for _ in range(MOST_OPEN):
+        last = take()
+    with pytest.raises(BadCredentials, match="mismatch"):
+        use(first)
+    assert use(last)
+
+
+def test_a_nonce_from_before_networks_were_noted_opens(proved, world):
+    take, use = proved
+    encrypted = take()
+    world.farm.db.write(lambda tx: tx.execute(text("UPDATE nonces SET network = ''")))
+    assert use(encrypted)
 
 
 def test_of_two_who_use_a_nonce_at_once_one_gets_in(proved):

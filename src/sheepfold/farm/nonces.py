@@ -12,7 +12,7 @@ from sheepfold.model.errors import BadCredentials, SessionEnded
 from sheepfold.model.machines import Machine
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import browsers as browser_rows
-from sheepfold.store.browsers import Door, NonceRow
+from sheepfold.store.browsers import Door, Nearest, NonceRow
 from sheepfold.store.database import Tx, read_at_once
 
 NONCE_S = 600
@@ -20,7 +20,10 @@ NONCE_S = 600
 REMEMBERED_S = 86_400
 """How long one that has expired is still told from one that never was."""
 MOST_OPEN = 500
-"""How many of an owner's nonces are looked through; whoever asks for more pushes the oldest out."""
+"""How many of an owner's nonces are looked through, of those for the caller's own network and again of all.
+
+Anybody may ask for nonces in another's name: who asks for more pushes out the oldest of its own network alone.
+"""
 SWEEP_EVERY = 256
 """Each how many nonces the forgotten ones are swept."""
 
@@ -66,10 +69,11 @@ def issue_nonce_to_machine(farm: Farm, name: str, address: str) -> tuple[str, st
 
 def _issued(farm: Farm, address: str, add: Callable[[Tx, NonceRow], T]) -> tuple[str, T]:
     nonce = farm.token()
+    network = _network(farm, address)
 
     def issue(tx: Tx) -> T:
         now = farm.now()
-        added = add(tx, NonceRow(nonce, address, now))
+        added = add(tx, NonceRow(nonce, address, now, network))
         if int(nonce[:8], 16) % SWEEP_EVERY == 0:
             browser_rows.sweep_nonces(tx, now - REMEMBERED_S)
         return added
@@ -77,9 +81,10 @@ def _issued(farm: Farm, address: str, add: Callable[[Tx, NonceRow], T]) -> tuple
     return nonce, farm.db.write_singly(issue)
 
 
-def find_door(farm: Farm, machine_name: str, schemes: Collection[str]) -> tuple[Machine, Door]:
-    """Return a machine with what it may come in by, with one look; raises UnknownMachine."""
-    return read_at_once(farm.db, lambda tx: browser_rows.door_of_machine(tx, machine_name, MOST_OPEN, schemes))
+def find_door(farm: Farm, machine_name: str, address: str, schemes: Collection[str]) -> tuple[Machine, Door]:
+    """Return a machine with what it may come in by from an address, with one look; raises UnknownMachine."""
+    near = Nearest(_network(farm, address), MOST_OPEN)
+    return read_at_once(farm.db, lambda tx: browser_rows.door_of_machine(tx, machine_name, near, schemes))
 
 
 def use_nonce(farm: Farm, owner: Owner, address: str, schemes: Collection[str], is_proof: IsProof) -> Scope:
@@ -87,7 +92,8 @@ def use_nonce(farm: Farm, owner: Owner, address: str, schemes: Collection[str], 
 
     Raises BadCredentials where no nonce fits, OtherAddress (the nonce stays) and SessionEnded where it is too old.
     """
-    door = read_at_once(farm.db, lambda tx: browser_rows.door_of(tx, owner.sort, owner.id, MOST_OPEN, schemes))
+    near = Nearest(_network(farm, address), MOST_OPEN)
+    door = read_at_once(farm.db, lambda tx: browser_rows.door_of(tx, owner.sort, owner.id, near, schemes))
     return enter(farm, door, address, is_proof)
 
 
@@ -129,5 +135,19 @@ def is_near(one: str, other: str, rule: str) -> bool:
         return False
     if first.version != second.version:
         return True
-    network = ipaddress.ip_network((first, 24 if first.version == 4 else 64), strict=False)
-    return second in network
+    return second in _network_around(first)
+
+
+def _network(farm: Farm, address: str) -> str:
+    """Return the name of the network that an address counts with: by the rule `strict` with none but itself."""
+    if farm.settings.browsershots_addresses == "strict":
+        return address
+    try:
+        return str(_network_around(ipaddress.ip_address(address)))
+    except ValueError:
+        return address
+
+
+def _network_around(address: ipaddress.IPv4Address | ipaddress.IPv6Address
+                    ) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False)

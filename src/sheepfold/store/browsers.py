@@ -169,11 +169,20 @@ def _registered(row: Any) -> Registered:  # noqa: ANN401 -- a row
 
 @dataclass(frozen=True, slots=True)
 class NonceRow:
-    """A nonce that was given out: to which address, and when."""
+    """A nonce that was given out: to which address, when, and as one of which network."""
 
     nonce: str
     address: str
     issued_at: int
+    network: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """Which nonces are looked through: the newest of a network, so many, and the newest of all, as many."""
+
+    network: str
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,19 +194,25 @@ class ProofRow:
 
 
 _ADD_NONCE = text("""
-    INSERT INTO nonces (nonce, owner, owner_id, address, issued_at)
-    VALUES (:nonce, :owner, :owner_id, :address, :now)
+    INSERT INTO nonces (nonce, owner, owner_id, address, network, issued_at)
+    VALUES (:nonce, :owner, :owner_id, :address, :network, :now)
 """)
 # by uq_machines_name; whose the machine is stands in the answer
 _ADD_NONCE_OF_NAMED = text("""
-    INSERT INTO nonces (nonce, owner, owner_id, address, issued_at)
-    SELECT :nonce, 'machine', m.id, :address, :now FROM machines m WHERE m.name = :name
+    INSERT INTO nonces (nonce, owner, owner_id, address, network, issued_at)
+    SELECT :nonce, 'machine', m.id, :address, :network, :now FROM machines m WHERE m.name = :name
     RETURNING (SELECT a.name FROM machines o JOIN accounts a ON a.id = o.account_id WHERE o.id = owner_id) AS account
 """)
-# by ix_nonces_owner_owner_id_issued_at
+# by ix_nonces_owner_owner_id_network_issued_at, ix_nonces_owner_owner_id_issued_at
 _NONCES = text("""
-    SELECT nonce, address, issued_at FROM nonces WHERE owner = :owner AND owner_id = :owner_id
-    ORDER BY issued_at DESC LIMIT :limit
+    SELECT nonce, address, issued_at FROM (
+        SELECT nonce, address, issued_at FROM nonces
+        WHERE owner = :owner AND owner_id = :owner_id AND network = :network ORDER BY issued_at DESC LIMIT :limit
+    ) AS own_1
+    UNION SELECT nonce, address, issued_at FROM (
+        SELECT nonce, address, issued_at FROM nonces
+        WHERE owner = :owner AND owner_id = :owner_id ORDER BY issued_at DESC LIMIT :limit
+    ) AS all_1
 """)
 _NAMED = "(SELECT id FROM machines WHERE name = :name)"
 _NONCES_OF_NAMED = text(_NONCES.text.replace(":owner_id", _NAMED).replace(":owner", "'machine'"))
@@ -220,12 +235,13 @@ _PROOFS_OF_ACCOUNT = text("""
 def add_nonce(tx: Tx, owner: str, owner_id: int, nonce: NonceRow) -> None:
     """Keep a nonce; `owner` says whose id the other one is: a machine's or an account's."""
     tx.execute(_ADD_NONCE, {"nonce": nonce.nonce, "owner": owner, "owner_id": owner_id, "address": nonce.address,
-                            "now": nonce.issued_at})
+                            "network": nonce.network, "now": nonce.issued_at})
 
 
 def add_nonce_of_machine(tx: Tx, machine: str, nonce: NonceRow) -> str:
     """Keep a nonce of the machine of a name, and return the name of whose that is; raises UnknownMachine."""
-    values = {"nonce": nonce.nonce, "name": machine, "address": nonce.address, "now": nonce.issued_at}
+    values = {"nonce": nonce.nonce, "name": machine, "address": nonce.address, "network": nonce.network,
+              "now": nonce.issued_at}
     account = tx.execute(_ADD_NONCE_OF_NAMED, values).scalar_one_or_none()
     if account is None:
         raise UnknownMachine(f"There is no machine {machine!r}.")
@@ -240,18 +256,19 @@ class Door:
     proofs: Sequence[ProofRow]
 
 
-def door_of_machine(tx: Tx, name: str, limit: int, schemes: Iterable[str]) -> tuple[Machine, Door]:
-    """Return the machine of a name with its door, `limit` nonces at most; raises UnknownMachine."""
+def door_of_machine(tx: Tx, name: str, near: Nearest, schemes: Iterable[str]) -> tuple[Machine, Door]:
+    """Return the machine of a name with its door; raises UnknownMachine."""
+    wanted = {"name": name, "network": near.network, "limit": near.limit}
     machines, nonces, proofs = tx.read_together(
-        machine_asked(name), (_NONCES_OF_NAMED, {"name": name, "limit": limit}), (_PROOFS_OF_NAMED, {"name": name}))
+        machine_asked(name), (_NONCES_OF_NAMED, wanted), (_PROOFS_OF_NAMED, {"name": name}))
     return machine_among(machines, name), _door(nonces, proofs, schemes)
 
 
-def door_of(tx: Tx, owner: str, owner_id: int, limit: int, schemes: Iterable[str]) -> Door:
+def door_of(tx: Tx, owner: str, owner_id: int, near: Nearest, schemes: Iterable[str]) -> Door:
     """Return the door of a machine or an account, by its id."""
     proofs = _PROOFS_OF_MACHINE if owner == "machine" else _PROOFS_OF_ACCOUNT
-    nonces, keys = tx.read_together((_NONCES, {"owner": owner, "owner_id": owner_id, "limit": limit}),
-                                    (proofs, {"owner_id": owner_id}))
+    wanted = {"owner": owner, "owner_id": owner_id, "network": near.network, "limit": near.limit}
+    nonces, keys = tx.read_together((_NONCES, wanted), (proofs, {"owner_id": owner_id}))
     return _door(nonces, keys, schemes)
 
 

@@ -50,8 +50,10 @@ nonces = Table(
     Column("owner", Text, nullable=False),
     Column("owner_id", Id, nullable=False),
     Column("address", Text, nullable=False),
+    Column("network", Text, nullable=False, server_default=""),
     at("issued_at"),
     Index(None, "owner", "owner_id", "issued_at"),
+    Index(None, "owner", "owner_id", "network", "issued_at"),
     Index(None, "issued_at"),
     postgresql_with=CHURN,
 )

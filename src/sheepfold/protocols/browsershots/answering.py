@@ -72,14 +72,14 @@ _FAULTS: dict[type[SheepfoldError], KnownFault] = {
 
 def log_in(farm: Farm, factory: str, encrypted: str, address: str) -> Machine:
     """Return the machine that proved its key, using its nonce up; raises UnknownMachine, BadCredentials and kin."""
-    machine, door = knock(farm, factory)
+    machine, door = knock(farm, factory, address)
     enter(farm, door, encrypted, address)
     return machine
 
 
-def knock(farm: Farm, factory: str) -> tuple[Machine, Door]:
-    """Return a factory's machine with what it may come in by; raises UnknownMachine."""
-    return nonces.find_door(farm, factory, SCHEMES.values())
+def knock(farm: Farm, factory: str, address: str) -> tuple[Machine, Door]:
+    """Return a factory's machine with what it may come in by from an address; raises UnknownMachine."""
+    return nonces.find_door(farm, factory, address, SCHEMES.values())
 
 
 def enter(farm: Farm, door: Door, encrypted: str, address: str) -> None:

@@ -50,13 +50,13 @@ async def _redirect(farm: Farm, request: Request) -> Response:
 
 def _led(farm: Farm, request: Request) -> Response:
     words = request.path_params
-    machine, door = knock(farm, words["factory"])
+    host = request.client.host if request.client else ""
+    machine, door = knock(farm, words["factory"], host)
     maker = shots.maker_of(machine, PROTOCOL)
     text = words["request"]
     task_id = TaskId(int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else 0)
     url = shots.revisit(farm, maker, task_id, words["encrypted"])
     if url is None:
-        host = request.client.host if request.client else ""
         enter(farm, door, words["encrypted"], host)
         user_agent = request.headers.get("user-agent", "")[:LONGEST_USER_AGENT]
         if not user_agent:
