@@ -21,8 +21,8 @@ from sheepfold.farm.orders import Order, order_job
 from sheepfold.farm.people import open_web_session
 from sheepfold.model.accounts import Account, Role
 from sheepfold.protocols.registry import verifiers
-from sheepfold.store.database import Tx
 from sheepfold.protocols.visitors import COOKIE
+from sheepfold.store.database import Tx
 
 LIMIT_MS = 200
 PEOPLE = 1000
