@@ -90,3 +90,20 @@ def test_what_was_paid_before_points_were_spent_gets_a_payer_and_a_time(engine_o
     query = "SELECT result_id, account_id, payer_id, job_id, millipoints, cost_ms, taken_s, earned_at FROM ledger"
     with engine_of_old.connect() as connection:
         assert [tuple(row) for row in connection.execute(text(query))] == [(1, 2, 1, 1000, 7000, 7000, 60, 160)]
+
+
+def test_an_account_that_voted_by_name_and_by_number_has_one_vote(engine_of_old):
+    upgrade(engine_of_old, "0023")
+    with engine_of_old.begin() as connection:
+        for statement in (
+            "INSERT INTO accounts (name, role, created_at) VALUES ('ann', 'artist', 1), ('bob', 'artist', 1)",
+            "INSERT INTO jobs (account_id, kind, title, spec, priority, quorum, max_attempts, state, tasks_total,"
+            " created_at) VALUES (1, 'flame', '', '{}', 0, 1, 1, 'done', 1, 1)",
+            "INSERT INTO votes (job_id, voter, value, cast_at) VALUES (1000, 'ann', 1, 1), (1000, 'account 1', -1, 2),"
+            " (1000, 'bob', 1, 1), (1000, 'BAD0BEEF00000001', 1, 1)",
+        ):
+            connection.execute(text(statement))
+    upgrade(engine_of_old)
+    with engine_of_old.connect() as connection:
+        found = connection.execute(text("SELECT voter, value FROM votes ORDER BY voter")).all()
+    assert dict(map(tuple, found)) == {"BAD0BEEF00000001": 1, "account 1": -1, "account 2": 1}

@@ -2,11 +2,14 @@
 
 import errno
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 SPARE_BYTES = 16 * 2**20
 """With less room no task is begun, and a render that fails is taken to have failed for want of it."""
+AMPLE_BYTES = 2**30
+"""With so much free nothing is tried where that would mean to write SPARE_BYTES before each task."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -22,6 +25,8 @@ def is_full(error: OSError) -> bool:
 def has_room(folder: Path) -> bool:
     """Say whether SPARE_BYTES more could be written to a folder; what else may be wrong with it is not asked."""
     try:
+        if not hasattr(os, "posix_fallocate") and shutil.disk_usage(folder).free > AMPLE_BYTES:
+            return True
         with tempfile.TemporaryFile(dir=folder) as file:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, SPARE_BYTES)
