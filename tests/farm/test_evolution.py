@@ -13,6 +13,7 @@ from sheepfold.farm.accounts import add_account, add_key, hash_password
 from sheepfold.farm.browse import list_jobs
 from sheepfold.farm.evolution import Evolution
 from sheepfold.farm.flock import list_flock, vote
+from sheepfold.farm.orders import cancel_job
 from sheepfold.kinds import handwork
 from sheepfold.model.accounts import SHEPHERD, Role
 from sheepfold.model.errors import InvalidName
@@ -75,6 +76,34 @@ def test_what_people_like_stays(herd: World):
     vote(herd.farm, liked, "ann", 1)
     lived(herd, 14)
     assert liked in {one.sheep.id.number for one in list_flock(herd.farm).sheep}
+
+
+def test_what_people_order_keeps_no_flock_from_breeding(herd: World):
+    for _ in range(2):
+        herd.flame(parts=2)
+    evolution = Evolution(herd.farm)
+    with ThreadPoolExecutor(1) as executor:
+        for _ in range(10):
+            evolution.step(executor)
+            time.sleep(0.01)
+    ours = [job for job in list_jobs(herd.farm, 10) if owner_of(herd, job) == SHEPHERD]
+    assert [job.title for job in ours] == ["A stranger", "A stranger"]
+
+
+def test_an_edge_that_was_canceled_is_ordered_again(herd: World):
+    for genome in ("s11", "s14"):
+        herd.flame(genome)
+    herd.make_all(herd.maker("box"))
+    herd.do_chores()
+    evolution = Evolution(herd.farm)
+    with ThreadPoolExecutor(1) as executor:
+        for _ in range(2):
+            evolution.step(executor)
+        back = list_jobs(herd.farm, 1)[0]
+        cancel_job(herd.farm, herd.account("owner", Role.OWNER), back.id)
+        evolution.step(executor)
+    titles = [job.title for job in list_jobs(herd.farm, 10)]
+    assert titles[:3] == ["From sheep 2 to 1", "From sheep 2 to 1", "From sheep 1 to 2"]
 
 
 def test_two_loops_of_one_genome_are_two_keyframes(herd: World):

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 from sqlalchemy import text
-from tests.conftest import World, picture
+from tests.conftest import Clock, World, picture
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm import retention
@@ -18,6 +18,7 @@ from sheepfold.farm.dispatch import open_blob
 from sheepfold.farm.extending import extend_job
 from sheepfold.farm.flock import list_flock, read_genomes
 from sheepfold.farm.frames import list_frames
+from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.repeating import render_again
 from sheepfold.farm.retention import GUARD_S, Retention, hold, keep_job
 from sheepfold.farm.storage import count_all, view_storage
@@ -108,6 +109,22 @@ def test_pictures_older_than_the_farm_keeps_them_are_cleared_and_what_is_made_of
     assert world.findings() == []
 
 
+def test_a_clock_that_was_set_back_keeps_nobody_from_looking_what_is_old(world: World):
+    gone_by = Clock()
+    world.farm = replace(world.farm, elapsed=gone_by)
+    told(world, keep_days=2)
+    world.clock.advance(30 * DAY_S)
+    keeper = Retention(world.farm)
+    keeper.step()
+    world.clock.advance(-30 * DAY_S)
+    job = made(world)
+    for _ in range(3):
+        world.clock.advance(DAY_S)
+        gone_by.advance(DAY_S)
+        keeper.step()
+    assert now(world, job).cleared_at is not None
+
+
 def flock_rows_retired(world: World, job: Job) -> None:
     """Take a sheep out of the living flock."""
     assert world.farm.db.write(lambda tx: flock_rows.retire(tx, job.id, world.clock.now))
@@ -171,6 +188,20 @@ def test_the_living_flock_is_spared_and_a_dead_sheep_leaves_its_genome_and_its_f
     assert len(read_genomes(world.farm, sheep.id)) == 1
     assert [one.sheep.job_id for one in list_flock(world.farm).sheep] == [living.id]
     assert world.findings() == []
+
+
+def test_a_sheep_that_will_never_be_seen_is_spared_no_longer_than_other_jobs(world: World):
+    told(world, keep_days=1)
+    owner = world.account("owner", Role.OWNER)
+    seen, unseen, young = finished(world, world.flame("r1")), world.flame("r2"), world.flame("r3")
+    cancel_job(world.farm, owner, unseen.id)
+    render_again(world.farm, world.account("ann"), seen.id, 0)
+    cancel_job(world.farm, owner, seen.id)
+    world.clock.advance(3 * DAY_S)
+    retain(world)
+    assert now(world, unseen).cleared_at is not None
+    assert [now(world, job).cleared_at for job in (seen, young)] == [None, None]
+    assert [one.sheep.job_id for one in list_flock(world.farm).sheep] == [seen.id]
 
 
 def test_a_full_generation_is_spared_until_the_next_has_a_film(world: World):

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,10 @@ def loop(number: int, rating: int = 0, *, filmed: bool = True) -> Member:
 
 def edge(number: int, first: int, last: int, *, filmed: bool = True) -> Member:
     return Member(Sheep(SheepId(1, number), JobId(1000 + number), first, last), not filmed, filmed)
+
+
+def lost(number: int, first: int, last: int) -> Member:
+    return replace(edge(number, first, last), is_filmed=False, is_lost=True)
 
 
 def numbers(step: Retire) -> list[int]:
@@ -54,11 +59,34 @@ def test_an_edge_leads_to_the_loop_that_the_fewest_reach():
     assert (step.first.id.number, step.last.id.number) == (2, 3)
 
 
+def joined(*members: Member) -> tuple[int, int] | None:
+    """Return the loops that an edge shall join next, of a flock of four; None where none shall."""
+    step = next_step([*(loop(number) for number in range(1, 5)), *members], GOALS, lambda: 0.0)
+    return (step.first.id.number, step.last.id.number) if isinstance(step, Join) else None
+
+
+def test_an_edge_that_was_lost_is_tried_again_after_the_others():
+    members = [lost(5, 1, 2)]
+    assert joined(*members) == (1, 3)
+    members += [edge(6, 1, 3)]
+    members += [edge(10 * one + two, one, two) for one in (2, 3, 4) for two in (1, 3, 4) if one != two]
+    assert joined(*members) == (1, 4)
+    assert joined(*members, lost(7, 1, 4)) == (1, 2)
+
+
+def test_a_loop_that_loses_all_its_edges_keeps_no_others_from_being_joined_or_bred():
+    members = [lost(5, 1, 2), lost(6, 1, 3), lost(7, 1, 4)]
+    members += [edge(10 * one + two, one, two) for one in (2, 3, 4) for two in (2, 3, 4) if one != two]
+    assert joined(*members[:-1]) == (4, 3)
+    assert joined(*members) is None
+
+
 def test_the_loop_that_is_liked_least_retires_with_its_edges():
     members = [loop(1, 3), loop(2, -1), loop(3), loop(4), loop(5), edge(6, 1, 2), edge(7, 3, 4), edge(8, 2, 5)]
     step = next_step(members, GOALS, lambda: 0.0)
     assert isinstance(step, Retire)
     assert numbers(step) == [2, 6, 8]
+    assert numbers(next_step([*members, lost(9, 2, 4)], GOALS, lambda: 0.0)) == [2, 6, 8, 9]
 
 
 def test_of_loops_that_are_liked_the_same_the_oldest_retires():

@@ -88,7 +88,8 @@ class _Birth:
 
 def _members(tx: Tx) -> list[Member]:
     born_into = next_id(flock_rows.newest_id(tx)).generation
-    return flock_rows.living(tx, born_into, PLAYER_FILM)
+    _, shepherd = _known_shepherd(tx)
+    return flock_rows.living(tx, born_into, PLAYER_FILM, None if shepherd is None else shepherd.id)
 
 
 def _retire(farm: Farm, sheep: Sequence[Sheep]) -> None:

@@ -14,6 +14,9 @@ from sheepfold.model.flock import Sheep
 Chance = Callable[[], float]
 """Returns a number from 0 up to, but not including, 1."""
 
+MOST_LOST = 3
+"""A loop of which so many edges were lost is joined no more: others' turn would never come, if its genome is why."""
+
 CROSS_SHARE, MUTATE_SHARE = 0.6, 0.3
 """Of loops that are bred where both is possible; the rest are random strangers, lest the flock become all cousins."""
 
@@ -28,16 +31,20 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A sheep of the living flock, and whether its frames are being rendered or its film is there."""
+    """A sheep of the living flock: whether it is an order of the flock's own that runs, and whether its film is there.
+
+    One that is lost will never have a film: its job failed or was canceled, or no film could be made of it.
+    """
 
     sheep: Sheep
     is_rendering: bool
     is_filmed: bool
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Goals:
-    """What a flock strives for: filmed loops, edges that leave each of them, and sheep rendered at a time."""
+    """What a flock strives for: filmed loops, edges that leave each of them, and own orders rendered at a time."""
 
     loops: int
     edges: int = 2
@@ -77,7 +84,7 @@ def next_step(members: Sequence[Member], goals: Goals, chance: Chance) -> Step |
         return _retirement(members, loops)
     if sum(member.is_rendering for member in members) >= goals.ahead:
         return None
-    return _missing_edge([member.sheep for member in members], loops, goals) or _bred(loops, chance)
+    return _missing_edge(members, loops, goals) or _bred(loops, chance)
 
 
 def _retirement(members: Sequence[Member], loops: Sequence[Sheep]) -> Retire:
@@ -87,17 +94,28 @@ def _retirement(members: Sequence[Member], loops: Sequence[Sheep]) -> Retire:
     return Retire((least, *(edge for edge in edges if least.id.number in {edge.first, edge.last})))
 
 
-def _missing_edge(sheep: Sequence[Sheep], loops: Sequence[Sheep], goals: Goals) -> Join | None:
-    """Return an edge from the loop that the fewest leave to the one that the fewest reach, if edges are wanted."""
-    pairs = {(edge.first, edge.last) for edge in sheep if edge.first != edge.last}
+def _missing_edge(members: Sequence[Member], loops: Sequence[Sheep], goals: Goals) -> Join | None:
+    """Return an edge from the loop that the fewest leave to the one that the fewest reach, if edges are wanted.
+
+    One that was lost is tried again, after those that were not.
+    """
+    pairs, lost = set(_pairs(members, is_lost=False)), _pairs(members, is_lost=True)
     leaving, arriving = Counter(first for first, _ in pairs), Counter(last for _, last in pairs)
+    losses = Counter(end for pair in lost for end in pair)
+    loops = [loop for loop in loops if losses[loop.id.number] < MOST_LOST]
     for first in sorted(loops, key=lambda loop: (leaving[loop.id.number], loop.id)):
         if leaving[first.id.number] >= goals.edges:
             return None
-        strangers = [loop for loop in loops if loop != first and (first.id.number, loop.id.number) not in pairs]
-        if strangers:
-            return Join(first, min(strangers, key=lambda loop: (arriving[loop.id.number], loop.id)))
+        ways = {(first.id.number, loop.id.number): loop for loop in loops if loop != first}
+        if untried := [pair for pair in ways if pair not in pairs]:
+            return Join(first, ways[min(untried, key=lambda pair: (pair in lost, arriving[pair[1]], pair))])
     return None
+
+
+def _pairs(members: Sequence[Member], *, is_lost: bool) -> list[tuple[int, int]]:
+    """Return what edges join, those that are lost or the others."""
+    edges = (member.sheep for member in members if member.is_lost == is_lost)
+    return [(edge.first, edge.last) for edge in edges if edge.first != edge.last]
 
 
 def _bred(loops: Sequence[Sheep], chance: Chance) -> Breed:

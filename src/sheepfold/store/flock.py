@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
+from sheepfold.model.accounts import AccountId
 from sheepfold.model.errors import UnknownSheep
 from sheepfold.model.evolution import Member
 from sheepfold.model.flock import Sheep, SheepId, next_id
@@ -29,6 +30,12 @@ LIVING = """(
 """
 """The living generation: the newest of which there is something to see, null before that. By pk_sheep from its end."""
 
+LOST = """(
+    j.state <> 'running' AND NOT EXISTS (SELECT 1 FROM products q WHERE q.job_id = j.id)
+    AND NOT EXISTS (SELECT 1 FROM chores d WHERE d.job_id = j.id AND d.state = 'queued'))
+"""
+"""Of a sheep's job `j`: it has ended, and there will be nothing to see of it. By pk_products and ix_chores_waiting."""
+
 _LIVES = text(f"SELECT {LIVING} AS generation")
 _NEWEST = text("SELECT generation, number FROM sheep ORDER BY generation DESC, number DESC LIMIT 1")
 _ADD = text("""
@@ -47,13 +54,14 @@ _FILMED = text("""
     FROM sheep s JOIN products p ON p.job_id = s.job_id AND p.name = :film JOIN blobs b ON b.digest = p.digest
     WHERE s.generation = :generation AND s.retired_at IS NULL ORDER BY s.number
 """)
-_LIVING = text("""
-    SELECT s.generation, s.number, s.job_id, s.first, s.last, j.state = 'running' AS is_rendering,
+_LIVING = text(f"""
+    SELECT s.generation, s.number, s.job_id, s.first, s.last, {LOST} AS is_lost,
+           j.state = 'running' AND j.account_id = :shepherd AS is_rendering,
            EXISTS (SELECT 1 FROM products p WHERE p.job_id = s.job_id AND p.name = :film) AS is_filmed,
            coalesce((SELECT sum(v.value) FROM votes v WHERE v.job_id = s.job_id), 0) AS rating
     FROM sheep s JOIN jobs j ON j.id = s.job_id
     WHERE s.generation = :generation AND s.retired_at IS NULL ORDER BY s.number
-""")
+""")  # noqa: S608 -- made of constants
 _RETIRE = text("UPDATE sheep SET retired_at = :now WHERE job_id = :job_id AND retired_at IS NULL")
 _ADD_PARENT = text("INSERT INTO parents (job_id, parent_id) VALUES (:job_id, :parent_id)")
 _PARENTS = text(_SHEEP + " JOIN parents f ON f.parent_id = s.job_id WHERE f.job_id = :job_id ORDER BY s.number")
@@ -121,10 +129,10 @@ def find_sheep_of_job(tx: Tx, job_id: JobId) -> Sheep | None:
     return None if row is None else _sheep(row)
 
 
-_LOOP_OF = text(_SHEEP + """
+_LOOP_OF = text(_SHEEP + f"""
     JOIN job_inputs i ON i.job_id = s.job_id AND i.name = 'genome' JOIN jobs j ON j.id = s.job_id
     WHERE i.digest = :digest AND s.generation = :generation AND s.first = s.number AND s.last = s.number
-    ORDER BY CASE WHEN s.retired_at IS NULL AND j.state NOT IN ('failed', 'canceled') THEN 0 ELSE 1 END, s.number DESC
+    ORDER BY CASE WHEN s.retired_at IS NULL AND NOT {LOST} THEN 0 ELSE 1 END, s.number DESC
     LIMIT 1
 """)
 
@@ -132,7 +140,7 @@ _LOOP_OF = text(_SHEEP + """
 def find_loop_of(tx: Tx, generation: int, digest: str) -> Sheep | None:
     """Return the newest loop of a generation that was ordered of a genome, by the genome's digest, or None.
 
-    One that has retired, or whose job failed or was canceled, is returned only where there is no other.
+    One that has retired or is lost is returned only where there is no other.
     """
     row = tx.execute(_LOOP_OF, {"generation": generation, "digest": digest}).one_or_none()
     return None if row is None else _sheep(row)
@@ -144,10 +152,13 @@ def filmed(tx: Tx, generation: int, film: str) -> list[FilmedSheep]:
     return [FilmedSheep(_sheep(row), row.made_at, row.size_bytes, row.digest) for row in rows]
 
 
-def living(tx: Tx, generation: int, film: str) -> list[Member]:
-    """Return a generation's sheep that have not retired; the film of a name is the one that counts."""
-    rows = tx.execute(_LIVING, {"generation": generation, "film": film})
-    return [Member(_sheep(row), bool(row.is_rendering), bool(row.is_filmed)) for row in rows]
+def living(tx: Tx, generation: int, film: str, shepherd: AccountId | None) -> list[Member]:
+    """Return a generation's sheep that have not retired; the film of a name is the one that counts.
+
+    The shepherd's are the flock's own orders.
+    """
+    rows = tx.execute(_LIVING, {"generation": generation, "film": film, "shepherd": shepherd or 0})
+    return [Member(_sheep(row), bool(row.is_rendering), bool(row.is_filmed), bool(row.is_lost)) for row in rows]
 
 
 def retire(tx: Tx, job_id: JobId, now: int) -> bool:

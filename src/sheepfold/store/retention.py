@@ -7,7 +7,7 @@ from sqlalchemy import Row, text
 
 from sheepfold.model.jobs import JobId
 from sheepfold.store.database import Tx
-from sheepfold.store.flock import LIVING
+from sheepfold.store.flock import LIVING, LOST
 from sheepfold.store.schema import CLEARABLE, EMPTIABLE
 
 
@@ -26,7 +26,7 @@ class Due:
 _SPARED = f"""
     EXISTS (SELECT 1 FROM chores c WHERE c.job_id = j.id AND c.state = 'queued')
     OR EXISTS (SELECT 1 FROM baselines a WHERE a.job_id = j.id)
-    OR EXISTS (SELECT 1 FROM sheep s WHERE s.job_id = j.id AND s.retired_at IS NULL
+    OR EXISTS (SELECT 1 FROM sheep s WHERE s.job_id = j.id AND s.retired_at IS NULL AND NOT {LOST}
                AND s.generation >= coalesce({LIVING}, 0))
 """  # noqa: S608 -- constants
 # by the partial indexes ix_jobs_clearable and ix_jobs_emptiable
