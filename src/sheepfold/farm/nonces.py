@@ -1,11 +1,11 @@
 """Nonces: one call each, for one machine or account, bound to the neighbourhood of an address."""
 
-import ipaddress
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from sheepfold.farm.addresses import network_of, read_address
 from sheepfold.farm.farm import Farm
 from sheepfold.model.accounts import Account, AccountId, Scope
 from sheepfold.model.errors import BadCredentials, SessionEnded
@@ -24,6 +24,8 @@ MOST_OPEN = 500
 
 Anybody may ask for nonces in another's name: who asks for more pushes out the oldest of its own network alone.
 """
+IPV4_BITS = 24
+"""How many bits of an IPv4 address are its network's."""
 SWEEP_EVERY = 256
 """Each how many nonces the forgotten ones are swept."""
 
@@ -129,25 +131,12 @@ def is_near(one: str, other: str, rule: str) -> bool:
         return True
     if rule == "strict":
         return False
-    try:
-        first, second = (ipaddress.ip_address(text) for text in (one, other))
-    except ValueError:
+    first, second = read_address(one), read_address(other)
+    if first is None or second is None:
         return False
-    if first.version != second.version:
-        return True
-    return second in _network_around(first)
+    return first.version != second.version or network_of(one, IPV4_BITS) == network_of(other, IPV4_BITS)
 
 
 def _network(farm: Farm, address: str) -> str:
     """Return the name of the network that an address counts with: by the rule `strict` with none but itself."""
-    if farm.settings.browsershots_addresses == "strict":
-        return address
-    try:
-        return str(_network_around(ipaddress.ip_address(address)))
-    except ValueError:
-        return address
-
-
-def _network_around(address: ipaddress.IPv4Address | ipaddress.IPv6Address
-                    ) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    return ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False)
+    return address if farm.settings.browsershots_addresses == "strict" else network_of(address, IPV4_BITS)
