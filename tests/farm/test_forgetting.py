@@ -148,6 +148,7 @@ def test_leases_that_came_to_nothing_go_with_the_events_of_their_jobs(world: Wor
     give_up(world.farm, failed, "No room.", failed=True)
     keep_off(world.farm, failed, DAY_S)
     world.make_all(box)
+    world.do_chores()
     world.order(1)
     idle = world.held(fox)
     world.clock.advance((EVENT_DAYS + 1) * DAY_S)

@@ -115,7 +115,8 @@ def test_a_clock_that_was_set_back_keeps_nobody_from_looking_what_is_old(world: 
     told(world, keep_days=2)
     world.clock.advance(30 * DAY_S)
     keeper = Retention(world.farm)
-    keeper.step()
+    for _ in range(2):  # of which the first counts, and then looks once more
+        keeper.step()
     world.clock.advance(-30 * DAY_S)
     job = made(world)
     for _ in range(3):

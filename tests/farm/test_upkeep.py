@@ -7,19 +7,31 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
-from tests.conftest import TERM_S, World, picture
+from tests.conftest import TERM_S, Clock, World, picture
 
+from sheepfold.blobs.blobs import Blob
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm import upkeep
 from sheepfold.farm.browse import newest_event_id, story, view_job
 from sheepfold.farm.hands import Hand
 from sheepfold.farm.keeping import name_blob
 from sheepfold.farm.retention import GUARD_S
-from sheepfold.farm.upkeep import AT_A_TIME, FULL_SWEEP_PERIOD_S, House, expire_leases, sweep_blobs, tidy_lanes
+from sheepfold.farm.upkeep import (
+    AT_A_TIME,
+    FULL_SWEEP_PERIOD_S,
+    SWEEP_PERIOD_S,
+    House,
+    expire_leases,
+    shorten_leases,
+    sweep_blobs,
+    tidy_lanes,
+)
 from sheepfold.kinds.orphans import HumblePool
 from sheepfold.model.events import What
+from sheepfold.model.jobs import Job
 from sheepfold.model.tasks import LeaseState
 from sheepfold.store import blobs as blob_rows
+from sheepfold.store.database import Tx
 
 DAY_S = 86_400
 
@@ -95,6 +107,91 @@ def test_the_sweep_comes_sooner_and_spares_less_while_there_is_too_much(world: W
     world.clock.advance(FULL_SWEEP_PERIOD_S)
     house.beat()
     assert (world.farm.blobs.exists(old), world.farm.blobs.exists(young)) == (False, True)
+
+
+def test_a_clock_that_leaps_drops_nothing_that_is_about_to_be_named(world: World):
+    job, gone_by = world.order(), Clock()
+    world.farm = replace(world.farm, elapsed=gone_by)
+    house = House(world.farm, lambda: ThreadPoolExecutor(1))
+    house.beat()
+    old, fresh = kept(world, b"old", DAY_S + 1), kept(world, b"fresh", 0)
+    world.clock.advance(2 * DAY_S)
+    gone_by.advance(SWEEP_PERIOD_S)
+    house.beat()
+    assert world.farm.blobs.exists(fresh)
+    name(world, job, fresh)
+    for seconds in (GUARD_S - 1, 1):
+        assert world.farm.blobs.exists(old)
+        gone_by.advance(seconds)
+        world.clock.advance(seconds)
+        house.beat()
+    assert (world.farm.blobs.exists(old), world.farm.blobs.exists(fresh)) == (False, True)
+
+
+def name(world: World, job: Job, digest: Digest) -> None:
+    """Have a job name bytes as its film."""
+    def write(tx: Tx) -> None:
+        name_blob(tx, Blob(digest, world.farm.blobs.size(digest)), world.clock.now)
+        blob_rows.set_product(tx, job.id, "film.mp4", digest, "video/mp4", world.clock.now)
+
+    world.farm.db.write(write)
+
+
+def test_a_clock_that_leaps_and_is_set_right_clears_nothing(world: World):
+    gone_by, settings = Clock(), replace(world.farm.settings, keep_days=1, keep_events_days=1)
+    world.farm = replace(world.farm, elapsed=gone_by, settings=settings)
+    job = world.order()
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    before = newest_event_id(world.farm)
+    house = House(world.farm, lambda: ThreadPoolExecutor(1))
+    for leap_s in (100 * DAY_S, -100 * DAY_S):
+        world.clock.advance(leap_s)
+        for _ in range(GUARD_S // 60):
+            world.clock.advance(60)
+            gone_by.advance(60)
+            house.beat()
+    assert newest_event_id(world.farm) == before
+    assert view_job(world.farm, job.id).job.cleared_at is None
+    assert len(story(world.farm, view_job(world.farm, job.id).tasks[0].id).events) > 1
+
+
+def test_a_clock_that_is_set_back_does_not_keep_the_house_from_its_periods(world: World):
+    gone_by = Clock()
+    world.farm = replace(world.farm, elapsed=gone_by)
+    house = House(world.farm, lambda: ThreadPoolExecutor(1))
+    house.beat()
+    world.clock.advance(-30 * DAY_S)
+    house.beat()
+    old = kept(world, b"old", DAY_S + 1)
+    for _ in range(SWEEP_PERIOD_S // 60 + 1):
+        gone_by.advance(60)
+        world.clock.advance(60)
+        house.beat()
+    assert not world.farm.blobs.exists(old)
+
+
+def test_a_lease_of_a_clock_that_was_ahead_ends_an_hour_after_it_was_set_back(world: World):
+    world.order(frames=2)
+    world.clock.advance(DAY_S)
+    box = world.maker("box")
+    ahead = world.held(box)
+    world.clock.advance(-DAY_S)
+    right = world.held(box)
+    assert [shorten_leases(world.farm) for _ in range(2)] == [1, 0]
+    world.clock.advance(TERM_S)
+    assert expire_leases(world.farm) == 1
+    assert world.task(right.task_id).leases[0].state is LeaseState.EXPIRED
+    world.clock.advance(world.farm.settings.silent_lease_term_s - TERM_S)
+    assert expire_leases(world.farm) == 1
+    assert world.task(ahead.task_id).leases[0].state is LeaseState.EXPIRED
+    assert world.findings() == []
+
+
+def test_no_lease_that_a_wire_grants_is_shortened(world: World):
+    world.order()
+    world.held(world.maker("box"), term_s=2 * world.farm.settings.silent_lease_term_s)
+    assert shorten_leases(world.farm) == 0
 
 
 def test_the_sweep_leaves_the_row_of_a_young_blob_alone(world: World):

@@ -2,8 +2,11 @@
 
 import json
 import socket
+import time
+from dataclasses import replace
 
 import pytest
+from tests.conftest import Clock
 from tests.farm.receiver import go_round, receiving, topics
 
 from sheepfold.blobs.spool import Digest
@@ -11,7 +14,7 @@ from sheepfold.certificate import ensure_certificate
 from sheepfold.farm import postman, webhooks
 from sheepfold.farm.browse import view_job
 from sheepfold.farm.owner import close_account, reopen_account
-from sheepfold.farm.postman import Postman
+from sheepfold.farm.postman import KEPT_S, Postman
 from sheepfold.farm.problems import report_problem
 from sheepfold.farm.webhooks import Wanted
 from sheepfold.model.accounts import Role
@@ -117,6 +120,32 @@ def test_the_postman_goes_by_himself_and_ends_when_he_is_told(near, inbox):
     assert told(inbox)["id"] == uid
     (delivery,) = webhooks.list_deliveries(near.farm, ann, hook.id)
     assert delivery.delivered_at is not None
+
+
+@ON_SQLITE
+def test_a_postman_forgets_on_though_the_clock_was_set_back(near, inbox, clock):
+    ann, gone_by = near.account("ann"), Clock()
+    hook = webhooks.add_webhook(near.farm, ann, Wanted(inbox.url))
+
+    def deliver():
+        webhooks.try_webhook(near.farm, ann, hook.id)
+        while not all(one.delivered_at for one in webhooks.list_deliveries(near.farm, ann, hook.id)):
+            time.sleep(0.02)
+
+    clock.advance(30 * 86_400)
+    going = Postman(replace(near.farm, elapsed=gone_by))
+    going.start()
+    try:
+        deliver()
+        deliver()  # so that the round of the first has ended
+        clock.advance(-30 * 86_400)
+        deliver()
+        clock.advance(KEPT_S + 1)
+        gone_by.advance(KEPT_S + 1)
+        while len(webhooks.list_deliveries(near.farm, ann, hook.id)) > 2:
+            time.sleep(0.02)
+    finally:
+        going.stop()
 
 
 @ON_SQLITE

@@ -27,7 +27,10 @@ Verifiers = Callable[[str, str], Sequence[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Farm:
-    """Everything that an operation may touch; time and chance are `now` (Unix seconds) and `token` (32 hex digits)."""
+    """Everything that an operation may touch; time and chance are `now` (Unix seconds) and `token` (32 hex digits).
+
+    Periods are measured by `elapsed`, in seconds since whenever, which goes on whatever becomes of the clock.
+    """
 
     settings: Settings
     db: Database
@@ -43,6 +46,7 @@ class Farm:
     token: Callable[[], str]
     spool_folder: Path
     horizon: Horizon
+    elapsed: Callable[[], float] = time.monotonic
     house: str = ""
     """The name of whoever keeps house in this data folder, by which its chores are known."""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -54,8 +58,8 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
               inspector: Inspector | None = None) -> Iterator[Farm]:
     """Open a farm in its data folder, made where it is missing, and close it at the end.
 
-    `now` is the clock, the system's by default. An inspector that is handed over stays open, and may serve several
-    farms.
+    `now` is the clock, the system's by default; one that is handed over measures periods, too. An inspector that is
+    handed over stays open, and may serve several farms.
     """
     clock = now or (lambda: int(time.time()))
     spool_folder = settings.data / "spool"
@@ -79,6 +83,7 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
             token=lambda: secrets.token_hex(16),
             spool_folder=spool_folder,
             horizon=Horizon(db),
+            elapsed=now or time.monotonic,
             house=_house_name(settings.data / "house"),
         )
 

@@ -179,7 +179,7 @@ class Postman:
         self._farm = farm
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._go_round, name="postman", daemon=True)
-        self._next_forget = 0
+        self._next_forget = 0.0
 
     def start(self) -> None:
         """Begin."""
@@ -203,6 +203,6 @@ class Postman:
     def _beat(self, senders: ThreadPoolExecutor) -> None:
         fan_out(self._farm)
         deliver_due(self._farm, lambda one, due: list(senders.map(one, due)))
-        if self._farm.now() >= self._next_forget:
-            self._next_forget = self._farm.now() + FORGET_PERIOD_S
+        if self._farm.elapsed() >= self._next_forget:
+            self._next_forget = self._farm.elapsed() + FORGET_PERIOD_S
             self._farm.db.write(lambda tx: hook_rows.forget_before(tx, self._farm.now() - KEPT_S))

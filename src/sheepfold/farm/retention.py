@@ -44,8 +44,8 @@ class Retention:
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
         self._count: Count | None = None
-        self._next_count = 0
-        self._next_look = 0
+        self._next_count = 0.0
+        self._next_look = 0.0
         self._lacks_room = False
 
     @property
@@ -53,25 +53,26 @@ class Retention:
         """Say whether there was more than the ceiling allows when it was looked at last."""
         return self._lacks_room
 
-    def step(self) -> int:
+    def step(self, *, is_clock_doubted: bool = False) -> int:
         """Mark jobs whose time is over, or else count some blobs; returns how many jobs were marked.
 
-        While a job is being cleared nothing else is decided: what it frees may be enough.
+        While a job is being cleared nothing else is decided: what it frees may be enough. Nor is anything where the
+        clock is doubted.
         """
         farm = self._farm
         if farm.db.read(chore_rows.count_clearing):
             self._count = self._count and Count(farm)
             return 0
-        if farm.now() >= self._next_look:
+        if farm.elapsed() >= self._next_look and not is_clock_doubted:
             excess = _excess(farm)
             self._lacks_room = excess > 0
             if marked := _clear_old(farm) or _make_room(farm, excess):
                 return marked
-            self._next_look = farm.now() + LOOK_PERIOD_S
-        if self._count is None and farm.now() >= self._next_count:
+            self._next_look = farm.elapsed() + LOOK_PERIOD_S
+        if self._count is None and farm.elapsed() >= self._next_count:
             self._count = Count(farm)
         if self._count is not None and self._count.step():
-            self._count, self._next_count, self._next_look = None, farm.now() + COUNT_PERIOD_S, 0
+            self._count, self._next_count, self._next_look = None, farm.elapsed() + COUNT_PERIOD_S, 0.0
         return 0
 
 

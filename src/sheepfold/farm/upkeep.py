@@ -1,6 +1,7 @@
 """Upkeep: what happens by time alone. Every deed is idempotent, may be late, and may be done by many at once."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from sheepfold.farm.expiry import expire_orders
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.forgetting import forget_in_steps
 from sheepfold.farm.hands import Hand
+from sheepfold.farm.leaps import Leaps
 from sheepfold.farm.retention import Retention, guarded_since, is_held
 from sheepfold.farm.settlement import settle
 from sheepfold.farm.uploads import sweep_uploads
@@ -25,6 +27,7 @@ from sheepfold.model.errors import Unavailable
 from sheepfold.model.tasks import TaskId
 from sheepfold.store import clearing, kept_answers, order_keys
 from sheepfold.store import lanes as lane_rows
+from sheepfold.store import leases as lease_rows
 from sheepfold.store import ledger as ledger_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
@@ -64,6 +67,21 @@ def _expire(farm: Farm, task_id: TaskId) -> None:
         settle(tx, task, lifecycle.transition(task, now), now)
 
     farm.db.write(expire)
+
+
+def shorten_leases(farm: Farm) -> int:
+    """Have leases end at the latest time that any wire grants, where a clock that was wrong put off their end for
+    longer; returns how many there were.
+    """
+    settings, now = farm.settings, farm.now()
+    term_s = max(settings.lease_term_s, settings.silent_lease_term_s, settings.sheepit_lease_term_s,
+                 settings.sheepit_max_period_s, settings.browsershots_lock_s)
+    until = now + 2 * term_s
+    if not farm.db.look(lambda tx: lease_rows.is_any_active_after(tx, until)):
+        return 0
+    shortened = farm.db.write(lambda tx: lease_rows.shorten(tx, until, now + term_s))
+    _log.warning("leases_shortened=%d reason=%s", shortened, "the clock was set back")
+    return shortened
 
 
 def tidy_lanes(farm: Farm) -> int:
@@ -145,13 +163,14 @@ class House:
         self._hands = [Hand(farm, make_executor) for _ in range(max(1, farm.settings.chore_processes))]
         self._is_settled = False
         self._ended = threading.Event()
-        self._last_sweep = 0
+        self._leaps = Leaps(farm)
+        self._last_sweep = -math.inf
         self._sweep: Iterator[int] | None = None
-        self._next_forgetting = 0
+        self._next_forgetting = 0.0
         self._forgetting: Iterator[int] | None = None
         self._retention = Retention(farm)
-        self._next_step = 0
-        self._next_favour = 0
+        self._next_step = 0.0
+        self._next_favour = 0.0
         self._evolution = Evolution(farm)
         self._backups = Backups(farm)
         self._thread = threading.Thread(target=self._keep, name="house", daemon=True)
@@ -210,30 +229,35 @@ class House:
         expire_orders(self._farm)
         tidy_lanes(self._farm)
         heed_clock(self._farm)
+        shorten_leases(self._farm)
         self._favour()
-        self._sweep_on()
-        self._forget_on()
-        self._retention.step()
+        is_clock_doubted = self._leaps.is_clock_doubted()
+        if is_clock_doubted:
+            self._sweep = self._forgetting = None  # what is old was said by another clock
+        else:
+            self._sweep_on()
+            self._forget_on()
+        self._retention.step(is_clock_doubted=is_clock_doubted)
         self._backups.step()
-        if self._farm.now() >= self._next_step:
-            self._next_step = self._farm.now() + EVOLUTION_PERIOD_S
+        if self._farm.elapsed() >= self._next_step:
+            self._next_step = self._farm.elapsed() + EVOLUTION_PERIOD_S
             self._evolution.step(self._executor)
 
     def _favour(self) -> None:
-        if self._farm.now() >= self._next_favour:
+        if self._farm.elapsed() >= self._next_favour:
             began_at = time.monotonic()
             favour_earners(self._farm)
             took_s = time.monotonic() - began_at
-            self._next_favour = self._farm.now() + max(FAVOUR_PERIOD_S, int(took_s / FAVOUR_SHARE))
+            self._next_favour = self._farm.elapsed() + max(FAVOUR_PERIOD_S, took_s / FAVOUR_SHARE)
 
     def _sweep_on(self) -> None:
         """Take the next step of the sweep under way; a farm of a million files takes half an hour of them."""
         farm, is_full = self._farm, self._retention.lacks_room
         if self._sweep is None:
             wait_s = FULL_SWEEP_PERIOD_S if is_full else SWEEP_PERIOD_S
-            if farm.now() < self._last_sweep + wait_s:
+            if farm.elapsed() < self._last_sweep + wait_s:
                 return
-            self._last_sweep = farm.now()
+            self._last_sweep = farm.elapsed()
             self._sweep = sweep_in_steps(farm, is_full=is_full)
             self._sweep_spool()
             sweep_uploads(farm)
@@ -252,8 +276,8 @@ class House:
 
     def _forget_on(self) -> None:
         """Take the next step of forgetting, once a day from the first on."""
-        if self._forgetting is None and self._farm.now() >= self._next_forgetting:
-            self._next_forgetting = self._farm.now() + FORGET_PERIOD_S
+        if self._forgetting is None and self._farm.elapsed() >= self._next_forgetting:
+            self._next_forgetting = self._farm.elapsed() + FORGET_PERIOD_S
             self._forgetting = forget_in_steps(self._farm)
         if self._forgetting is None:
             return

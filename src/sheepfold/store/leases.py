@@ -68,6 +68,9 @@ _WANTED_OF_SHEEP = text("""
     JOIN jobs j ON j.id = t.job_id JOIN leases l ON l.task_id = t.id JOIN machines m ON m.id = l.machine_id + 0
     WHERE m.name = :machine
 """ + _ACTIVE_FIRST)  # noqa: S608 -- made of constants
+# by ix_leases_deadline
+_LASTING = text("SELECT 1 FROM leases WHERE state = 'active' AND deadline_at > :until LIMIT 1")
+_SHORTEN = text("UPDATE leases SET deadline_at = :deadline_at WHERE state = 'active' AND deadline_at > :until")
 _STATE = text("SELECT state FROM leases WHERE id = :lease_id")
 _FIGURES = text("SELECT figures FROM leases WHERE id = :lease_id")
 # by ix_leases_task_id
@@ -140,6 +143,16 @@ def wanted_in_session(tx: Tx, token_hash: str, lease_id: LeaseId) -> tuple[OpenS
 def _wanted(row: Any) -> Wanted:  # noqa: ANN401
     is_plain = not row.has_results and row.state != LeaseState.WITHDRAWN and row.id > row.past_lease
     return Wanted(_held(row), row.kind, json.loads(row.spec), row.frame, row.part, row.cleared_at is not None, is_plain)
+
+
+def is_any_active_after(tx: Tx, until: int) -> bool:
+    """Say whether a lease lasts for longer than until a time."""
+    return tx.execute(_LASTING, {"until": until}).first() is not None
+
+
+def shorten(tx: Tx, until: int, deadline_at: int) -> int:
+    """Give the leases that last for longer than until a time another deadline; returns how many there were."""
+    return tx.execute(_SHORTEN, {"until": until, "deadline_at": deadline_at}).rowcount
 
 
 def is_withdrawn(tx: Tx, lease_id: LeaseId) -> bool:
