@@ -24,7 +24,7 @@ def test_a_farm_that_lost_a_file_is_copied_all_the_same_and_both_commands_say_so
     again = run("restore", tmp_path / "safe", "--data", tmp_path / "again")
     assert (again.status, sentence in again.out, again.lines[-1]) == (
         1, True, "2 files and the database are back. Not all is well."), again
-    assert f"blob {lost.name} is missing" in again.out
+    assert f"Broken: every blob that is named is there: blob {lost.name} " in again.out
     told = run("farm", "backup", "--data", fold.data, SHEEPFOLD_BACKUP_FOLDER=str(tmp_path / "safe"))
     assert (told.status, told.out) == (1, f"The backup failed: {sentence}"), told
     assert read_backup(tmp_path / "safe").lost == (lost.name,)
