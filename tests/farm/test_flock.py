@@ -13,7 +13,9 @@ from sheepfold.farm.flock import (
     open_film,
     read_genomes,
     vote,
+    vote_from,
 )
+from sheepfold.farm.voices import MOST_VOICES
 from sheepfold.model.errors import BadInput, InvalidSpec, UnknownBlob, UnknownSheep
 from sheepfold.model.flock import SheepId
 from sheepfold.store import flock as flock_rows
@@ -69,6 +71,34 @@ def test_a_voters_newer_vote_replaces_the_older(flock: World):
     assert [filmed.sheep.rating for filmed in list_flock(flock.farm).sheep] == [-1, 0]
 
 
+def votes_told(flock: World) -> int:
+    query = text("SELECT count(*) FROM events WHERE what = 'vote cast'")
+    return int(flock.farm.db.read(lambda tx: tx.execute(query).scalar_one()))
+
+
+def test_the_same_vote_again_is_no_other_one(flock: World):
+    for _ in range(3):
+        vote(flock.farm, 1, "ann", 1)
+        assert vote_from(flock.farm, "192.0.2.1", 1, "AB", -1)
+    assert votes_told(flock) == 2
+    vote(flock.farm, 1, "ann", -1)
+    assert votes_told(flock) == 3
+    assert list_flock(flock.farm).sheep[0].sheep.rating == -2
+
+
+def test_who_makes_up_players_has_as_many_voices_as_a_class_and_no_more(flock: World):
+    farm = flock.farm
+    counted = [vote_from(farm, "192.0.2.1", 1, f"{uid:X}", -1) for uid in range(100)]
+    assert counted == [True] * MOST_VOICES + [False] * (100 - MOST_VOICES)
+    assert list_flock(farm).sheep[0].sheep.rating == -MOST_VOICES
+    assert votes_told(flock) == MOST_VOICES
+    assert vote_from(farm, "192.0.2.1", 1, "0", -1)
+    assert vote_from(farm, "192.0.2.1", 2, "0", 1)
+    assert vote_from(farm, "192.0.2.2", 1, "FF", 1)
+    vote(farm, 1, "account 1", 1)
+    assert [one.sheep.rating for one in list_flock(farm).sheep] == [2 - MOST_VOICES, 1]
+
+
 @pytest.mark.parametrize("value", [0, 2, -2, 10**30])
 def test_a_vote_is_up_or_down(flock: World, value: int):
     before = newest_event_id(flock.farm)
@@ -81,6 +111,9 @@ def test_a_vote_is_up_or_down(flock: World, value: int):
 def test_a_vote_needs_its_sheep(flock: World, number: int, generation: int | None):
     with pytest.raises(UnknownSheep):
         vote(flock.farm, number, "ann", 1, generation)
+    if generation is None:
+        with pytest.raises(UnknownSheep):
+            vote_from(flock.farm, "192.0.2.1", number, "AB", 1)
 
 
 def test_a_loop_has_one_genome_and_an_unknown_sheep_none(flock: World):

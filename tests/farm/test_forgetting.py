@@ -11,6 +11,7 @@ from sheepfold.farm.accounts import add_key
 from sheepfold.farm.browse import newest_event_id, story, view_job
 from sheepfold.farm.dispatch import give_up, maker_named, open_session, session_of
 from sheepfold.farm.feed import Feed
+from sheepfold.farm.flock import vote
 from sheepfold.farm.forgetting import CHORE_DAYS, SESSION_DAYS, forget_in_steps, forget_old_rows
 from sheepfold.farm.outstanding import keep_off
 from sheepfold.farm.problems import problems_of, report_problem
@@ -80,6 +81,19 @@ def test_events_of_a_job_that_runs_or_ended_lately_stay_however_old(world: World
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+def test_that_somebody_voted_goes_with_time_and_the_vote_stays(world: World):
+    world.flame("r2")
+    world.make_all(world.maker("box"))
+    for uid in ("AB", "CD"):
+        vote(world.farm, 1, uid, 1)
+    world.clock.advance(EVENT_DAYS * DAY_S + 60)
+    vote(world.farm, 1, "EF", 1)
+    forget_old_rows(world.farm)
+    assert rows(world, "events", "what = 'vote cast'") == 1
+    assert rows(world, "votes") == 3
+    assert rows(world, "events", "what IN ('job ordered', 'job done')") == 2
+
+
 def test_what_people_reported_stays(world: World):
     job = made(world)
     task_id = first_task(world, job)

@@ -14,6 +14,7 @@ from sheepfold.farm.boards import Boards
 from sheepfold.farm.needs import NeedsIndex
 from sheepfold.farm.outlook import Outlook
 from sheepfold.farm.tries import Tries
+from sheepfold.farm.voices import Voices
 from sheepfold.kinds.inspector import Inspector
 from sheepfold.model.accounts import ANONYMOUS, Account, Role
 from sheepfold.store import accounts as account_rows
@@ -41,6 +42,7 @@ class Farm:
     outlook: Outlook
     boards: Boards
     tries: Tries
+    voices: Voices
     verifiers: Verifiers
     now: Callable[[], int]
     token: Callable[[], str]
@@ -78,6 +80,7 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
             outlook=Outlook(db, clock),
             boards=Boards(db),
             tries=Tries(clock),
+            voices=Voices(clock),
             verifiers=verifiers,
             now=clock,
             token=lambda: secrets.token_hex(16),

@@ -82,18 +82,36 @@ def vote_as(farm: Farm, account: Account, number: int, value: int, generation: i
     vote(farm, number, f"account {account.id}", value, generation)
 
 
+def vote_from(farm: Farm, address: str, number: int, uid: str, value: int) -> bool:
+    """Count the vote of a player of whom nothing is known but a UID, which anybody may make up; raises as `vote` does.
+
+    False where it does not count, as too many such votes come from its address. The same vote again is no other one.
+    """
+
+    def is_cast(tx: Tx) -> bool:
+        sheep = flock_rows.sheep_of(tx, SheepId(living_of(tx), number))
+        return flock_rows.vote_of(tx, sheep.job_id, uid) == value
+
+    if farm.db.read(is_cast):
+        return True
+    if not farm.voices.count(address, uid):
+        return False
+    vote(farm, number, uid, value)
+    return True
+
+
 def vote(farm: Farm, number: int, voter: str, value: int, generation: int | None = None) -> None:
     """Count a voter's vote on a sheep, +1 or -1, in the living generation where none is named.
 
-    Raises UnknownSheep, and BadInput for any other value.
+    The same vote again changes nothing. Raises UnknownSheep, and BadInput for any other value.
     """
     if value not in {-1, 1}:
         raise BadInput(f"A vote is 1 or -1; found {value}.")
 
     def cast(tx: Tx) -> None:
         sheep = flock_rows.sheep_of(tx, SheepId(living_of(tx) if generation is None else generation, number))
-        flock_rows.vote(tx, sheep.job_id, voter, value, farm.now())
-        event_rows.add(tx, [Event(What.VOTE_CAST, sheep.job_id, None, {"value": value})], farm.now())
+        if flock_rows.vote(tx, sheep.job_id, voter, value, farm.now()):
+            event_rows.add(tx, [Event(What.VOTE_CAST, sheep.job_id, None, {"value": value})], farm.now())
 
     farm.db.write(cast)
 

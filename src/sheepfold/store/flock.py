@@ -69,7 +69,10 @@ _CHILDREN = text(_SHEEP + " JOIN parents f ON f.job_id = s.job_id WHERE f.parent
 _VOTE = text("""
     INSERT INTO votes (job_id, voter, value, cast_at) VALUES (:job_id, :voter, :value, :now)
     ON CONFLICT (job_id, voter) DO UPDATE SET value = excluded.value, cast_at = excluded.cast_at
+    WHERE votes.value <> excluded.value
 """)
+# by pk_votes
+_VOTE_OF = text("SELECT value FROM votes WHERE job_id = :job_id AND voter = :voter")
 _VOTES = text("""
     SELECT coalesce(sum(CASE WHEN value > 0 THEN 1 ELSE 0 END), 0) AS liked,
            coalesce(sum(CASE WHEN value < 0 THEN 1 ELSE 0 END), 0) AS disliked
@@ -202,9 +205,15 @@ def retired_at(tx: Tx, job_id: JobId) -> int | None:
     return at
 
 
-def vote(tx: Tx, job_id: JobId, voter: str, value: int, now: int) -> None:
-    """Count a vote, +1 or -1; a voter's newer vote replaces the older."""
-    tx.execute(_VOTE, {"job_id": job_id, "voter": voter, "value": value, "now": now})
+def vote(tx: Tx, job_id: JobId, voter: str, value: int, now: int) -> bool:
+    """Count a vote, +1 or -1; a voter's newer vote replaces the older. False where it is the same once more."""
+    return tx.execute(_VOTE, {"job_id": job_id, "voter": voter, "value": value, "now": now}).rowcount > 0
+
+
+def vote_of(tx: Tx, job_id: JobId, voter: str) -> int | None:
+    """Return a voter's vote on a sheep, None where there is none."""
+    value: int | None = tx.execute(_VOTE_OF, {"job_id": job_id, "voter": voter}).scalar_one_or_none()
+    return value
 
 
 def _sheep(row: Row[Any]) -> Sheep:

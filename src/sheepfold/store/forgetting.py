@@ -17,9 +17,11 @@ class Pile:
     """Which of them may go, of those begun before `:until`."""
 
 
-# what stays: a job's own events, reports of problems, and the newest of all, whose id readers go on from
+# what stays: a job's own events but for votes, which have no end; reports of problems; and the newest of all, whose id
+# readers go on from
 EVENTS = Pile("events", "at", """
-    task_id IS NOT NULL AND at < :until AND what <> 'problem reported' AND id < (SELECT max(id) FROM events)
+    (task_id IS NOT NULL AND what <> 'problem reported' OR what = 'vote cast')
+    AND at < :until AND id < (SELECT max(id) FROM events)
     AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = events.job_id AND (j.ended_at IS NULL OR j.ended_at >= :until))
 """)
 # tries that came to nothing, of jobs that ended long ago; the newest stays, so that its id is not given out again

@@ -19,6 +19,7 @@ from sheepfold.farm.browse import view_job
 from sheepfold.farm.dispatch import open_blob
 from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.upkeep import expire_leases
+from sheepfold.farm.voices import MOST_VOICES
 from sheepfold.kinds.flame.genome import spex
 from sheepfold.model.accounts import Role
 from sheepfold.model.jobs import JobState
@@ -437,6 +438,15 @@ def test_a_vote_counts_on_both_paths_and_the_newer_one_replaces_the_older(site):
     assert site.listed().sheep[0].rating == 1
     assert site.http.get(f"/cgi/vote.cgi?id=1&vote=1&u={OTHER_UID}").status_code == 200
     assert site.listed().sheep[0].rating == 2
+
+
+def test_votes_of_made_up_players_are_answered_like_others_and_few_of_them_count(site):
+    site.filmed()
+    answers = [site.http.get(f"/cgi/vote.cgi?id=1&vote=-1&u={uid:X}") for uid in range(MOST_VOICES + 5)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert [answer.text for answer in answers[-2:]] == [
+        "Too many votes came from your network today; yours was not counted.\n"] * 2
+    assert site.listed().sheep[0].rating == -MOST_VOICES
 
 
 @pytest.mark.parametrize(("query", "status"), [

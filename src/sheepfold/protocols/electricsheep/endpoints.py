@@ -198,8 +198,10 @@ def _submitted(farm: Farm, asked: wire.PutRequest, spooled: Spooled) -> Receipt:
 
 async def _vote(farm: Farm, request: Request) -> Response:
     asked = wire.decode_vote_request(request.scope["query_string"])
-    await run_in_threadpool(flock_verbs.vote, farm, asked.sheep, asked.uid, asked.vote)
-    return Response("Your vote was counted.\n", media_type="text/plain; charset=utf-8")
+    address = request.client.host if request.client else ""
+    counts = await run_in_threadpool(flock_verbs.vote_from, farm, address, asked.sheep, asked.uid, asked.vote)
+    said = "Your vote was counted." if counts else "Too many votes came from your network today; yours was not counted."
+    return Response(f"{said}\n", media_type="text/plain; charset=utf-8")
 
 
 async def _status(farm: Farm, request: Request) -> Response:
