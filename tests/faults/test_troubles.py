@@ -295,7 +295,7 @@ def filled(folder):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_server_that_is_to_end_leaves_a_long_chore_to_the_next(build):
-    frames, size = 6, (1920, 1080)
+    frames, size = 24, (1920, 1080)
     house = build()
     people = furnish(house, frames, size=size)
     house.start()
@@ -304,7 +304,7 @@ def test_a_server_that_is_to_end_leaves_a_long_chore_to_the_next(build):
         order = crew.machine.claim()
         crew.sent.append(picture(len(crew.sent), size))
         crew.machine.send(order, crew.sent[-1])
-    while chores_waiting(house) != ["assemble 1"]:  # noise of this size is a film of half a minute's work
+    while chores_waiting(house) != ["assemble 1"]:  # noise of this size is a film of some seconds' work at least
         time.sleep(0.3)
     house.stop()
     assert chores_waiting(house) == ["assemble 0"]
