@@ -1,22 +1,27 @@
 """A flock that lives by itself, with real genomes: it breeds, renders, joins, and lets go of what nobody likes."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from tests.conftest import GENOMES, World
 
+from sheepfold.farm import evolution as deeds
 from sheepfold.farm.accounts import add_account, add_key, hash_password
 from sheepfold.farm.browse import list_jobs
 from sheepfold.farm.evolution import Evolution
 from sheepfold.farm.flock import list_flock, vote
 from sheepfold.farm.orders import cancel_job
+from sheepfold.farm.upkeep import House
 from sheepfold.kinds import handwork
+from sheepfold.kinds.orphans import HumblePool
 from sheepfold.model.accounts import SHEPHERD, Role
-from sheepfold.model.errors import InvalidName
+from sheepfold.model.errors import InvalidName, InvalidSpec
 from sheepfold.model.flock import SheepId
 from sheepfold.model.jobs import Job
 from sheepfold.store import accounts as account_rows
@@ -131,6 +136,57 @@ def test_children_know_their_parents_and_belong_to_the_flock(herd: World):
     shepherd = herd.farm.db.read(lambda tx: account_rows.account_named(tx, SHEPHERD))
     assert {shepherd.id} == {job.account_id for job in jobs.values()}
     assert {job.terms.priority for job in jobs.values()} == {-100}
+
+
+def test_after_a_birth_that_failed_others_are_tried(herd: World, monkeypatch: pytest.MonkeyPatch):
+    tried: list[int] = []
+
+    def breed(_: str, parents: list[Path], *__: object) -> Path:
+        tried.append(len(parents))
+        if parents:
+            raise InvalidSpec("Of these nothing comes.")
+        return GENOMES / "r3.flam3"
+
+    lived(herd, 6)
+    monkeypatch.setattr(handwork, "breed", breed)
+    herd.farm = replace(herd.farm, settings=replace(herd.farm.settings, flock_loops=9, flock_edges=0))
+    evolution, ends_at = Evolution(herd.farm), time.monotonic() + 60
+    with ThreadPoolExecutor(1) as executor:
+        while 0 not in tried and time.monotonic() < ends_at:
+            with suppress(InvalidSpec):
+                evolution.step(executor)
+            time.sleep(0.01)
+    loops = [one for one in list_flock(herd.farm).sheep if one.sheep.is_loop]
+    assert tried[-1] == 0
+    assert 0 < sum(tried) <= len(loops)
+
+
+def stranger(*_: object) -> Path:
+    return GENOMES / "r1.flam3"
+
+
+def test_a_birth_that_never_ends_is_given_up_and_the_house_goes_on(herd: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(deeds, "BIRTH_S", 1.0)
+    monkeypatch.setattr(handwork, "breed", stranger)
+    hired: list[Executor] = []
+
+    def hire() -> Executor:
+        hired.append(ThreadPoolExecutor(1) if hired else HumblePool(1))
+        if len(hired) == 1:
+            hired[0].submit(time.sleep, 3600)  # the birth waits behind this
+        return hired[-1]
+
+    house, ends_at = House(herd.farm, hire), time.monotonic() + 60
+    house.start()
+    try:
+        while not list_jobs(herd.farm, 1) and time.monotonic() < ends_at:
+            herd.clock.advance(60)
+            time.sleep(0.1)
+    finally:
+        house.stop()
+    assert [job.title for job in list_jobs(herd.farm, 1)] == ["A stranger"]
+    with pytest.raises(RuntimeError):
+        hired[0].submit(time.sleep, 0)
 
 
 def test_nobody_chooses_the_shepherds_name(world: World):

@@ -39,6 +39,13 @@ def test_a_single_loop_mutates_and_is_not_joined_with_itself():
     assert next_step([only], GOALS, lambda: 0.5) == Breed(Method.MUTATE, (only.sheep,))
 
 
+def test_of_barren_loops_nothing_is_bred():
+    members = [loop(1), loop(2), edge(3, 1, 2), edge(4, 2, 1)]
+    barren, fertile = members[0].sheep, members[1].sheep
+    assert next_step(members, GOALS, lambda: 0.0, {barren.id}) == Breed(Method.MUTATE, (fertile,))
+    assert next_step(members, GOALS, lambda: 0.0, {barren.id, fertile.id}) == Breed(Method.RANDOM, ())
+
+
 def test_nothing_is_begun_while_enough_is_being_rendered():
     assert next_step([loop(1), loop(2, filmed=False), loop(3, filmed=False)], GOALS, lambda: 0.0) is None
 

@@ -3,8 +3,9 @@
 import logging
 import random
 import tempfile
+import time
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from sheepfold.model.accounts import SHEPHERD, Account, Role
 from sheepfold.model.errors import Conflict
 from sheepfold.model.events import Event, What
 from sheepfold.model.evolution import Breed, Goals, Join, Member, Method, Retire, next_step
-from sheepfold.model.flock import Sheep, next_id
+from sheepfold.model.flock import Sheep, SheepId, next_id
 from sheepfold.model.jobs import Job, Terms
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import events as event_rows
@@ -28,6 +29,9 @@ from sheepfold.store.database import Tx
 TERMS = Terms(priority=-100)
 """What people order goes first."""
 
+BIRTH_S = 1800
+"""How long a birth may take: mostly that is less than a minute. Then its process hangs, and is ended."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -37,9 +41,13 @@ class Evolution:
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
         self._birth: _Birth | None = None
+        self._barren: frozenset[SheepId] = frozenset()
 
     def step(self, executor: Executor) -> bool:
         """Take the flock's next step, or look after the birth under way; False where nothing was to be done.
+
+        Raises what a birth raised, and BrokenExecutor where it takes longer than any: then the executor is of no use
+        any more. Until another one succeeds its parents have no children: they may be why.
 
         In a farm whose owner wants no breeding nothing ever is. Two houses at once may take the same step twice: that
         costs a sheep more, and the next steps make it good.
@@ -50,7 +58,7 @@ class Evolution:
         if self._birth is not None:
             return self._delivered(self._birth)
         chance = random.Random(self._farm.token())  # noqa: S311 -- of sheep, not of secrets
-        match next_step(self._farm.db.read(_members), goals, chance.random):
+        match next_step(self._farm.db.read(_members), goals, chance.random, self._barren):
             case Retire(sheep):
                 _retire(self._farm, sheep)
             case Join(first, last):
@@ -62,28 +70,36 @@ class Evolution:
         return True
 
     def _delivered(self, birth: "_Birth") -> bool:
-        """Order the loop of a genome that is there; raises what its breeding raised."""
-        if not birth.genome.done():
+        """Order the loop of a genome that is there; raises as `step` does."""
+        if not birth.genome.done() and time.monotonic() < birth.ends_at:
             return False
         self._birth = None
+        self._barren |= {parent.id for parent in birth.parents}
 
         def note(tx: Tx, job: Job) -> None:
             flock_rows.add_loop(tx, job.id)
             flock_rows.add_parents(tx, job.id, [parent.job_id for parent in birth.parents])
 
         with birth.folder:
+            if not birth.genome.done():
+                raise BrokenExecutor(f"{birth.title} did not come within {BIRTH_S} seconds.")
             _ordered(self._farm, {"shape": "loop"}, {"genome": birth.genome.result()}, birth.title, note)
+        self._barren = frozenset()
         return True
 
 
 @dataclass(frozen=True, slots=True)
 class _Birth:
-    """A genome that is being bred in a process of the executor's, in a folder that lasts until it is ordered."""
+    """A genome that is being bred in a process of the executor's, in a folder that lasts until it is ordered.
+
+    It ends at a time of the monotonic clock at the latest.
+    """
 
     genome: "Future[Path]"
     parents: Sequence[Sheep]
     title: str
     folder: tempfile.TemporaryDirectory[str]
+    ends_at: float
 
 
 def _members(tx: Tx) -> list[Member]:
@@ -123,8 +139,8 @@ def _begun(farm: Farm, executor: Executor, method: Method, parents: Sequence[She
     genomes = _genomes(farm, parents, path)
     names = " and ".join(str(parent.id.number) for parent in parents)
     title = f"Child of sheep {names}" if parents else "A stranger"
-    return _Birth(executor.submit(handwork.breed, method.value, genomes, seed, path / "child.flam3"), parents, title,
-                  folder)
+    child = executor.submit(handwork.breed, method.value, genomes, seed, path / "child.flam3", farm.settings.flock_size)
+    return _Birth(child, parents, title, folder, time.monotonic() + BIRTH_S)
 
 
 def _genomes(farm: Farm, sheep: Sequence[Sheep], folder: Path) -> list[Path]:

@@ -23,7 +23,10 @@ def assemble(
     return products
 
 
-def breed(method: str, parents: Sequence[Path], seed: int, target: Path) -> Path:
-    """Write a new genome: `random`, or bred of one parent (`mutate`) or two (`cross`); returns its path."""
-    module_of("flame", "breed").breed(method, parents, seed, target)
+def breed(method: str, parents: Sequence[Path], seed: int, target: Path, size: tuple[int, int]) -> Path:
+    """Write a new genome: `random`, or bred of one parent (`mutate`) or two (`cross`); returns its path.
+
+    The size is that of the flock's pictures.
+    """
+    module_of("flame", "breed").breed(method, parents, seed, target, size)
     return target

@@ -5,11 +5,11 @@ the whole flock each time, so a step that was lost or done twice is made good by
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sheepfold.model.flock import Sheep
+from sheepfold.model.flock import Sheep, SheepId
 
 Chance = Callable[[], float]
 """Returns a number from 0 up to, but not including, 1."""
@@ -77,14 +77,15 @@ class Join:
 Step = Retire | Breed | Join
 
 
-def next_step(members: Sequence[Member], goals: Goals, chance: Chance) -> Step | None:
-    """Return what the flock shall do next; None while enough of it is being rendered."""
+def next_step(members: Sequence[Member], goals: Goals, chance: Chance, barren: Collection[SheepId] = ()) -> Step | None:
+    """Return what the flock shall do next; None while enough of it is being rendered. The barren have no children."""
     loops = [member.sheep for member in members if member.is_filmed and member.sheep.is_loop]
     if len(loops) > goals.loops:
         return _retirement(members, loops)
     if sum(member.is_rendering for member in members) >= goals.ahead:
         return None
-    return _missing_edge(members, loops, goals) or _bred(loops, chance)
+    edge = _missing_edge(members, loops, goals)
+    return edge or _bred([loop for loop in loops if loop.id not in barren], chance)
 
 
 def _retirement(members: Sequence[Member], loops: Sequence[Sheep]) -> Retire:

@@ -1,4 +1,4 @@
-"""Breeding until it looks like something: a candidate is framed, pruned, coloured, looked at, and often thrown away."""
+"""Breeding until it looks like something: a candidate is pruned, framed, coloured, looked at, and often thrown away."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +23,7 @@ MAX_VARIATIONS = 5
 LEAST_WEIGHT = 0.001
 TRIES = 10
 _WIDE = 10.0  # units from the origin in which a flame is looked for
+_WIDEST = 400  # pixels: a stranger's genome may be a million times as wide as it is high
 _CUT = 0.01  # the part of a flame that may stay outside its box on each side
 _GOLDEN = (0.38196, 0.61804)
 
@@ -77,10 +78,10 @@ def told(genome: Genome, action: str) -> Genome:
 
 
 def _finished(genome: Genome, action: str, chance: Chance, eyes: Eyes) -> tuple[Genome, str]:
+    genome = pruned(genome)  # before all else: a kernel of all variations in each transform takes hours to compile
     if action == "random" or chance.integers(2):
         genome, done = framed(genome, chance, eyes.count)
         action += f" {done}"
-    genome = pruned(genome)
     if "mutate color" not in action and chance.integers(2):
         return improved(genome, chance, eyes.look, 100), f"{action} improved colors"
     return genome, action
@@ -94,12 +95,16 @@ def passes(pixels: Pixels, standard: Standard) -> bool:
 
 
 def test_view(genome: Genome) -> Genome:
-    """Return a genome for the picture by which it is judged: 100 pixels high, quality 1, without fine work."""
+    """Return a genome for the picture by which it is judged: 100 pixels high, quality 1, without fine work.
+
+    Of one that is wider than four times its height, the picture shows the middle.
+    """
     part = 100.0 / genome.size[1]
-    width = max(1, round(genome.size[0] * part))
+    width = min(_WIDEST, max(1, round(genome.size[0] * part)))
     return replace(
         genome, size=(width, 100), scale=genome.scale * part, quality=1.0, supersample=1, passes=1, temporal_samples=1,
-        zoom=0.0, filter_radius=0.5, estimator_radius=9.0, background=(0.0, 0.0, 0.0),
+        zoom=0.0, filter_radius=0.5, estimator_radius=9.0, estimator_minimum=min(genome.estimator_minimum, 9.0),
+        background=(0.0, 0.0, 0.0),
     )  # fmt: skip
 
 
