@@ -29,8 +29,8 @@ from sheepfold.store import events as event_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.jobs import JOB_COLUMNS, job_in, job_of
 
-BLANK_PAUSE_S = 600
-"""For so long a machine leaves a task, of which it made a blank picture, to machines of other accounts."""
+BLANK_PAUSE_S = 120
+"""For so long a machine leaves a task, of which it made a blank picture, to others, who may confirm it."""
 LANES_AT_A_TIME = {"sqlite": 8, "postgresql": 32}
 """How many lanes a claim looks into before it asks for the next best; on PostgreSQL more than claims come at once."""
 VIRTUAL_SCALE = 100
@@ -134,8 +134,7 @@ def _job_in(tx: Tx, row: Any) -> Job:  # noqa: ANN401 -- a row
 def _lease_values(claimant: Claimant, now: int) -> dict[str, Any]:
     return {"machine_id": claimant.machine_id, "account_id": claimant.account_id, "session_id": claimant.session_id,
             "protocol": claimant.protocol, "now": now, "lately": now - BLANK_PAUSE_S,
-            "deadline_at": now + claimant.term_s,
-            "figures": json.dumps(dict(claimant.figures), sort_keys=True)}
+            "deadline_at": now + claimant.term_s, "figures": json.dumps(dict(claimant.figures), sort_keys=True)}
 
 
 def _lanes_values(claimant: Claimant, needs_ids: tuple[int, ...], seen: list[int]) -> dict[str, Any]:
@@ -191,9 +190,10 @@ def plans(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...]) -> dict[str, l
             for name, query in queries.items()}
 
 
-# by ix_tasks_open; a machine takes no task that it holds already, that waits for others to confirm what it sent, or
-# whose job it refused. The lane is asked for as a range and ordered by: else PostgreSQL may walk all tasks by their id;
-# and `+ 0` keeps it from walking all that the machine ever sent, for each task, which it plans for a table of few rows
+# by ix_tasks_open; a machine takes no task that it holds already, that waits for others to confirm what it sent (for a
+# while, where that was blank), or whose job it refused. The lane is asked for as a range and ordered by: else PostgreSQL
+# may walk all tasks by their id; and `+ 0` keeps it from walking all that the machine ever sent, for each task, which it
+# plans for a table of few rows
 _FIRST_OF = """
     SELECT t.id, t.job_id, t.cost_ms, t.frame, t.part, t.input FROM tasks t
     WHERE t.lane_id >= {lane} AND t.lane_id <= {lane} AND t.openings > 0
@@ -201,14 +201,12 @@ _FIRST_OF = """
                       WHERE l.task_id = t.id AND l.machine_id = :machine_id AND l.state = 'active')
       AND NOT EXISTS (SELECT 1 FROM results r
                       WHERE r.task_id = t.id AND r.machine_id + 0 = :machine_id
-                        AND r.verdict = 'pending' AND (r.soundness <> 'blank' OR r.submitted_at > :lately AND {others}))
+                        AND r.verdict = 'pending' AND (r.soundness <> 'blank' OR r.submitted_at > :lately))
       AND NOT EXISTS (SELECT 1 FROM refusals f
                       WHERE f.machine_id = :machine_id AND f.job_id = t.job_id AND f.until_at > :now)
     ORDER BY t.lane_id, t.id LIMIT 1
 """
-# who sent a blank picture leaves its task to those who can confirm it, while there may be any
-_OTHERS = "EXISTS (SELECT 1 FROM machines o WHERE o.account_id <> :account_id AND o.last_seen_at > :lately)"
-_FIRST = text(_FIRST_OF.format(lane=":lane_id", others=_OTHERS))
+_FIRST = text(_FIRST_OF.format(lane=":lane_id"))
 _TAKE = text("UPDATE tasks SET openings = openings - 1 WHERE id = :task_id")
 _GRANT = text("""
     INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at, figures)
@@ -237,7 +235,7 @@ def _at_once_query(needs_count: int, seen_count: int) -> TextClause:
     nor a higher priority waits because another claim is at it. `seen` are the lanes where nothing was found, `empty`
     those of them, or before the one that was found, which nobody may find anything in.
     """
-    first = f"{_FIRST_OF.format(lane='tries.lane_id', others=_OTHERS)} FOR UPDATE OF t SKIP LOCKED"
+    first = f"{_FIRST_OF.format(lane='tries.lane_id')} FOR UPDATE OF t SKIP LOCKED"
     return text(f"""
         WITH best AS MATERIALIZED (
             SELECT *, row_number() OVER () AS place
