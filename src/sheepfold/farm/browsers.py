@@ -128,7 +128,7 @@ def abilities_alive(farm: Farm, protocol: str) -> list[tuple[str, int]]:
 def active_browsers(farm: Farm) -> list[str]:
     """Return the browsers that can be asked for now, such as linux_firefox_2_0."""
     now = farm.now()
-    return active_names(farm.db.read(browser_rows.list_factories), now)
+    return active_names(farm.db.read(lambda tx: browser_rows.list_factories(tx, now - ACTIVE_S)), now)
 
 
 def _owned(tx: Tx, caller: Account | None, machine_name: str) -> Machine:

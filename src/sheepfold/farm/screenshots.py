@@ -2,8 +2,9 @@
 
 import tempfile
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from sheepfold.blobs.spool import Digest
@@ -14,18 +15,18 @@ from sheepfold.farm.sight import Viewer, may_see
 from sheepfold.kinds.screenshot.preview import preview
 from sheepfold.kinds.screenshot.spec import View, views
 from sheepfold.kinds.screenshot.split import needs_of
-from sheepfold.model.browsers import Factory, abilities_of, wire_name
+from sheepfold.model.browsers import ACTIVE_S, Factory, abilities_of, wire_name
 from sheepfold.model.errors import UndecodablePicture, UnknownBlob, UnknownJob
 from sheepfold.model.jobs import Job, JobId
-from sheepfold.model.matching import satisfies
-from sheepfold.model.tasks import LeaseState, Soundness, Task, TaskState, Verdict
+from sheepfold.model.matching import Abilities, Needs, satisfies
+from sheepfold.model.tasks import Soundness, TaskState, Verdict
 from sheepfold.store import browsers as browser_rows
 from sheepfold.store import jobs as job_rows
-from sheepfold.store import leases as lease_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store import visits as visit_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.visits import Screenshot
+from sheepfold.store.visits import View as ViewRow
 
 WIDTHS = (512, 160)
 """Of the smaller copies, in pixels (protocol note, section 3.4)."""
@@ -47,48 +48,52 @@ class Progress:
 
 def group_status(farm: Farm, job_id: JobId, protocol: str) -> list[Progress]:
     """Return how far each request of an order is; raises UnknownJob, for a private one too: nobody says who asks."""
+    now = farm.now()
 
-    def read(tx: Tx) -> list[Progress]:
+    def read(tx: Tx) -> tuple[Job, list[ViewRow], list[Screenshot], list[Factory]]:
         job = None if visit_rows.find_visit(tx, job_id) is None else job_rows.job_of(tx, job_id)
         if job is None or job.private_at is not None:
             raise UnknownJob("Request group not found.")
-        shots = visit_rows.screenshots_of_job(tx, job_id)
-        factories = browser_rows.list_factories(tx)
-        rows = task_rows.rows_of_job(tx, job_id)
-        tasks = [task_rows.load(tx, row.id, lock=False) for row in rows]
-        return [_progress(tx, job, task, shots, _able(factories, job, task, protocol, farm.now()))
-                for task in tasks]
+        shots = [one for one in visit_rows.screenshots_of_job(tx, job_id) if one.verdict is Verdict.VALID]
+        return job, visit_rows.views_of_job(tx, job_id), shots, browser_rows.list_factories(tx, now - ACTIVE_S)
 
-    return farm.db.read(read)
+    job, rows, shots, factories = farm.db.read(read)
+    seen = views(job.spec)
+    first = {shot.task_id: shot for shot in reversed(shots)}
+    estimates = Estimates((one, abilities_of(one, protocol, now)) for one in factories)
+    return [_progress(job, seen[row.frame], row, first.get(row.task_id), estimates) for row in rows]
 
 
-def _progress(tx: Tx, job: Job, task: Task, shots: Sequence[Screenshot], able: Sequence[Factory]) -> Progress:
-    view = views(job.spec)[task.frame]
+class Estimates:
+    """How long the quickest of some factories that could make a view needed of late."""
+
+    def __init__(self, factories: Iterable[tuple[Factory, Abilities]]) -> None:
+        known = [(one.queue_estimate_s, able) for one, able in factories if one.queue_estimate_s is not None]
+        self._quickest_first = sorted(known, key=itemgetter(0))
+        self._found: dict[Needs, int] = {}
+
+    def of(self, needs: Needs) -> int:
+        """Return it in seconds for a view of these needs, 0 where nothing is known."""
+        if needs not in self._found:
+            able = (seconds for seconds, abilities in self._quickest_first if satisfies(abilities, needs))
+            self._found[needs] = next(able, 0)
+        return self._found[needs]
+
+
+def _progress(job: Job, view: View, row: ViewRow, shot: Screenshot | None, estimates: Estimates) -> Progress:
     name = wire_name(view.platform, view.browser, view.version)
-    done = next((shot for shot in shots if shot.task_id == task.id and shot.verdict is Verdict.VALID), None)
-    if done is not None:
-        return Progress(name, "uploaded", done.uploaded_at - job.created_at, done.hashkey)
-    lease = next((one for one in reversed(task.leases) if one.state is LeaseState.ACTIVE), None)
-    if lease is not None:
-        visited_at = lease_rows.figures_of(tx, lease.id).get("visited_at")
+    if shot is not None:
+        return Progress(name, "uploaded", shot.uploaded_at - job.created_at, shot.hashkey)
+    if row.granted_at is not None:
+        visited_at = row.figures.get("visited_at")
         if isinstance(visited_at, int):
             return Progress(name, "loading", visited_at - job.created_at + LOADING_S)
-        return Progress(name, "starting", lease.granted_at - job.created_at + STARTING_S)
-    if task.state is TaskState.DONE:  # by a worker of another wire, which gives pictures no such names
-        return Progress(name, "uploaded", max(result.submitted_at for result in task.results) - job.created_at)
-    if task.state is not TaskState.OPEN or any(one.state is LeaseState.EXPIRED for one in task.leases):
+        return Progress(name, "starting", row.granted_at - job.created_at + STARTING_S)
+    if row.state is TaskState.DONE:  # by a worker of another wire, which gives pictures no such names
+        return Progress(name, "uploaded", (row.submitted_at or job.created_at) - job.created_at)
+    if row.state is not TaskState.OPEN or row.has_expired:
         return Progress(name, "failed", 0)
-    return Progress(name, "pending", estimate_s(able))
-
-
-def _able(factories: Iterable[Factory], job: Job, task: Task, protocol: str, now: int) -> list[Factory]:
-    needs = needs_of(job.spec, views(job.spec)[task.frame])
-    return [one for one in factories if one.is_active(now) and satisfies(abilities_of(one, protocol, now), needs)]
-
-
-def estimate_s(able: Iterable[Factory]) -> int:
-    """Return how long the quickest of the factories that could make a shot needed of late, 0 where none is known."""
-    return min((one.queue_estimate_s for one in able if one.queue_estimate_s is not None), default=0)
+    return Progress(name, "pending", estimates.of(needs_of(job.spec, view)))
 
 
 def list_screenshots(farm: Farm, limit: int) -> list[Screenshot]:

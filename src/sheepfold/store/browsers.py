@@ -1,10 +1,11 @@
 """Rows of screenshot factories: their browsers and screens, and the nonces that they prove themselves with."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from sheepfold.model.accounts import AccountId, Scope
 from sheepfold.model.browsers import BrowserId, BrowserProgram, Factory, Registered, Screen
@@ -29,17 +30,23 @@ _BROWSER_COLUMNS = """
 """
 # by ix_browsers_machine_id
 _BROWSERS = text(_BROWSER_COLUMNS + " WHERE machine_id = :machine_id ORDER BY id")
-_SCREENS = text("""
-    SELECT width, height, bpp FROM screens WHERE machine_id = :machine_id ORDER BY width, height, bpp
-""")
+_SCREEN_COLUMNS = "SELECT machine_id, width, height, bpp FROM screens"
+_SCREEN_ORDER = " ORDER BY width, height, bpp"
+_SCREENS = text(_SCREEN_COLUMNS + " WHERE machine_id = :machine_id" + _SCREEN_ORDER)
 # SQLite takes the tables of a CROSS JOIN as they stand: machines are many, and few of them factories
 _FACTORIES = """
-    SELECT m.id, m.account_id, m.name, m.last_seen_at FROM factories f CROSS JOIN machines m
-    WHERE m.id = f.machine_id AND {which} ORDER BY m.name
+    SELECT m.id, m.account_id, m.name, m.last_seen_at, f.platform, f.polled_at, f.uploaded_at, f.queue_estimate_s
+    FROM factories f CROSS JOIN machines m WHERE m.id = f.machine_id AND {which} ORDER BY m.name
 """
-_ACTIVE = text(_FACTORIES.format(which="f.polled_at > :since"))
-_ALL = text(_FACTORIES.format(which="1 = 1"))
 _PAGE = text(_FACTORIES.format(which="m.name > :after") + " LIMIT :limit")
+# of those that asked for work since then: by ix_browsers_machine_id, pk_screens
+_ACTIVE = text(_FACTORIES.format(which="f.polled_at > :since"))
+_OF_ACTIVE = " WHERE machine_id IN (SELECT f.machine_id FROM factories f WHERE f.polled_at > :since)"
+_BROWSERS_OF_ACTIVE = text(_BROWSER_COLUMNS + _OF_ACTIVE + " ORDER BY id")
+_SCREENS_OF_ACTIVE = text(_SCREEN_COLUMNS + _OF_ACTIVE + _SCREEN_ORDER)
+_ALL = text(_FACTORIES.format(which="1 = 1"))
+_BROWSERS_OF_ALL = text(_BROWSER_COLUMNS + " ORDER BY id")
+_SCREENS_OF_ALL = text(_SCREEN_COLUMNS + _SCREEN_ORDER)
 
 
 def ensure_factory(tx: Tx, machine_id: MachineId, platform: str) -> None:
@@ -80,18 +87,29 @@ def machine_name(tx: Tx, machine_id: MachineId) -> str:
 
 
 def list_factories(tx: Tx, polled_since: int | None = None) -> list[Factory]:
-    """Return all factories by name, or those that have asked for work since then."""
-    rows = tx.execute(_ALL) if polled_since is None else tx.execute(_ACTIVE, {"since": polled_since})
-    return [_factory(tx, row) for row in rows]
+    """Return all factories by name, or those that asked for work since then; many with as few statements as one."""
+    since = {} if polled_since is None else {"since": polled_since}
+    queries = (_ALL, _BROWSERS_OF_ALL, _SCREENS_OF_ALL) if polled_since is None else (
+        _ACTIVE, _BROWSERS_OF_ACTIVE, _SCREENS_OF_ACTIVE)
+    rows, browsers, screens = tx.read_together(*((query, since) for query in queries))
+    browsers_of, screens_of = _by_machine(browsers), _by_machine(screens)
+    return [factory_in(_machine(row), [row], browsers_of[row.id], screens_of[row.id]) for row in rows]
 
 
 def page_of_factories(tx: Tx, limit: int, after: str) -> list[Factory]:
     """Return factories by name, those after a name."""
-    return [_factory(tx, row) for row in tx.execute(_PAGE, {"limit": limit, "after": after})]
+    return [factory_of(tx, _machine(row)) for row in tx.execute(_PAGE, {"limit": limit, "after": after})]
 
 
-def _factory(tx: Tx, row: Row[Any]) -> Factory:
-    return factory_of(tx, Machine(MachineId(row.id), AccountId(row.account_id), row.name, row.last_seen_at))
+def _machine(row: Any) -> Machine:  # noqa: ANN401 -- a row
+    return Machine(MachineId(row.id), AccountId(row.account_id), row.name, row.last_seen_at)
+
+
+def _by_machine(rows: Iterable[Any]) -> Mapping[int, list[Any]]:
+    found: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.machine_id].append(row)
+    return found
 
 
 _ADD_BROWSER = text("""

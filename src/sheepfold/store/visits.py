@@ -1,6 +1,7 @@
 """Rows of orders of screenshots beyond their jobs, of the screenshots as Browsershots names them, and of small ones."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import Row, text
 
 from sheepfold.model.accounts import AccountId
 from sheepfold.model.jobs import JobId
-from sheepfold.model.tasks import Soundness, TaskId, Verdict
+from sheepfold.model.tasks import LeaseState, Soundness, TaskId, TaskState, Verdict
 from sheepfold.store.database import Question, Tx
 
 
@@ -173,6 +174,49 @@ def screenshots_of_job(tx: Tx, job_id: JobId) -> list[Screenshot]:
 def _screenshot(row: Row[Any]) -> Screenshot:
     found: dict[str, Any] = {name: getattr(row, name) for name in Screenshot.__slots__}
     return Screenshot(**found | {"verdict": Verdict(row.verdict), "soundness": Soundness(row.soundness)})
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How far a view of an order is: by its task, the leases on it, and the newest result of any wire.
+
+    `granted_at` and `figures`, what its client has told, are of the newest lease that is active, if there is one.
+    """
+
+    task_id: TaskId
+    frame: int
+    state: TaskState
+    granted_at: int | None
+    figures: Mapping[str, Any]
+    has_expired: bool
+    submitted_at: int | None
+
+
+# all by uq_tasks_job_id_frame_part, then by ix_leases_task_id and ix_results_task_id
+_TASKS = text("SELECT id, frame, state FROM tasks WHERE job_id = :job_id ORDER BY frame, part")
+_LEASES = text("""
+    SELECT l.task_id, l.state, l.granted_at, CASE WHEN l.state = 'active' THEN l.figures END AS figures
+    FROM tasks t JOIN leases l ON l.task_id = t.id
+    WHERE t.job_id = :job_id AND l.state IN ('active', 'expired') ORDER BY l.id
+""")
+_SUBMITTED = text("""
+    SELECT r.task_id, max(r.submitted_at) AS submitted_at FROM tasks t JOIN results r ON r.task_id = t.id
+    WHERE t.job_id = :job_id GROUP BY r.task_id
+""")
+
+
+def views_of_job(tx: Tx, job_id: JobId) -> list[View]:
+    """Return how far each view of an order is, in their order, with as many statements for many as for one."""
+    asked = {"job_id": job_id}
+    tasks, leases, submitted = tx.read_together((_TASKS, asked), (_LEASES, asked), (_SUBMITTED, asked))
+    expired = {row.task_id for row in leases if row.state == LeaseState.EXPIRED}
+    active = {row.task_id: row for row in leases if row.state == LeaseState.ACTIVE}  # the last of a task stays
+    submitted_at = {row.task_id: row.submitted_at for row in submitted}
+    return [
+        View(TaskId(task.id), task.frame, TaskState(task.state), lease and lease.granted_at,
+             json.loads(lease.figures) if lease else {}, task.id in expired, submitted_at.get(task.id))
+        for task in tasks for lease in [active.get(task.id)]
+    ]  # fmt: skip
 
 
 # by pk_thumbnails

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sheepfold.blobs.spool import Spooled
@@ -29,22 +29,35 @@ PROTOCOL = "browsershots"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and the file that came with the call, if any."""
+    """Who calls, and the file that came with the call, if any.
+
+    `told` is what was asked and answered since the caller last did something: a multicall may ask the same many times.
+    """
 
     farm: Farm
     address: str
     file: Callable[[], Spooled]
+    told: dict[calls.Request, Value] = field(default_factory=dict)
 
 
 def answer(caller: Caller, call: MethodCall) -> Value:
     """Answer a call; raises Fault, and Unavailable where the whole server can do nothing now."""
     try:
-        asked = wire.decode_call(call)
-        return _ANSWERS[type(asked)](caller, asked)
+        return _done(caller, wire.decode_call(call))
     except errors.Unavailable:
         raise
     except SheepfoldError as error:
         raise fault_of(error, call) from error
+
+
+def _done(caller: Caller, asked: calls.Request) -> Value:
+    """Do what is asked, and return its answer; that of a mere question, which changes nothing, is remembered."""
+    if not isinstance(asked, _QUESTIONS):
+        caller.told.clear()
+        return _ANSWERS[type(asked)](caller, asked)
+    if asked not in caller.told:
+        caller.told[asked] = _ANSWERS[type(asked)](caller, asked)
+    return caller.told[asked]
 
 
 def fault_of(error: SheepfoldError, call: MethodCall) -> Fault:
@@ -214,6 +227,7 @@ def _one_of_many(caller: Caller, call: MethodCall) -> Value | Fault:
         return fault
 
 
+_QUESTIONS = (wire.ActiveBrowsers, wire.Features, wire.Status, wire.ListMethods, wire.MethodHelp, wire.MethodSignature)
 _ANSWERS: dict[type[calls.Request], Callable[[Caller, Any], Value]] = {
     wire.ActiveBrowsers: _active,
     wire.Features: _features,
