@@ -82,6 +82,13 @@ def test_a_farm_tells_what_it_does(do):
     assert [one["name"] for one in json.loads(do(people, "list", "--json", "--limit", "1"))["people"]] == ["ann"]
 
 
+def test_a_sheep_is_taken_out_of_the_flock(do):
+    do(order, "flame", GENOMES / "r1.flam3", "--frames", 1, "--account", "ann")
+    do(flock, "retire", 1, 1, "--account", "ann")
+    assert json.loads(do(flock, "show", 1, 1, "--json"))["retired_at"]
+    assert do(flock, "retire", 1, 1, "--account", "ann") == "Sheep 1.1 has left the flock.\n"
+
+
 def test_an_order_is_appraised_made_and_found_among_ones_own(do, tmp_path):
     genome = GENOMES / "r1.flam3"
     small = ("--frames", 2, "--size", "32x32", "--quality", 1, "--account", "ann")

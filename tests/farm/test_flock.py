@@ -12,12 +12,16 @@ from sheepfold.farm.flock import (
     living_generation,
     open_film,
     read_genomes,
+    retire_sheep,
     vote,
     vote_from,
 )
 from sheepfold.farm.voices import MOST_VOICES
-from sheepfold.model.errors import BadInput, InvalidSpec, UnknownBlob, UnknownSheep
+from sheepfold.model.accounts import Role
+from sheepfold.model.errors import BadInput, Forbidden, InvalidSpec, UnknownBlob, UnknownSheep
+from sheepfold.model.events import What
 from sheepfold.model.flock import SheepId
+from sheepfold.store import events as event_rows
 from sheepfold.store import flock as flock_rows
 
 
@@ -137,6 +141,38 @@ def test_an_edge_belongs_to_the_generation_of_its_loops(flock: World):
     flock.farm.db.write(lambda tx: tx.execute(text("UPDATE sheep SET number = 99999 WHERE number = 2")))
     with pytest.raises(UnknownSheep, match="order the loops of both genomes first"):
         flock.flame("r1", second="r2", shape="edge")
+
+
+def joined(flock: World) -> None:
+    """Order an edge each way between the two loops, and have their films made."""
+    for pair in (("r1", "r2"), ("r2", "r1")):
+        flock.flame(pair[0], "bob", pair[1], shape="edge")
+    flock.make_all(flock.maker("box"))
+    flock.do_chores()
+
+
+def test_a_sheep_leaves_the_flock_by_its_artist_or_the_owner(flock: World):
+    joined(flock)
+    ann, bob, owner = flock.account("ann"), flock.account("bob"), flock.account("owner", Role.OWNER)
+    with pytest.raises(Forbidden):
+        retire_sheep(flock.farm, bob, SheepId(1, 2))
+    retire_sheep(flock.farm, bob, SheepId(1, 4))
+    assert numbers(flock) == [1, 2, 3]
+    retire_sheep(flock.farm, ann, SheepId(1, 2))
+    assert numbers(flock) == [1]
+    retire_sheep(flock.farm, ann, SheepId(1, 2))
+    retire_sheep(flock.farm, owner, SheepId(1, 1))
+    assert numbers(flock) == []
+    with pytest.raises(UnknownSheep):
+        retire_sheep(flock.farm, owner, SheepId(1, 9))
+    job = job_of_sheep(flock.farm, SheepId(1, 2))
+    assert len(flock.farm.db.read(lambda tx: event_rows.of_job(tx, job.id, What.SHEEP_RETIRED))) == 1
+    assert open_film(flock.farm, SheepId(1, 2))[1].size_bytes > 0
+    assert flock.findings() == []
+
+
+def numbers(flock: World) -> list[int]:
+    return [one.sheep.id.number for one in list_flock(flock.farm).sheep]
 
 
 def test_a_full_generation_opens_the_next_and_the_old_one_stays_where_it_was(flock: World):

@@ -61,6 +61,17 @@ def test_the_newest_loop_of_a_genome_is_found(rows: Rows):
     assert found(rows, generation=2) is None
 
 
+def test_edges_at_a_loop_are_those_that_touch_it_and_have_not_retired(rows: Rows):
+    for _ in range(3):
+        loop(rows)
+    ids = [rows.job() for _ in range(4)]
+    coming, leaving, _, retired = (rows.db.write(lambda tx, n=n, pair=pair: flock.add_edge(tx, ids[n], *pair))
+                                   for n, pair in enumerate([(1, 2), (2, 3), (3, 1), (2, 1)]))
+    rows.db.write(lambda tx: flock.retire(tx, retired.job_id, NOW))
+    assert rows.db.read(lambda tx: flock.edges_at(tx, SheepId(1, 2))) == [coming, leaving]
+    assert rows.db.read(lambda tx: flock.edges_at(tx, coming.id)) == []
+
+
 def test_of_a_genomes_loops_a_living_one_is_found_before_those_that_are_none(rows: Rows):
     first, failed, retired = (loop(rows, GENOME) for _ in range(3))
     rows.run("UPDATE jobs SET state = 'failed' WHERE id = :id", id=failed.job_id)

@@ -52,7 +52,7 @@ WALKED = {
     "FROM jobs ORDER BY jobs.id DESC": "a page of them, the newest first",
     "FROM jobs WHERE jobs.private_at IS NULL": "a page of them, the newest first; few are private",
     "SELECT earned_at FROM ledger ORDER BY id DESC LIMIT 200": "two hundred, the newest first",
-    "FROM sheep ORDER BY generation DESC": "one, the newest",
+    "ORDER BY b.generation DESC": "one, the newest that anything was made of",
     "FROM audit": "a page of what owners did, the newest first",
     "FROM accounts WHERE accounts.role": "until the first owner, who came first",
     "WHERE state = 'active' ORDER BY id + 0": "what is active, within a limit",

@@ -119,6 +119,23 @@ def small(picture):
     return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB").resize((24, 18), Image.Resampling.BOX), np.float64)
 
 
+def test_a_sheep_is_taken_out_on_its_page_by_whoever_may(flock, look, axe):
+    expect(look("/flock/1/2").get_by_role("button", name="Take it out")).to_have_count(0)
+    page = look("/flock/1/2", account=flock.artist)
+    page.get_by_role("button", name="Take it out").click()
+    page.get_by_role("button", name="Take it out, really").click()
+    expect(page.get_by_role("status")).to_contain_text("It has left the flock")
+    expect(page.get_by_text("It left the flock")).to_be_visible()
+    expect(page.get_by_role("button", name="Take it out")).to_have_count(0)
+    assert axe(page) == []
+    assert [one.sheep.id.number for one in list_flock(flock.farm).sheep] == [1]
+
+
+def test_only_whoever_may_takes_a_sheep_out(flock):
+    assert flock.post("/flock/1/1/retire").status_code == 401
+    assert flock.post("/flock/1/99/retire", flock.cookie()).status_code == 404
+
+
 def test_a_vote_is_an_account_s(flock):
     assert flock.post("/flock/1/1/vote", value="1").status_code == 401
     assert flock.post("/flock/1/1/vote", flock.cookie(), value="7").status_code == 422

@@ -1,4 +1,4 @@
-"""`sheepfold flock`: the sheep of the living generation, their kin, and votes on them."""
+"""`sheepfold flock`: the sheep of the living generation, their kin, votes on them, and how they leave."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -13,6 +13,7 @@ from sheepfold.cli.plain import columns
 from sheepfold.protocols.rest.wire import SheepOut
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", no_args_is_help=True)
+_Generation = Annotated[int, typer.Argument(metavar="GENERATION", min=0)]
 _Number = Annotated[int, typer.Argument(metavar="NUMBER", min=0)]
 
 
@@ -25,7 +26,7 @@ class Opinion(StrEnum):
 
 @app.callback()
 def flock() -> None:
-    """See the flock, a sheep's kin, and vote."""
+    """See the flock, a sheep's kin, vote, and take sheep out."""
 
 
 @office_command(app, "list")
@@ -36,8 +37,7 @@ def list_sheep(office: Office, limit: LimitOption = 200, after: AfterIdOption = 
 
 
 @office_command(app)
-def show(office: Office, generation: Annotated[int, typer.Argument(metavar="GENERATION", min=0)],
-         number: _Number) -> Said:
+def show(office: Office, generation: _Generation, number: _Number) -> Said:
     """Show the sheep NUMBER of a GENERATION: its votes, its parents and children, and the edges at it."""
     found = office.sheep(generation, number)
     told = f"Liked by {found.liked}, disliked by {found.disliked}; made by job {found.sheep.job}."
@@ -54,6 +54,15 @@ def vote(
     """Like or dislike the sheep NUMBER; you have one vote on each, and the newest counts."""
     office.vote(number, 1 if opinion is Opinion.LIKE else -1, generation)
     return Said({"number": number, "opinion": opinion}, f"You {opinion} sheep {number}.")
+
+
+@office_command(app)
+def retire(office: Office, generation: _Generation, number: _Number) -> Said:
+    """Take the sheep NUMBER of a GENERATION out of the flock, a loop with the edges that touch it.
+
+    It must be yours, or the farm. Films and pictures stay.
+    """
+    return Said(office.retire(generation, number), f"Sheep {generation}.{number} has left the flock.")
 
 
 def _table(sheep: list[SheepOut]) -> Table:

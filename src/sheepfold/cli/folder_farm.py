@@ -88,6 +88,11 @@ class FolderFarm(FolderHands):
         """Look at a sheep."""
         return sheep_page(self._farm, SheepId(generation, number))
 
+    def retire(self, generation: int, number: int) -> SheepPage:
+        """Take a sheep out of the flock, a loop with the edges that touch it."""
+        flock.retire_sheep(self._farm, self._account, SheepId(generation, number))
+        return self.sheep(generation, number)
+
     def vote(self, number: int, value: int, generation: int | None = None) -> None:
         """Vote for (1) or against (-1) a sheep."""
         flock.vote_as(self._farm, self._account, number, value, generation)

@@ -33,7 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "team": Entry("sheepfold.cli.team", "Make teams, invite to them, join, leave, and show them private jobs."),
     "webhook": Entry("sheepfold.cli.webhook", "Be told over HTTP, or in a chat, of jobs and machines."),
     "farm": Entry("sheepfold.cli.farm", "See what a farm does now, what waits in it, and what happens."),
-    "flock": Entry("sheepfold.cli.flock", "See the flock of flames, and vote on its sheep."),
+    "flock": Entry("sheepfold.cli.flock", "See the flock of flames, vote on its sheep, and take them out."),
     "machine": Entry("sheepfold.cli.machine", "List, add, pause and stop machines, and say when they may work."),
     "key": Entry("sheepfold.cli.key", "Give keys to machines, and take them back."),
     "flame": Entry("sheepfold.cli.flame", "Look at, breed and render flame genomes on this machine, without a farm."),

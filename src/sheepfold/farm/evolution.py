@@ -11,17 +11,15 @@ from pathlib import Path
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.flock import PLAYER_FILM
+from sheepfold.farm.flock import PLAYER_FILM, retire
 from sheepfold.farm.orders import Note, Order, order_job
 from sheepfold.kinds import handwork
 from sheepfold.model.accounts import SHEPHERD, Account, Role
 from sheepfold.model.errors import Conflict
-from sheepfold.model.events import Event, What
 from sheepfold.model.evolution import Breed, Goals, Join, Member, Method, Retire, next_step
 from sheepfold.model.flock import Sheep, SheepId, next_id
 from sheepfold.model.jobs import Job, Terms
 from sheepfold.store import accounts as account_rows
-from sheepfold.store import events as event_rows
 from sheepfold.store import flock as flock_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store.database import Tx
@@ -60,7 +58,7 @@ class Evolution:
         chance = random.Random(self._farm.token())  # noqa: S311 -- of sheep, not of secrets
         match next_step(self._farm.db.read(_members), goals, chance.random, self._barren):
             case Retire(sheep):
-                _retire(self._farm, sheep)
+                self._farm.db.write(lambda tx: retire(tx, sheep, self._farm.now()))
             case Join(first, last):
                 _join(self._farm, first, last)
             case Breed(method, parents):
@@ -106,16 +104,6 @@ def _members(tx: Tx) -> list[Member]:
     born_into = next_id(flock_rows.newest_id(tx)).generation
     _, shepherd = _known_shepherd(tx)
     return flock_rows.living(tx, born_into, PLAYER_FILM, None if shepherd is None else shepherd.id)
-
-
-def _retire(farm: Farm, sheep: Sequence[Sheep]) -> None:
-    def retire(tx: Tx) -> None:
-        now = farm.now()
-        retired = [one for one in sheep if flock_rows.retire(tx, one.job_id, now)]
-        event_rows.add(tx, [Event(What.SHEEP_RETIRED, one.job_id, None, {"rating": one.rating}) for one in retired],
-                       now)
-
-    farm.db.write(retire)
 
 
 def _join(farm: Farm, first: Sheep, last: Sheep) -> None:

@@ -1,14 +1,16 @@
 """The flock: who joins it, and what players see of it: the list of films, votes, and genomes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sheepfold.farm.dispatch import Input, lease_at, open_blob
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.rights import own_job
 from sheepfold.kinds.seam import Spec
 from sheepfold.model.accounts import Account
 from sheepfold.model.errors import BadInput, InvalidSpec, UnknownBlob, UnknownSheep
 from sheepfold.model.events import Event, What
-from sheepfold.model.flock import SheepId
+from sheepfold.model.flock import Sheep, SheepId
 from sheepfold.model.jobs import Job, JobId
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import blobs as blob_rows
@@ -114,6 +116,26 @@ def vote(farm: Farm, number: int, voter: str, value: int, generation: int | None
             event_rows.add(tx, [Event(What.VOTE_CAST, sheep.job_id, None, {"value": value})], farm.now())
 
     farm.db.write(cast)
+
+
+def retire_sheep(farm: Farm, account: Account, sheep_id: SheepId) -> None:
+    """Take a sheep of this account out of the flock, or any as the owner; a loop with the edges that touch it.
+
+    Its films and pictures stay. Where it has left already nothing happens. Raises UnknownSheep, Forbidden.
+    """
+
+    def leave(tx: Tx) -> None:
+        sheep = flock_rows.sheep_of(tx, sheep_id)
+        own_job(tx, account, sheep.job_id)
+        retire(tx, [sheep, *flock_rows.edges_at(tx, sheep_id)], farm.now())
+
+    farm.db.write(leave)
+
+
+def retire(tx: Tx, sheep: Iterable[Sheep], now: int) -> None:
+    """Take sheep out of the flock, in the caller's transaction; nothing happens to those that have left already."""
+    retired = [one for one in sheep if flock_rows.retire(tx, one.job_id, now)]
+    event_rows.add(tx, [Event(What.SHEEP_RETIRED, one.job_id, None, {"rating": one.rating}) for one in retired], now)
 
 
 def living_generation(farm: Farm) -> int:

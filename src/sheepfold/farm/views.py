@@ -179,7 +179,7 @@ def view_sheep(farm: Farm, sheep_id: SheepId) -> SheepPage:
 
     def read(tx: Tx) -> SheepPage:
         sheep = flock_rows.sheep_of(tx, sheep_id)
-        edges = view_rows.edges_at(tx, sheep.id)
+        edges = flock_rows.edges_at(tx, sheep.id)
         return SheepPage(
             sheep, _card(tx, job_rows.job_of(tx, sheep.job_id)), flock_rows.votes_on(tx, sheep.job_id),
             _kin(tx, flock_rows.parents_of(tx, sheep.job_id)), _kin(tx, flock_rows.children_of(tx, sheep.job_id)),

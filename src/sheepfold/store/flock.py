@@ -62,6 +62,10 @@ _LIVING = text(f"""
     FROM sheep s JOIN jobs j ON j.id = s.job_id
     WHERE s.generation = :generation AND s.retired_at IS NULL ORDER BY s.number
 """)  # noqa: S608 -- made of constants
+_EDGES = text(_SHEEP + """
+    WHERE s.generation = :generation AND s.number <> :number AND :number IN (s.first, s.last) AND s.retired_at IS NULL
+    ORDER BY s.number
+""")
 _RETIRE = text("UPDATE sheep SET retired_at = :now WHERE job_id = :job_id AND retired_at IS NULL")
 _ADD_PARENT = text("INSERT INTO parents (job_id, parent_id) VALUES (:job_id, :parent_id)")
 _PARENTS = text(_SHEEP + " JOIN parents f ON f.parent_id = s.job_id WHERE f.job_id = :job_id ORDER BY s.number")
@@ -162,6 +166,12 @@ def living(tx: Tx, generation: int, film: str, shepherd: AccountId | None) -> li
     """
     rows = tx.execute(_LIVING, {"generation": generation, "film": film, "shepherd": shepherd or 0})
     return [Member(_sheep(row), bool(row.is_rendering), bool(row.is_filmed), bool(row.is_lost)) for row in rows]
+
+
+def edges_at(tx: Tx, sheep_id: SheepId) -> list[Sheep]:
+    """Return the edges that leave a loop or come to it, and have not retired."""
+    rows = tx.execute(_EDGES, {"generation": sheep_id.generation, "number": sheep_id.number})
+    return [_sheep(row) for row in rows]
 
 
 def retire(tx: Tx, job_id: JobId, now: int) -> bool:

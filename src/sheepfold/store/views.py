@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from sheepfold.model.accounts import AccountId
-from sheepfold.model.flock import Sheep, SheepId
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId, TaskState
 from sheepfold.store import ledger
@@ -236,23 +235,12 @@ def _row(row: Row[Any]) -> TaskRow:
 
 _OF_KIND = text("SELECT id FROM jobs WHERE kind = :kind AND id < :before AND private_at IS NULL"
                 " ORDER BY id DESC LIMIT :limit")
-_EDGES = text("""
-    SELECT generation, number, job_id, first, last FROM sheep
-    WHERE generation = :generation AND first <> last AND (first = :number OR last = :number) AND retired_at IS NULL
-    ORDER BY number
-""")
 
 
 def jobs_of_kind(tx: Tx, kind: str, limit: int, before: JobId | None) -> list[JobId]:
     """Return the newest jobs of a kind that are not private, those before an id where one is given."""
     values = {"kind": kind, "limit": limit, "before": 2**62 if before is None else before}
     return [JobId(row.id) for row in tx.execute(_OF_KIND, values)]
-
-
-def edges_at(tx: Tx, sheep_id: SheepId) -> list[Sheep]:
-    """Return the living edges that leave a loop or come to it."""
-    rows = tx.execute(_EDGES, {"generation": sheep_id.generation, "number": sheep_id.number})
-    return [Sheep(SheepId(row.generation, row.number), JobId(row.job_id), row.first, row.last) for row in rows]
 
 
 # a job's open tasks with what they need, by lane: all that moving them to another priority must know

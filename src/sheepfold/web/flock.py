@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute
 
 from sheepfold.farm import flock, views
 from sheepfold.farm.farm import Farm
+from sheepfold.model.accounts import Role
 from sheepfold.model.flock import SheepId
 from sheepfold.web.frame import MEMBER, VISITOR, Visit, on_thread, page_route, whole
 
@@ -20,6 +21,7 @@ def routes(farm: Farm) -> list[BaseRoute]:
         page_route(farm, "/flock/player", _player, VISITOR),
         page_route(farm, "/flock/{generation}/{number}", _sheep, VISITOR),
         page_route(farm, "/flock/{generation}/{number}/vote", _vote, MEMBER, "POST"),
+        page_route(farm, "/flock/{generation}/{number}/retire", _retire, MEMBER, "POST"),
     ]
 
 
@@ -39,7 +41,11 @@ async def _player(visit: Visit) -> Response:
 
 async def _sheep(visit: Visit) -> Response:
     page = await on_thread(views.view_sheep, visit.farm, _id(visit))
-    return visit.page("sheep.html", page=page, sheep=page.sheep)
+    job = page.card.job
+    may_retire = visit.visitor is not None and (
+        visit.account.id == job.account_id or visit.account.role is Role.OWNER
+    )
+    return visit.page("sheep.html", page=page, sheep=page.sheep, may_retire=may_retire and page.retired_at is None)
 
 
 async def _vote(visit: Visit) -> Response:
@@ -47,6 +53,12 @@ async def _vote(visit: Visit) -> Response:
     value = whole(await visit.form(), "value")
     await on_thread(flock.vote_as, visit.farm, visit.account, sheep.number, value, sheep.generation)
     return visit.go(f"/flock/{sheep.generation}/{sheep.number}", "voted")
+
+
+async def _retire(visit: Visit) -> Response:
+    sheep = _id(visit)
+    await on_thread(flock.retire_sheep, visit.farm, visit.account, sheep)
+    return visit.go(f"/flock/{sheep.generation}/{sheep.number}", "retired")
 
 
 def _id(visit: Visit) -> SheepId:

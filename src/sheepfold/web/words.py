@@ -52,6 +52,7 @@ DONE = {
     "revoked": "Taken back; it opens nothing any more.",
     "ended": "That browser is signed out.",
     "voted": "Your vote counts.",
+    "retired": "It has left the flock; its film and its pictures stay.",
     "priority": "Its priority is changed.",
     "added": "More frames are ordered.",
     "canceled": "The job is canceled; what was made of it stays.",

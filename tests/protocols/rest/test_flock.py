@@ -6,7 +6,7 @@ from tests.protocols.rest.conftest import ABILITIES
 from sheepfold.farm.browse import story
 from sheepfold.model.accounts import Role
 from sheepfold.protocols.link import Figures, Receipt
-from sheepfold.protocols.rest.calls import FarmProblem
+from sheepfold.protocols.rest.calls import FarmProblem, Unwelcome
 
 
 def test_flock_lists_sheep_that_have_films(site):
@@ -31,6 +31,19 @@ def test_account_has_one_vote_on_a_sheep(site):
     assert client.job(job.id).sheep.rating == 2
     client.vote(number, -1)
     assert client.job(job.id).sheep.rating == 0
+
+
+def test_a_sheep_is_taken_out_by_whoever_ordered_it(site):
+    client, other = site.client("ann"), site.client("bob")
+    job = site.rendered(site.order(client, frames=2), client)
+    place = (job.sheep.generation, job.sheep.number)
+    with pytest.raises(Unwelcome, match="belongs to another account"):
+        other.retire(*place)
+    assert client.sheep(*place).retired_at is None
+    assert client.retire(*place).retired_at == client.retire(*place).retired_at == site.clock.now
+    assert client.flock().sheep == []
+    with pytest.raises(FarmProblem, match="no sheep 7"):
+        client.retire(1, 7)
 
 
 @pytest.mark.parametrize(("number", "body", "status"), [

@@ -78,6 +78,7 @@ MATRIX = {
     "POST /appraisals": "orders",
     "POST /sketches": "orders",
     "GET /flock/{generation}/{number}": "anybody",
+    "DELETE /flock/{generation}/{number}": "changes",
     "GET /now": "anybody",
     "GET /leaders": "anybody",
     "GET /account": "manages",

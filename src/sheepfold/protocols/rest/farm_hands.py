@@ -79,6 +79,10 @@ class FarmHands(Hands):
         """Look at a sheep."""
         return self._read(f"/flock/{generation}/{number}", SheepPage)
 
+    def retire(self, generation: int, number: int) -> SheepPage:
+        """Take a sheep of this account out of the flock, for the owner any; a loop with the edges that touch it."""
+        return self._calls.ask("DELETE", f"/flock/{generation}/{number}", SheepPage)
+
     def vote(self, number: int, value: int, generation: int | None = None) -> None:
         """Vote for (1) or against (-1) a sheep."""
         body = {"value": value} | ({} if generation is None else {"generation": generation})

@@ -12,7 +12,7 @@ from sheepfold.model.accounts import Account, Role
 from sheepfold.model.flock import SheepId
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.bodies import JsonRoute
-from sheepfold.protocols.rest.callers import CallerHere, FarmHere, KeyHolderHere, may_order_at_all
+from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, FarmHere, KeyHolderHere, may_order_at_all
 from sheepfold.protocols.rest.flock_wire import SheepPage
 from sheepfold.protocols.rest.page_wire import place, place_of
 from sheepfold.protocols.rest.paging import AfterId, AfterPlace, Limit, cut
@@ -60,6 +60,17 @@ def get_whoami(farm: FarmHere, holder: CallerHere) -> wire.Whoami:
 @router.get("/flock/{generation}/{number}", tags=["flock"], summary="Look at a sheep")
 def get_sheep(farm: FarmHere, _: CallerHere, generation: GenerationInPath, number: NumberInPath) -> SheepPage:
     """Look at a sheep of any generation: its votes, its parents and children, and the edges that leave and come."""
+    return sheep_page(farm, SheepId(generation, number))
+
+
+@router.delete("/flock/{generation}/{number}", tags=["flock"], summary="Retire a sheep")
+def delete_sheep(
+    farm: FarmHere, account: CancelerHere, generation: GenerationInPath, number: NumberInPath
+) -> SheepPage:
+    """Take one of the account's sheep out of the flock, or any as the owner, a loop with the edges that touch it; films
+    and pictures stay.
+    """
+    flock_verbs.retire_sheep(farm, account, SheepId(generation, number))
     return sheep_page(farm, SheepId(generation, number))
 
 
