@@ -47,9 +47,11 @@ from sheepfold.model.tasks import LeaseState, Result, ResultId, Soundness, Task,
 from sheepfold.store import checks
 from sheepfold.store import ledger as ledger_rows
 from sheepfold.store import tasks as task_rows
-from sheepfold.store.checks import Finding
+from sheepfold.store.checks import Moment
 from sheepfold.store.database import Tx
+from sheepfold.store.findings import Finding
 from sheepfold.store.leases import Holding
+from sheepfold.store.task_checks import wrong_tasks
 
 TERM_S = 100
 FRAMES = 2
@@ -225,8 +227,8 @@ class FarmLife(RuleBasedStateMachine):
 
     def _look(self, tx: Tx) -> tuple[list[Finding], list[Task], dict[AccountId, Purse]]:
         """Read all that the laws are about in one transaction; tasks of earlier lives are looked at in the end."""
-        findings = list(checks.contradictions(tx, self.farm.now()))
-        findings += checks.wrong_tasks(tx, TaskId(min(self.task_ids) - 1), 100)[0]
+        findings = list(checks.contradictions(tx, Moment(self.farm.now())))
+        findings += wrong_tasks(tx, TaskId(min(self.task_ids) - 1), 100)[0]
         tasks = [task_rows.load(tx, task_id, lock=False) for task_id in self.task_ids]
         return findings, tasks, ledger_rows.purses(tx)
 

@@ -1,14 +1,17 @@
 """`sheepfold check`: the invariants of a farm, and the state of this machine."""
 
 import json
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from sheepfold.cli.findings import BROKEN, lines_of
 from sheepfold.cli.office import JsonOption
 from sheepfold.cli.options import DataOption, farm_in
 from sheepfold.farm.checkup import check
-from sheepfold.store.checks import Finding
+from sheepfold.store.findings import Finding
 from sheepfold.worker.sandbox import sandbox_warning
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
@@ -24,20 +27,26 @@ def check_farm(
 
     On a farm at work what is found may be a moment old: look again before you worry.
     """
-    with farm_in(data) as farm:
-        findings = list(check(farm, read_blobs=read_blobs))
     warning = sandbox_warning()
-    if as_json:
-        broken = [{"invariant": finding.invariant, "what": finding.what} for finding in findings]
-        typer.echo(json.dumps({"warning": warning, "broken": broken}, indent=2, ensure_ascii=False))
-    else:
-        _print(warning, findings)
-    raise typer.Exit(1 if findings else 0)
+    with farm_in(data) as farm:
+        found = check(farm, read_blobs=read_blobs)
+        count = _print_json(warning, found) if as_json else _print(warning, found)
+    raise typer.Exit(1 if count else 0)
 
 
-def _print(warning: str | None, findings: list[Finding]) -> None:
+def _print_json(warning: str | None, findings: Iterable[Finding]) -> int:
+    broken = [asdict(finding) for finding in findings]
+    typer.echo(json.dumps({"warning": warning, "broken": broken}, indent=2, ensure_ascii=False))
+    return len(broken)
+
+
+def _print(warning: str | None, findings: Iterable[Finding]) -> int:
+    """Print findings as they are found; returns how many there were."""
     if warning:
         typer.echo(f"Warning: {warning}")
-    for finding in findings:
-        typer.echo(f"Broken: {finding.invariant}: {finding.what}")
-    typer.echo("All is well." if not findings else f"{len(findings)} findings.")
+    count = 0
+    for line in lines_of(findings):
+        typer.echo(line)
+        count += line.startswith(BROKEN)
+    typer.echo(f"{count} findings." if count else "All is well.")
+    return count

@@ -7,6 +7,7 @@ import typer
 from rich.console import Group
 
 from sheepfold.cli.command import Office, Said, office_command
+from sheepfold.cli.findings import lines_of
 from sheepfold.cli.paging import AfterOption, BeforeOption, LimitOption, listed
 from sheepfold.cli.plain import columns, minute, plain
 from sheepfold.cli.progress import progress
@@ -58,8 +59,7 @@ def queue(office: Office, limit: LimitOption = 50, after: AfterOption = "") -> S
 def check(office: Office) -> Said:
     """Prove that all that the farm knows agrees, exit 1 and say what does not; for the owner."""
     found = office.check()
-    lines = [f"Broken: {plain(one.invariant)}: {plain(one.what)}" for one in found.findings]
-    return Said(found, "\n".join(lines) or "All is well.", 1 if found.findings else 0)
+    return Said(found, "\n".join(lines_of(found.findings)) or "All is well.", 1 if found.findings else 0)
 
 
 @office_command(app)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sheepfold.cli.findings import lines_of
 from sheepfold.cli.options import DataOption, farm_in
 from sheepfold.config import settings_for
 from sheepfold.farm.backup import restore
@@ -26,8 +27,8 @@ def restore_farm(
     made = restore(settings_for(data, os.environ), folder)
     with farm_in(data) as farm:
         findings = list(check(farm))
-    for finding in findings:
-        typer.echo(f"Broken: {finding.invariant}: {finding.what}")
+    for line in lines_of(findings):
+        typer.echo(line)
     if made.trouble:
         typer.echo(made.trouble)
     typer.echo(f"{made.blobs} files and the database are back. {'Not all' if findings else 'All'} is well.")

@@ -1,47 +1,156 @@
 """The check-up: whether all that the farm knows agrees, and the bytes are still what they were."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from functools import partial
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.farm import Farm
-from sheepfold.model.errors import UnknownBlob
+from sheepfold.farm.storage import DAY_S
+from sheepfold.kinds.registry import KINDS
+from sheepfold.kinds.seam import Spec
+from sheepfold.model.errors import StoreUnavailable, UnknownBlob
+from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import checks
-from sheepfold.store.checks import Finding
+from sheepfold.store.blobs import BlobRow
+from sheepfold.store.checks import Moment, Unanswered, asked
+from sheepfold.store.findings import Finding, named, shortened
+from sheepfold.store.job_checks import OrderRow, orders_after
+from sheepfold.store.task_checks import wrong_tasks
 
 TASKS_AT_A_TIME = 500
+ORDERS_AT_A_TIME = 500
+INPUTS = {"blender": ("project",), "flame": ("genome",)}
+"""What no order of a kind is without."""
+MOST_SILENT = 5
+"""After so many files in a row of which the store says nothing, it is asked no more: each may take a minute."""
 
 
 def check(farm: Farm, *, read_blobs: bool = False) -> Iterator[Finding]:
-    """Find what breaks an invariant; with `read_blobs` every blob is read and hashed, else only looked for.
+    """Find what breaks an invariant, as it is found; with `read_blobs` every blob is read, else only looked for.
 
-    On a farm at work, what is found may be a moment old: a finding that stays is a trouble.
+    Of each invariant some are told, and then how many more there are. On a farm at work, what is found may be a moment
+    old: a finding that stays is a trouble. Raises StoreUnavailable where the database does not answer any more.
     """
-    yield from farm.db.look(lambda tx: list(checks.contradictions(tx, farm.now())))
-    yield from farm.db.read(lambda tx: list(checks.strains(tx)))
-    yield from _wrong_tasks(farm)
-    yield from _wrong_blobs(farm, read_blobs=read_blobs)
+    yield from checks.all_contradictions(farm.db, _moment(farm))
+    for found in (_wrong_orders(farm), _wrong_tasks(farm), _wrong_blobs(farm, read_blobs=read_blobs)):
+        yield from shortened(_as_far_as_answered(found))
+
+
+def _as_far_as_answered(findings: Iterator[Finding]) -> Iterator[Finding]:
+    try:
+        yield from findings
+    except Unanswered as error:
+        yield error.finding
+
+
+def _moment(farm: Farm) -> Moment:
+    """Return what rows are held against. A lease may last for twice as long as any is granted for: settings change."""
+    settings, now = farm.settings, farm.now()
+    longest_s = max(settings.lease_term_s, settings.silent_lease_term_s, settings.sheepit_lease_term_s,
+                    settings.sheepit_max_period_s, settings.browsershots_lock_s)
+    return Moment(now, 2 * longest_s, now - settings.keep_events_days * DAY_S if settings.keep_events_days else 0)
+
+
+def _wrong_orders(farm: Farm) -> Iterator[Finding]:
+    last: JobId | None = JobId(0)
+    while last is not None:
+        orders = asked(farm.db, "what was ordered", partial(orders_after, after=last, limit=ORDERS_AT_A_TIME))
+        for order in orders:
+            yield from (Finding("an order has all that its kind needs", f"job {order.job_id} {lack}", _ORDER_ANEW)
+                        for lack in _lacks(order))
+        last = orders[-1].job_id if orders else None
+
+
+_ORDER_ANEW = "Cancel the job where it runs, and order it anew; or restore the last backup that was well."
+
+
+def _lacks(order: OrderRow) -> Iterator[str]:
+    """Say what is wrong with an order, by its kind."""
+    if order.kind not in KINDS:
+        yield f"is of kind {order.kind}, and there are {', '.join(KINDS)}"
+        return
+    spec = _spec(order)
+    if spec is None:
+        yield f"has a spec that cannot be read: {order.spec[:40]}"
+        return
+    is_sheep = order.kind == "flame" and spec.get("shape") in {"loop", "edge"}
+    yield from (f"has no input {name}" for name in INPUTS.get(order.kind, ()) if name not in order.inputs)
+    if spec.get("shape") == "edge" and "genome2" not in order.inputs:
+        yield "has no input genome2"
+    if order.kind == "screenshot" and not order.has_visit:
+        yield "has no row in visits, which tells where it leads and when it expires"
+    if is_sheep is not order.has_sheep:
+        yield "has no row in sheep, which numbers it in the flock" if is_sheep else "is a sheep, and no loop or edge"
+
+
+def _spec(order: OrderRow) -> Spec | None:
+    try:
+        spec = json.loads(order.spec)
+    except ValueError:
+        return None
+    return spec if isinstance(spec, dict) else None
 
 
 def _wrong_tasks(farm: Farm) -> Iterator[Finding]:
     last: TaskId | None = TaskId(0)
+    by_indexes = not farm.db.url.startswith("sqlite")
     while last is not None:
-        findings, last = farm.db.read(partial(checks.wrong_tasks, after=last, limit=TASKS_AT_A_TIME))
+        findings, last = asked(farm.db, "how tasks are", partial(wrong_tasks, after=last, limit=TASKS_AT_A_TIME),
+                               by_indexes=by_indexes)
         yield from findings
 
 
 def _wrong_blobs(farm: Farm, *, read_blobs: bool) -> Iterator[Finding]:
-    for row in farm.db.read(lambda tx: list(blob_rows.all_blobs(tx))):
-        digest = Digest(row.digest)
+    silent = 0
+    for row in asked(farm.db, "which files there are", lambda tx: list(blob_rows.all_blobs(tx))):
         try:
-            if (size_bytes := farm.blobs.size(digest)) != row.size_bytes:
-                yield Finding("a blob has its size", f"blob {digest} has {size_bytes} bytes, not {row.size_bytes}")
-            elif read_blobs and not farm.blobs.check(digest):
-                yield Finding("a blob's bytes are those of its name", f"blob {digest}")
-        except UnknownBlob:
-            known = farm.db.read(partial(blob_rows.find, digest=row.digest))
-            if known is None or known.cleared_at is not None:
-                continue  # it was let go this moment
-            yield Finding("every blob that is named is there", f"blob {digest} is missing")
+            found = _wrong_blob(farm, row, read_blobs=read_blobs)
+            silent = 0
+        except StoreUnavailable as error:
+            found = "every file can be read", f"cannot be read: {error}", _SEE_TO_STORE
+            silent += 1
+        if found is not None:
+            invariant, trouble, remedy = found
+            blob = asked(farm.db, "what a file is there for", partial(named, sort="blob", value=row.digest),
+                         by_indexes=True)
+            yield Finding(invariant, f"{blob} {trouble}", remedy)
+        if silent == MOST_SILENT:
+            yield Finding("every file can be read", "the store of files answers nothing: the rest was not looked at",
+                          _SEE_TO_STORE)
+            return
+
+
+_SEE_TO_STORE = "See to the disk or bucket where the files are, and to what the server may read there."
+
+
+def _wrong_blob(farm: Farm, row: BlobRow, *, read_blobs: bool) -> tuple[str, str, str] | None:
+    """Return which invariant a file breaks, how, and what to do; raises StoreUnavailable where it cannot be read."""
+    digest = Digest(row.digest)
+    try:
+        if (size_bytes := farm.blobs.size(digest)) != row.size_bytes:
+            return "a blob has its size", f"has {size_bytes} bytes, not {row.size_bytes}", _COPY_BACK
+        if not read_blobs:
+            return None
+        if not farm.blobs.check(digest):
+            return "a blob's bytes are those of its name", "has other bytes", _COPY_BACK
+        if row.md5 and (md5 := _md5(farm, digest)) != row.md5:
+            return "a blob's MD5 is that of its bytes", f"has {md5}, not {row.md5}", "Set its md5 right in blobs."
+    except UnknownBlob:
+        known = farm.db.read(partial(blob_rows.find, digest=row.digest))
+        if known is not None and known.cleared_at is None:  # else it was let go this moment
+            return "every blob that is named is there", "is missing", _COPY_BACK
+    return None
+
+
+_COPY_BACK = "Copy the file back from a backup, or render its frame anew with `sheepfold job again`."
+
+
+def _md5(farm: Farm, digest: Digest) -> str:
+    md5 = hashlib.md5(usedforsecurity=False)
+    for chunk in farm.blobs.open_stream(digest):
+        md5.update(chunk)
+    return md5.hexdigest()

@@ -115,7 +115,7 @@ def _paid(tx: Tx, task: Task, judged: list[Result], pasts: Mapping[ResultId, Pas
             effort = Effort(max(1, task.cost_ms), max(0, result.submitted_at - begun_at))
             amount = earned(effort, power(past.efforts))
             ledger_rows.pay(tx, result, task.job_id, effort, amount, now)
-            told = {"account": result.account_id, "millipoints": amount}
+            told = {"result": result.id, "account": result.account_id, "millipoints": amount}
             yield Event(What.CREDIT_EARNED, task.job_id, task.id, told)
 
 

@@ -128,14 +128,14 @@ def sweep_in_steps(farm: Farm, *, is_full: bool = False) -> Iterator[int]:
 
 
 def _dropped(farm: Farm, digests: list[Digest], limit: int) -> int:
-    """Drop those of some blobs that nobody needs, also where no row knows them; none while a backup is made."""
+    """Drop those of some blobs that nobody needs, and what no row knows or names; none while a backup is made."""
     if not digests:
         return 0
     return sum(farm.blobs.delete(digest, older_than=limit) for digest in farm.db.write(partial(_let_go, farm, digests)))
 
 
 def _let_go(farm: Farm, digests: list[Digest], tx: Tx) -> list[Digest]:
-    """Let go of those of some blobs that nobody needs; returns them with those that no row knows.
+    """Let go of those of some blobs that nobody needs; returns them with those that no row knows, and none names.
 
     A backup that begins behind this transaction knows that they are gone.
     """
@@ -143,8 +143,8 @@ def _let_go(farm: Farm, digests: list[Digest], tx: Tx) -> list[Digest]:
     if is_held(tx, now):
         return []
     clearing.let_go(tx, digests, now)
-    lying = clearing.lying_of(tx, digests)
-    return [digest for digest in digests if digest not in lying]
+    spared = clearing.lying_of(tx, digests) | clearing.unknown_of(tx, digests)
+    return [digest for digest in digests if digest not in spared]
 
 
 def forget_order_keys(farm: Farm) -> int:

@@ -1,142 +1,111 @@
-"""The database's invariants as queries: each finds rows that contradict each other, and none should."""
+"""What is asked of a database to see that a farm agrees with itself, and what wears the database out over time."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import text
 
-from sheepfold.model.credit import BOUND
-from sheepfold.model.lifecycle import openings, transition
-from sheepfold.model.tasks import TaskId
-from sheepfold.store import tasks as task_rows
-from sheepfold.store.clearing import NEEDED
-from sheepfold.store.database import Tx
+from sheepfold.model.errors import StoreUnavailable
+from sheepfold.store import invariants, wholeness
+from sheepfold.store.database import Database, T, Tx
+from sheepfold.store.findings import Finding, Rule, broken
 
-SHOWN = 20
-"""How many rows of one kind are named; more would not help anybody."""
 DEAD_ROWS = 50_000
 """So many dead rows are noise; more of them than living ones means that autovacuum does not keep up, or is off."""
-LONGEST_WAIT_S = 86_400
 WAL_BYTES = 2**30
 """A log that is larger is held back by something: a reader that never ends, a replica that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that should not be: which invariant, and what breaks it."""
+class Moment:
+    """What rows are held against: the time, for how long a lease may be granted, and since when none was forgotten."""
 
-    invariant: str
-    what: str
-
-
-_CONTRADICTIONS = {
-    "a valid result is paid once": """
-        SELECT 'result ' || r.id FROM results r LEFT JOIN ledger g ON g.result_id = r.id
-        WHERE r.verdict = 'valid' AND g.id IS NULL
-    """,
-    "only valid results are paid": """
-        SELECT 'result ' || r.id FROM ledger g JOIN results r ON r.id = g.result_id WHERE r.verdict <> 'valid'
-    """,
-    "the account whose job it is pays": """
-        SELECT 'result ' || g.result_id FROM ledger g JOIN jobs j ON j.id = g.job_id WHERE g.payer_id <> j.account_id
-    """,
-    "no payment is far from what its picture was expected to cost": f"""
-        SELECT 'result ' || result_id FROM ledger
-        WHERE millipoints > cost_ms * {BOUND} OR millipoints < cost_ms / {BOUND} OR taken_s < 0
-    """,  # noqa: S608 -- a constant
-    "a job's counts are those of its tasks": """
-        SELECT 'job ' || j.id FROM jobs j JOIN tasks t ON t.job_id = j.id
-        GROUP BY j.id, j.tasks_total, j.tasks_done, j.tasks_failed
-        HAVING j.tasks_total <> count(*)
-            OR j.tasks_done <> sum(CASE WHEN t.state = 'done' THEN 1 ELSE 0 END)
-            OR j.tasks_failed <> sum(CASE WHEN t.state IN ('failed', 'canceled') THEN 1 ELSE 0 END)
-    """,
-    "a job runs exactly while a task of it is open": """
-        SELECT 'job ' || j.id FROM jobs j
-        WHERE (j.state = 'running') <> EXISTS (SELECT 1 FROM tasks t WHERE t.job_id = j.id AND t.state = 'open')
-    """,
-    "a done task has a valid result": """
-        SELECT 'task ' || t.id FROM tasks t
-        WHERE t.state = 'done'
-          AND NOT EXISTS (SELECT 1 FROM results r WHERE r.task_id = t.id AND r.verdict = 'valid')
-    """,
-    "a lane with an opening is awake": """
-        SELECT 'lane ' || l.id FROM lanes l
-        WHERE l.drained_at IS NOT NULL
-          AND EXISTS (SELECT 1 FROM tasks t WHERE t.lane_id = l.id AND t.openings > 0)
-    """,
-    "a machine that submitted holds its lease no more": """
-        SELECT 'lease ' || l.id FROM leases l JOIN results r ON r.lease_id = l.id WHERE l.state = 'active'
-    """,
-    "no lease is active long after its deadline": """
-        SELECT 'lease ' || l.id FROM leases l WHERE l.state = 'active' AND l.deadline_at < :now - 60
-    """,
-    "no file that is needed is cleared": """
-        SELECT 'blob ' || b.digest FROM blobs b WHERE b.cleared_at IS NOT NULL AND ({needed})
-    """,
-    "no chore was given up": """
-        SELECT 'chore ' || c.id || ' (' || c.what || ' of job ' || c.job_id || '): ' || c.reason
-        FROM chores c WHERE c.state = 'failed'
-    """,
-    "no chore waits for a day": f"""
-        SELECT 'chore ' || c.id || ' (' || c.what || ' of job ' || c.job_id || ')'
-        FROM chores c WHERE c.state = 'queued' AND c.queued_at < :now - {LONGEST_WAIT_S}
-    """,  # noqa: S608 -- a constant
-}
-_ALL = [(invariant, text(query.replace("{needed}", NEEDED) + f" LIMIT {SHOWN}"))
-        for invariant, query in _CONTRADICTIONS.items()]
-_TASKS_AFTER = text("SELECT id, openings FROM tasks WHERE id > :after ORDER BY id LIMIT :limit")
+    now: int
+    longest_lease_s: int = 2**40
+    remembered_since: int = 0
 
 
-def contradictions(tx: Tx, now: int) -> Iterator[Finding]:
-    """Find rows that contradict each other."""
-    for invariant, query in _ALL:
-        for row in tx.execute(query, {"now": now} if ":now" in query.text else {}):
-            yield Finding(invariant, str(row[0]))
+def contradictions(tx: Tx, moment: Moment) -> Iterator[Finding]:
+    """Find rows that contradict each other, in one transaction."""
+    for rule in invariants.RULES:
+        yield from broken(tx, rule, asdict(moment))
+
+
+def all_contradictions(db: Database, moment: Moment) -> Iterator[Finding]:
+    """Find what is wrong with a database, with its pages, its indexes and its rows, each rule by itself.
+
+    What the database cannot answer is a finding, too. Raises StoreUnavailable where it answers nothing any more.
+    """
+    values = asdict(moment)
+    yield from answered(db, "whether its pages are whole", wholeness.torn)
+    yield from answered(db, "whether its indexes are there", wholeness.lacking)
+    for rule in (*wholeness.RULES, *invariants.RULES):
+        yield from answered(db, f"whether {rule.invariant}", partial(broken, rule=rule, values=values),
+                            by_indexes=rule.by_indexes)
+    yield from answered(db, "how it wears", strains)
+
+
+def answered(db: Database, question: str, find: Callable[[Tx], Iterable[Finding]], *,
+             by_indexes: bool = False) -> list[Finding]:
+    """Return what is found by a question; where the database cannot answer it, that is the finding."""
+    try:
+        return asked(db, question, lambda tx: list(find(tx)), by_indexes=by_indexes)
+    except Unanswered as error:
+        return [error.finding]
+
+
+class Unanswered(Exception):
+    """A database that is there cannot answer a question, since a page or a table of it is damaged or gone."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.what)
+        self.finding = finding
+
+
+def asked(db: Database, question: str, ask: Callable[[Tx], T], *, by_indexes: bool = False) -> T:
+    """Return the answer to a question; raises Unanswered, and StoreUnavailable where the database answers none."""
+    try:
+        return (db.look if by_indexes else db.read)(ask)
+    except (StoreUnavailable, sqlite3.DatabaseError, psycopg.Error) as error:
+        db.look(lambda tx: tx.execute(text("SELECT 1")))
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        found = f"it cannot say {question}: {reason}"
+        raise Unanswered(Finding("the database answers what it is asked", found, wholeness.DAMAGED)) from error
 
 
 # rows that nobody vacuums, transactions that nobody ends, logs that a replica which is gone still holds back
-_STRAINS = {
-    "PostgreSQL vacuums what churns": f"""
-        SELECT relname || ' has ' || n_dead_tup || ' dead rows beside ' || n_live_tup || ' living ones'
-        FROM pg_stat_user_tables WHERE n_dead_tup > {DEAD_ROWS} AND n_dead_tup > n_live_tup
-    """,  # noqa: S608 -- made of constants
-    "no transaction stays open for long": """
-        SELECT 'process ' || pid || ' has had one open for ' || round(extract(epoch FROM now() - xact_start)) || ' s'
+_STRAINS = (
+    Rule("PostgreSQL vacuums what churns", "{table} has {dead} dead rows beside {living} living ones",
+         "See that autovacuum is on, and run VACUUM ANALYZE once.", """
+        SELECT relname AS "table", n_dead_tup AS dead, n_live_tup AS living
+        FROM pg_stat_user_tables WHERE n_dead_tup > :dead_rows AND n_dead_tup > n_live_tup
+    """),
+    Rule("no transaction stays open for long", "process {pid} has had one open for {seconds} s",
+         "See in pg_stat_activity whose it is, and end it there.", """
+        SELECT pid, round(extract(epoch FROM now() - xact_start)) AS seconds
         FROM pg_stat_activity WHERE datname = current_database() AND now() - xact_start > interval '15 minutes'
-    """,
-    "PostgreSQL's log does not pile up": f"""
-        SELECT 'replication slot ' || slot_name || ' holds back '
-               || pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) / 1048576 || ' MiB'
-        FROM pg_replication_slots WHERE pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) > {WAL_BYTES}
-    """,  # noqa: S608 -- made of constants
-}
+    """),
+    Rule("PostgreSQL's log does not pile up", "replication slot {slot} holds back {size} MiB",
+         "Start the replica again, or drop its slot.", """
+        SELECT slot_name AS slot, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) / 1048576 AS size
+        FROM pg_replication_slots WHERE pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) > :wal_bytes
+    """),
+)  # fmt: skip
 _FILES = text("PRAGMA database_list")
 
 
 def strains(tx: Tx) -> Iterator[Finding]:
     """Find what wears a database out over time, though no row is wrong yet."""
     if tx.dialect.name == "postgresql":
-        for invariant, query in _STRAINS.items():
-            for row in tx.execute(text(query)):
-                yield Finding(invariant, str(row[0]))
+        for rule in _STRAINS:
+            yield from broken(tx, rule, {"dead_rows": DEAD_ROWS, "wal_bytes": WAL_BYTES})
         return
     for row in tx.execute(_FILES):
         log = Path(f"{row.file}-wal")
         if row.file and log.exists() and log.stat().st_size > WAL_BYTES:
-            yield Finding("SQLite's log does not pile up", f"{log.name} has {log.stat().st_size // 2**20} MiB")
-
-
-def wrong_tasks(tx: Tx, after: TaskId, limit: int) -> tuple[list[Finding], TaskId | None]:
-    """Compare tasks after an id with what the rules say of them; returns the last id, None at the end."""
-    rows = tx.execute(_TASKS_AFTER, {"after": after, "limit": limit}).all()
-    findings = []
-    for row in rows:
-        task = task_rows.load(tx, TaskId(row.id), lock=False)
-        if row.openings != openings(task):
-            found = f"task {task.id} has {row.openings}, the rule says {openings(task)}"
-            findings.append(Finding("openings are what the rule says", found))
-        if transition(task, 0) != task:
-            findings.append(Finding("a task is as its rules leave it", f"task {task.id}"))
-    return findings, TaskId(rows[-1].id) if rows else None
+            yield Finding("SQLite's log does not pile up", f"{log.name} has {log.stat().st_size // 2**20} MiB",
+                          "Something reads for long and never ends: look for programs that hold the file open.")

@@ -6,6 +6,7 @@ A blob that is cleared keeps its row, since results go on naming it; its bytes a
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from sqlalchemy import TextClause, text
 
@@ -71,6 +72,13 @@ _LOCK = text("SELECT digest FROM blobs WHERE digest = ANY(:names) ORDER BY diges
 _SOME = " FROM blobs b WHERE b.digest IN [:names] AND "
 _LYING = _on_both("SELECT b.digest" + _SOME + f"b.cleared_at IS NULL AND ({NEEDED})")
 _THERE = _on_both("SELECT b.digest" + _SOME + "b.cleared_at IS NULL")
+_ROWLESS = f""" AS b WHERE NOT EXISTS (SELECT 1 FROM blobs k WHERE k.digest = b.digest)
+    AND ({" OR ".join(chain(*_NAMES.values()))})
+"""  # noqa: S608 -- made of constants
+_UNKNOWN = {
+    "sqlite": text("SELECT b.digest FROM (SELECT value AS digest FROM json_each(:names))" + _ROWLESS),  # noqa: S608
+    "postgresql": text("SELECT b.digest FROM (SELECT unnest(CAST(:names AS text[])) AS digest)" + _ROWLESS),  # noqa: S608
+}
 _UNNEEDED = _on_both("SELECT b.digest, b.size_bytes, b.cleared_at, " + _SORT + " AS sort" + _SOME + f"NOT ({NEEDED})")
 _MARK = _on_both("UPDATE blobs SET cleared_at = :now WHERE cleared_at IS NULL AND digest IN [:names]")
 _FORGET = _on_both("DELETE FROM blobs WHERE digest IN [:names]")
@@ -93,6 +101,11 @@ def needed_of(tx: Tx, digests: Sequence[str]) -> set[str]:
 def lying_of(tx: Tx, digests: Sequence[str]) -> set[str]:
     """Return which of these blobs have their bytes, as their rows say, needed or not."""
     return {str(row.digest) for row in tx.execute(_THERE[tx.dialect.name], {"names": _listed(tx, digests)})}
+
+
+def unknown_of(tx: Tx, digests: Sequence[str]) -> set[str]:
+    """Return which of these blobs are named though no row knows them: some mishap took it, and not the bytes."""
+    return {str(row.digest) for row in tx.execute(_UNKNOWN[tx.dialect.name], {"names": _listed(tx, digests)})}
 
 
 def let_go(tx: Tx, digests: Iterable[str], now: int) -> list[str]:

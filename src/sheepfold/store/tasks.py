@@ -1,7 +1,8 @@
 """Tasks whole, as the lifecycle wants them: loaded under a lock, and saved by what a rule has changed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,15 @@ _RESULTS = text("""
            like_id, verdict, soundness, reason, media_type, width, height
     FROM results WHERE task_id = :task_id ORDER BY id
 """)
+# the same of the tasks behind an id, up to another
+_SOME = "WHERE {id} > :after AND {id} <= :last ORDER BY {id}"
+_TASKS_OF_SOME = text(_TASK.replace("t.cost_ms,", "t.cost_ms, t.openings,").replace(
+    "WHERE t.id = :task_id", _SOME.format(id="t.id")))
+_LEASES_OF_SOME, _RESULTS_OF_SOME = (
+    text(query.text.replace("SELECT id", "SELECT task_id, id").replace(
+        "WHERE task_id = :task_id ORDER BY id", _SOME.format(id="task_id") + ", id"))
+    for query in (_LEASES, _RESULTS))
+_LAST_OF_SOME = text("SELECT max(id) FROM (SELECT id FROM tasks WHERE id > :after ORDER BY id LIMIT :limit) AS few")
 _FIGURES = text("SELECT figures FROM leases WHERE id = :lease_id")
 _NEXT_RESULT_OF = {"sqlite": text("SELECT coalesce(max(id), 0) + 1 AS id FROM results"),
                    "postgresql": text("SELECT nextval('results_id_seq') AS id")}
@@ -91,6 +101,42 @@ def task_in(task_id: TaskId, rows: Sequence[Any], leases: Sequence[Any], results
     if not rows:
         raise UnknownTask(f"There is no task {task_id}.")
     return _task(rows[0], leases, results)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A task as its rows tell of it, whether they make sense or not; `task_in` reads them."""
+
+    task_id: TaskId
+    openings: int
+    row: Any
+    leases: Sequence[Any]
+    results: Sequence[Any]
+
+    def read(self) -> Task:
+        """Return the task; raises ValueError where a state or verdict is none that there is."""
+        return _task(self.row, self.leases, self.results)
+
+
+def stored_after(tx: Tx, after: TaskId, limit: int) -> tuple[list[Stored], TaskId | None]:
+    """Return some tasks behind an id, without those whose job is gone, and the id of the last, None at the end.
+
+    Asked as `read_at_once` asks, each is of one moment.
+    """
+    last = tx.execute(_LAST_OF_SOME, {"after": after, "limit": limit}).scalar_one()
+    if last is None:
+        return [], None
+    some = {"after": after, "last": last}
+    rows, leases, results = tx.read_together((_TASKS_OF_SOME, some), (_LEASES_OF_SOME, some), (_RESULTS_OF_SOME, some))
+    leases_of, results_of = _by_task(leases), _by_task(results)
+    return [Stored(TaskId(row.id), row.openings, row, leases_of[row.id], results_of[row.id]) for row in rows], last
+
+
+def _by_task(rows: Iterable[Any]) -> Mapping[int, list[Any]]:
+    found: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.task_id].append(row)
+    return found
 
 
 def load_desk(tx: Tx, task_id: TaskId, machine_id: MachineId, told_of: LeaseId | None = None) -> Desk:

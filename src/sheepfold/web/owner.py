@@ -15,7 +15,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.vitals import view_health
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import BadInput
-from sheepfold.store.checks import Finding
+from sheepfold.store.findings import Finding
 from sheepfold.web.frame import OWNER, Visit, checked_id, on_thread, page_route
 
 LINES = 100

@@ -197,5 +197,6 @@ def queue_list(farm: Farm, limit: int, after: str) -> QueueList:
 
 def check_out(farm: Farm) -> CheckOut:
     """Check the farm, and write what is wrong."""
-    found = [FindingOut(invariant=one.invariant, what=one.what) for one in islice(check(farm), FINDINGS)]
+    found = [FindingOut(invariant=one.invariant, what=one.what, remedy=one.remedy)
+             for one in islice(check(farm), FINDINGS)]
     return CheckOut(findings=found, limit=FINDINGS)

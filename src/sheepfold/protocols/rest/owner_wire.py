@@ -87,10 +87,11 @@ class AuditPage(Told):
 
 
 class FindingOut(Told):
-    """Something that should not be: which invariant, and what breaks it."""
+    """Something that should not be: which invariant, what breaks it, and what an owner does about it."""
 
     invariant: str
     what: str
+    remedy: str = ""
 
 
 class CheckOut(Told):
