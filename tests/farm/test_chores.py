@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 from tests.conftest import World
 
-from sheepfold.blobs.spool import Digest
+from sheepfold.blobs.blobs import Blob
+from sheepfold.blobs.spool import Digest, Spooled
 from sheepfold.farm import chores
 from sheepfold.farm.browse import list_jobs, newest_event_id, open_preview, open_product, view_job
 from sheepfold.farm.chores import (
@@ -486,7 +487,7 @@ def test_a_chore_that_takes_long_stays_its_houses_own(world: World):
 
 
 class Far:
-    """Blobs in a store from which each comes slowly, while the farm's clock goes twice as fast as ours."""
+    """Blobs in a store from which each comes slowly, and which takes long over one, by a clock twice as fast as ours."""
 
     def __init__(self, world: World) -> None:
         self._near, self._clock = world.farm.blobs, world.clock
@@ -495,9 +496,17 @@ class Far:
         return getattr(self._near, name)
 
     def local_path(self, digest: Digest, folder: Path) -> Path:
+        self._pass()
+        return self._near.local_path(digest, folder)
+
+    def keep(self, spooled: Spooled) -> Blob:
+        for _ in range(9):
+            self._pass()
+        return self._near.keep(spooled)
+
+    def _pass(self) -> None:
         time.sleep(0.5)
         self._clock.advance(1)
-        return self._near.local_path(digest, folder)
 
 
 def test_a_chore_whose_pictures_come_from_afar_stays_its_houses_own(world: World):

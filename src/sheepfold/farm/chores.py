@@ -5,6 +5,7 @@ import fcntl
 import logging
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
@@ -12,14 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from sheepfold.blobs.blobs import Blob
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm import baselines
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import keep_file, name_blob
 from sheepfold.farm.retention import clear_piece
 from sheepfold.kinds import handwork
-from sheepfold.kinds.seam import Picture, Product
+from sheepfold.kinds.seam import Picture
 from sheepfold.model.errors import StoreUnavailable, Unavailable
 from sheepfold.model.events import Event, What
 from sheepfold.model.notices import Notice, Topic
@@ -149,7 +149,8 @@ def do_chore(farm: Farm, executor: Executor, chore: Chore) -> None:
         _give_up(farm, chore, f"What did it died {chore.deaths} times, the server or a process of its own.")
         return
     try:
-        _DEEDS[chore.what](farm, executor, chore)
+        with _held(farm, chore):
+            _DEEDS[chore.what](farm, executor, chore)
     except Unavailable:
         raise
     except Left:
@@ -157,12 +158,14 @@ def do_chore(farm: Farm, executor: Executor, chore: Chore) -> None:
         _log.info("chore=%s what=%s job=%s left", chore.id, chore.what, chore.job_id)
     except Overdue as error:
         _log.warning("chore=%s what=%s job=%s task=%s overdue", chore.id, chore.what, chore.job_id, chore.task_id)
-        _postpone(farm, chore, str(error))
+        with suppress(Unavailable):  # the executor must go all the same
+            _postpone(farm, chore, str(error))
         raise
     except BrokenExecutor:
         _log.warning("chore=%s what=%s job=%s task=%s took its process down", chore.id, chore.what, chore.job_id,
                      chore.task_id)
-        farm.db.write(lambda tx: chore_rows.lose(tx, chore.id, _due_after_death(chore, farm.now())))
+        with suppress(Unavailable):
+            farm.db.write(lambda tx: chore_rows.lose(tx, chore.id, _due_after_death(chore, farm.now())))
         raise
     except Exception as error:  # whatever it stumbled over, it is tried again later
         if isinstance(error, OSError) and error.errno in LACKS:
@@ -205,7 +208,7 @@ def _give_up(farm: Farm, chore: Chore, reason: str) -> None:
 
 
 def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:
-    task_id, grip = chore.task_id, _Grip(farm, chore)
+    task_id = chore.task_id
     picture = None if task_id is None else farm.db.read(lambda tx: blob_rows.picture_of_task(tx, task_id))
     if task_id is None or picture is None:
         raise ValueError(f"Chore {chore.id} asks for the preview of a task without a picture.")
@@ -213,7 +216,7 @@ def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:
     with _folder(farm) as folder:
         source = farm.blobs.local_path(Digest(picture.digest), folder)
         target = folder / "preview.jpg"
-        made = _awaited(farm, grip, executor.submit(handwork.make_preview, job.kind, source, target, PREVIEW_WIDTH))
+        made = _awaited(farm, executor.submit(handwork.make_preview, job.kind, source, target, PREVIEW_WIDTH))
         blob = keep_file(farm, made)
 
     def save(tx: Tx) -> None:
@@ -230,17 +233,16 @@ def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:
 
 
 def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
-    grip = _Grip(farm, chore)
     job = farm.db.read(lambda tx: job_rows.job_of(tx, chore.job_id))
     rows = farm.db.read(lambda tx: blob_rows.pictures_of_job(tx, chore.job_id))
     with _folder(farm) as folder:
-        pictures = list(_local_pictures(farm, grip, rows, folder))
+        pictures = list(_local_pictures(farm, rows, folder))
         target = folder / "products"
         target.mkdir()
         baseline = baselines.held_against(farm, job, folder)
         made = executor.submit(handwork.assemble, job.kind, pictures, job.spec, baseline, target)
-        products = _awaited(farm, grip, made, len(pictures))
-        kept = list(_kept(farm, grip, products))
+        products = _awaited(farm, made, len(pictures))
+        kept = [(product, keep_file(farm, product.path)) for product in products]
         changed = baselines.count_changed(products)
 
     def save(tx: Tx) -> None:
@@ -260,27 +262,27 @@ def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
     farm.db.write(save)
 
 
-class _Grip:
-    """A chore that is its house's own for a term, and for another one as often as it is held in time."""
+@contextmanager
+def _held(farm: Farm, chore: Chore) -> Iterator[None]:
+    """Keep a chore ours while the block runs, whatever of it takes long; so far as the database answers."""
+    is_over, term_s = threading.Event(), farm.settings.chore_term_s
 
-    def __init__(self, farm: Farm, chore: Chore) -> None:
-        self._farm = farm
-        self._chore = chore
-        self._renew_at = time.monotonic() + farm.settings.chore_term_s / 3
-
-    def hold(self) -> None:
-        """Show a sign of life where the last one is a while ago, and where the database answers: what is being made
-        is not left for that.
-        """
-        farm, chore, term_s = self._farm, self._chore, self._farm.settings.chore_term_s
-        if time.monotonic() > self._renew_at:
-            self._renew_at = time.monotonic() + term_s / 3
+    def hold() -> None:
+        while not is_over.wait(term_s / 3):
             with suppress(Unavailable):
                 farm.db.write(lambda tx: chore_rows.renew(tx, chore.id, farm.now() + term_s, farm.house))
 
+    thread = threading.Thread(target=hold, name=f"chore-{chore.id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
-def _awaited(farm: Farm, grip: _Grip, future: "Future[T]", pictures: int = 1) -> T:
-    """Wait for what an executor makes of some pictures, keeping the chore ours meanwhile.
+
+def _awaited(farm: Farm, future: "Future[T]", pictures: int = 1) -> T:
+    """Wait for what an executor makes of some pictures.
 
     Raises Left where the server is to end first, and Overdue where it takes longer than any.
     """
@@ -293,7 +295,6 @@ def _awaited(farm: Farm, grip: _Grip, future: "Future[T]", pictures: int = 1) ->
             raise Left
         if time.monotonic() > ends_at:
             raise Overdue(f"Its process did not end within {longest_s} seconds.")
-        grip.hold()
     return future.result()
 
 
@@ -305,18 +306,11 @@ _DEEDS = {ChoreWhat.PREVIEW: _make_preview, ChoreWhat.ASSEMBLE: _assemble, Chore
           ChoreWhat.EMPTY: _clear}  # fmt: skip
 
 
-def _local_pictures(farm: Farm, grip: _Grip, rows: Iterable[PictureRow], folder: Path) -> Iterator[Picture]:
+def _local_pictures(farm: Farm, rows: Iterable[PictureRow], folder: Path) -> Iterator[Picture]:
     for row in rows:
         if farm.closing.is_set():  # from a far store, a thousand frames take minutes
             raise Left
-        grip.hold()
         yield Picture(row.frame, row.part, farm.blobs.local_path(Digest(row.digest), folder), row.media_type)
-
-
-def _kept(farm: Farm, grip: _Grip, products: Iterable[Product]) -> Iterator[tuple[Product, Blob]]:
-    for product in products:
-        grip.hold()
-        yield product, keep_file(farm, product.path)
 
 
 @contextmanager
@@ -325,7 +319,7 @@ def _folder(farm: Farm) -> Iterator[Path]:
 
     It is looked at while what the block has left there lies there still.
     """
-    with tempfile.TemporaryDirectory(prefix="chore-", dir=farm.spool_folder) as name:
+    with tempfile.TemporaryDirectory(prefix="chore-", dir=farm.spool_folder, ignore_cleanup_errors=True) as name:
         try:
             yield Path(name)
         except (Unavailable, Left, BrokenExecutor):

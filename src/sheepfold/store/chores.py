@@ -59,7 +59,7 @@ _TAKE_OF = {"sqlite": text(_TAKE.format(lock="")), "postgresql": text(_TAKE.form
 # by the primary key: few are later than one that is being done
 _ANEW = text("SELECT 1 FROM chores WHERE id > :id AND what = :what AND job_id = :job_id AND state IN ('queued', 'done')"
              " LIMIT 1")
-_END = text("UPDATE chores SET state = :state, reason = :reason WHERE id = :id")
+_END = text("UPDATE chores SET state = :state, reason = :reason WHERE id = :id AND state = 'queued'")
 # these by the partial index ix_chores_failed
 _SUPERSEDE = text("""
     UPDATE chores SET state = 'done' WHERE state = 'failed' AND job_id = (SELECT job_id FROM chores WHERE id = :id)
@@ -69,17 +69,18 @@ _SUPERSEDE = text("""
 _SETTLE_FAILED = text("UPDATE chores SET state = 'done'"
                       " WHERE state = 'failed' AND job_id = :job_id AND what NOT IN ('clear', 'empty')")
 _QUEUE_AGAIN = text("""
-    UPDATE chores SET state = 'queued', attempts = 0, deaths = 0, taken_by = '', reason = '', queued_at = :now,
-        due_at = :now
-    WHERE id IN (SELECT max(id) FROM chores WHERE state = 'failed' AND job_id = :job_id GROUP BY what, task_id)
+    INSERT INTO chores (what, job_id, task_id, state, queued_at, due_at)
+    SELECT what, job_id, task_id, 'queued', :now, :now FROM chores WHERE state = 'failed' AND job_id = :job_id
+    GROUP BY what, job_id, task_id
 """)
-_RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason, taken_by = '' WHERE id = :id")
+_LET_GO = text("UPDATE chores SET state = 'done' WHERE state = 'failed' AND job_id = :job_id")
+_RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason, taken_by = '' WHERE id = :id AND state = 'queued'")
 _PUT_BACK = text("UPDATE chores SET due_at = :due_at, taken_by = '', attempts = attempts - 1"
                  " WHERE id = :id AND state = 'queued' AND taken_by = :house")
 _LOSE = text("""
     UPDATE chores SET due_at = CASE WHEN :due_at = 0 THEN queued_at ELSE :due_at END, taken_by = '',
         attempts = attempts - 1, deaths = deaths + 1
-    WHERE id = :id
+    WHERE id = :id AND state = 'queued'
 """)
 _TAKEN_BY = text("SELECT id, what, job_id, task_id, attempts, deaths, queued_at FROM chores"
                  " WHERE state = 'queued' AND taken_by = :house ORDER BY id")
@@ -176,8 +177,10 @@ def go_on(tx: Tx, chore_id: ChoreId, task_id: TaskId | None, due_at: int) -> Non
 
 
 def queue_again(tx: Tx, job_id: JobId, now: int) -> int:
-    """Queue the chores of a job that were given up as if they were new, of several of the same the last; how many."""
-    return tx.execute(_QUEUE_AGAIN, {"job_id": job_id, "now": now}).rowcount
+    """Queue the chores of a job that were given up anew, of several of the same one; returns how many."""
+    queued = tx.execute(_QUEUE_AGAIN, {"job_id": job_id, "now": now}).rowcount
+    tx.execute(_LET_GO, {"job_id": job_id})
+    return queued
 
 
 def settle_failed(tx: Tx, job_id: JobId) -> None:
