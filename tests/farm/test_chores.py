@@ -487,7 +487,7 @@ def test_a_chore_that_takes_long_stays_its_houses_own(world: World):
 
 
 class Far:
-    """Blobs in a store from which each comes slowly, and which takes long over one, by a clock twice as fast as ours."""
+    """Blobs in a far store: each comes slowly, and one takes long to keep, by a clock twice as fast as ours."""
 
     def __init__(self, world: World) -> None:
         self._near, self._clock = world.farm.blobs, world.clock

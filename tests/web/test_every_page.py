@@ -66,6 +66,8 @@ WALKED = {
     "SELECT count(*) FROM jobs WHERE kept_at": "all jobs, for the owner",
     "SELECT state, count(*) AS jobs FROM jobs": "all jobs by an index, for the owner",
     "FROM machines m JOIN accounts a": "all machines by when they were seen, for the owner",
+    "FROM browsers ORDER BY id": "those of all factories, of which an order may choose",
+    "FROM screens ORDER BY width": "those of all factories, too",
     "AS lease_id": "no table: three ends of tables",
 }
 """What pages read from end to end, and why that is well."""
