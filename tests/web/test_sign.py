@@ -162,6 +162,8 @@ def test_tries_are_counted_by_the_address_that_a_proxy_names(site):
 
     assert [tried(n, "203.0.113.7") for n in range(11)] == [403] * 10 + [429]
     assert tried(11, "203.0.113.8") == 403
+    assert [tried(20 + n, f"2001:db8:1:2::{n}") for n in range(11)] == [403] * 10 + [429]  # one household
+    assert tried(31, "2001:db8:1:3::1") == 403
 
 
 def test_signing_in_is_no_wrong_try(site, light_hashes):

@@ -1,12 +1,12 @@
 """Signing in, out and up, forgotten passwords, and the wizard that makes the owner of an empty farm."""
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from sheepfold.farm import people
+from sheepfold.farm.addresses import network_of, read_address
 from sheepfold.farm.farm import Farm
 from sheepfold.model.errors import BadCredentials, Forbidden, SheepfoldError, TooManyTries
 from sheepfold.protocols.visitors import COOKIE
@@ -64,15 +64,8 @@ def is_near(visit: Visit) -> bool:
         return False
     host = parts_of(f"//{headers.get('host', '')}").hostname or ""
     ours = urlsplit(visit.farm.settings.public_url).hostname or "localhost"
-    here = _ip(client.host)
-    return here is not None and here.is_loopback and (host in {"localhost", ours} or _ip(host) is not None)
-
-
-def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
+    here = read_address(client.host)
+    return here is not None and here.is_loopback and (host in {"localhost", ours} or read_address(host) is not None)
 
 
 async def _begin(visit: Visit) -> Response:
@@ -91,7 +84,7 @@ async def _make_owner(visit: Visit) -> Response:
         raise Forbidden("The owner's account is made on the farm's own machine, at localhost or its address.")
     form = await visit.form()
     try:
-        with visit.farm.tries.counted(f"own {_address(visit)}"):
+        with visit.farm.tries.counted(f"own {_network(visit)}"):
             account = await on_thread(people.make_owner, visit.farm, form.get("name", ""), form.get("password", ""))
     except SheepfoldError as error:
         return begin_page(visit, str(error), _status(error))
@@ -102,7 +95,7 @@ async def _make_owner(visit: Visit) -> Response:
 async def _sign_in(visit: Visit) -> Response:
     form = await visit.form()
     name = form.get("name", "")[:80]
-    keys = (f"from {_address(visit)}", f"as {name.strip().lower()}")
+    keys = (f"from {_network(visit)}", f"as {name.strip().lower()}")
     try:
         with visit.farm.tries.counted(*keys):
             token = await on_thread(people.sign_in, visit.farm, name, form.get("password", "")[:1000], _browser(visit))
@@ -117,7 +110,7 @@ async def _sign_up(visit: Visit) -> Response:
     form = await visit.form()
     name, password, code = form.get("name", "")[:80], form.get("password", ""), form.get("code", "")[:80]
     try:
-        with visit.farm.tries.counted(f"up {_address(visit)}"):
+        with visit.farm.tries.counted(f"up {_network(visit)}"):
             account = await on_thread(people.sign_up, visit.farm, name, password, code)
     except SheepfoldError as error:
         return _again(visit, "sign-up.html", str(error), _status(error), name)
@@ -129,7 +122,7 @@ async def _sign_up(visit: Visit) -> Response:
 async def _forgotten(visit: Visit) -> Response:
     form = await visit.form()
     try:
-        visit.farm.tries.count(f"forgotten {_address(visit)}")
+        visit.farm.tries.count(f"forgotten {_network(visit)}")
         if form.get("code"):
             await on_thread(people.reset_password, visit.farm, form["code"][:80], form.get("password", ""))
             return visit.go("/sign-in")
@@ -151,8 +144,9 @@ def _status(error: SheepfoldError) -> int:
     return 429 if isinstance(error, TooManyTries) else 422
 
 
-def _address(visit: Visit) -> str:
-    return visit.request.client.host if visit.request.client else ""
+def _network(visit: Visit) -> str:
+    """Return what a visitor's tries are counted by: nobody has more of them for having many addresses of IPv6."""
+    return network_of(visit.request.client.host, 32) if visit.request.client else ""
 
 
 def _browser(visit: Visit) -> str:
