@@ -20,11 +20,13 @@ from sheepfold.blobs.spool import Digest
 from sheepfold.config import Settings
 from sheepfold.farm import checkup, shots
 from sheepfold.farm.accounts import add_key
+from sheepfold.farm.backup import back_up
 from sheepfold.farm.browsers import add_browser
 from sheepfold.farm.checkup import MOST_SILENT, TASKS_AT_A_TIME, check
 from sheepfold.farm.dispatch import open_session, session_of
 from sheepfold.farm.farm import open_farm
 from sheepfold.farm.keeping import keep_file, md5_of, name_blob
+from sheepfold.farm.retention import HOLD_S
 from sheepfold.farm.upkeep import sweep_blobs
 from sheepfold.kinds.inspector import Inspector
 from sheepfold.model.browsers import BrowserProgram, Screen
@@ -305,11 +307,15 @@ def test_what_is_broken_by_hand_is_found_and_named(copy: Copy, statement: str, i
     assert all(one.remedy for one in findings)
 
 
-def test_a_file_outlives_the_sweep_though_its_row_is_lost(copy: Copy):
-    world = copy.world
+def test_a_file_outlives_the_sweep_and_the_next_backup_though_its_row_is_lost(copy: Copy):
+    world, folder = copy.world, copy.world.folder / "backup"
     digest = world.task(TaskId(2)).results[0].digest
+    back_up(world.farm, folder)
     copy.run(f"DELETE FROM blobs WHERE digest = '{digest}'")
     world.clock.advance(world.farm.settings.orphan_blob_age_s + 1)
+    back_up(world.farm, folder)
+    assert list(folder.glob(f"blobs/*/{digest}"))
+    world.clock.advance(2 * HOLD_S)
     sweep_blobs(world.farm)
     assert world.farm.blobs.exists(Digest(digest))
 

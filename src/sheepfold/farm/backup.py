@@ -33,6 +33,7 @@ from sheepfold.store.blobs import BlobRow
 from sheepfold.store.opening import make_private_folder
 from sheepfold.store.people import AuditLine
 from sheepfold.store.snapshot import check_new, load_database, revision_of, save_database, sync
+from sheepfold.store.wholeness import unknown_files
 
 MANIFEST = "backup.json"
 LOCK = "backup.lock"
@@ -105,7 +106,7 @@ def back_up(farm: Farm, folder: Path, by: Account | None = None, told: Told = la
         made = Backup(FORMAT, database, revision_of(farm.db), farm.now(), len(there),
                       sum(row.size_bytes for row in there), new, own.stem, tuple(lost))
         _finish(farm, folder, made, [row.digest for row in there])
-        _drop_others(folder, made.own, {row.digest for row in rows})
+        _drop_others(folder, made.own, {row.digest for row in rows} | farm.db.read(unknown_files))
     who = by.name if by else "console"
     farm.db.write(lambda tx: people_rows.note(tx, who, BACKED_UP, str(folder.absolute()), farm.now()))
     return made

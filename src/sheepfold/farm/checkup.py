@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
@@ -17,7 +18,7 @@ from sheepfold.store import blobs as blob_rows
 from sheepfold.store import checks
 from sheepfold.store.blobs import BlobRow
 from sheepfold.store.checks import Moment, Unanswered, asked
-from sheepfold.store.findings import Finding, named, shortened
+from sheepfold.store.findings import SHOWN, Finding, named, shortened
 from sheepfold.store.job_checks import OrderRow, orders_after
 from sheepfold.store.task_checks import wrong_tasks
 
@@ -105,7 +106,7 @@ def _wrong_tasks(farm: Farm) -> Iterator[Finding]:
 
 
 def _wrong_blobs(farm: Farm, *, read_blobs: bool) -> Iterator[Finding]:
-    silent = 0
+    silent, counts = 0, Counter[str]()
     for row in asked(farm.db, "which files there are", lambda tx: list(blob_rows.all_blobs(tx))):
         try:
             found = _wrong_blob(farm, row, read_blobs=read_blobs)
@@ -115,13 +116,17 @@ def _wrong_blobs(farm: Farm, *, read_blobs: bool) -> Iterator[Finding]:
             silent += 1
         if found is not None:
             invariant, trouble, remedy = found
-            blob = asked(farm.db, "what a file is there for", partial(named, sort="blob", value=row.digest),
-                         by_indexes=True)
+            counts[invariant] += 1
+            blob = _called(farm, row) if counts[invariant] <= SHOWN else f"blob {row.digest}"
             yield Finding(invariant, f"{blob} {trouble}", remedy)
         if silent == MOST_SILENT:
             yield Finding("every file can be read", "the store of files answers nothing: the rest was not looked at",
                           _SEE_TO_STORE)
             return
+
+
+def _called(farm: Farm, row: BlobRow) -> str:
+    return asked(farm.db, "what a file is there for", partial(named, sort="blob", value=row.digest), by_indexes=True)
 
 
 _SEE_TO_STORE = "See to the disk or bucket where the files are, and to what the server may read there."

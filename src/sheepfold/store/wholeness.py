@@ -42,15 +42,16 @@ def _references() -> Iterator[Rule]:
                 WHERE n.{column} IS NOT NULL AND f.{key.column.name} IS NULL
             """  # noqa: S608 -- of the schema's own names
             if target == "blobs":
-                yield Rule("every file that is named is known", f"{called} names the file {{missing}} by its {column},"
+                yield Rule(_FILES_ARE_KNOWN, f"{called} names the file {{missing}} by its {column},"
                            " and blobs has no row of it", _UNKNOWN_FILE, query)
             else:
                 yield Rule("every row that is named is there",
                            f"{called} names {_NOUNS.get(target, target)} {{missing}} by its {column}", RESTORE, query)
 
 
-_UNKNOWN_FILE = ("Neither backups nor the sweep know the file, which stays where it is: put its row back from the last"
-                 " backup, or add one with its digest, its size and an empty md5.")
+_FILES_ARE_KNOWN = "every file that is named is known"
+_UNKNOWN_FILE = ("The file stays where it is, and where an earlier backup has it; new ones lack it. Put its row back from"
+                 " the last backup, or add one with its digest, its size and an empty md5.")
 
 
 def _called(table: Table) -> tuple[str, str]:
@@ -74,6 +75,13 @@ def _values() -> Iterator[Rule]:
 
 
 RULES = (*_values(), *_references())
+
+
+def unknown_files(tx: Tx) -> set[str]:
+    """Return the files that some row names though blobs has no row of them; none where all is well."""
+    return {str(row.missing) for rule in RULES if rule.invariant == _FILES_ARE_KNOWN
+            for row in tx.execute(text(rule.query))}  # fmt: skip
+
 
 _INDEXES = {
     "sqlite": text("SELECT name, 1 AS is_valid, sql LIKE 'CREATE UNIQUE%' AS is_unique FROM sqlite_master"
