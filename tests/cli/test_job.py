@@ -134,7 +134,7 @@ def test_what_was_given_up_of_a_job_is_queued_again(fold, run):
         afar = ("--server", fold.serve_here(), "--key", key)
         assert json.loads(run("job", "remake", number, *afar, "--json").out) == {"chores": 1}
         assert run("job", "remake", number, *afar).out == f"Queued 0 chores of job {number} again.\n"
-        assert rows.execute("SELECT state FROM chores").fetchall() == [("queued",)]
+        assert rows.execute("SELECT count(*) FROM chores WHERE state = 'queued'").fetchone() == (1,)
 
 
 def test_jobs_are_told_as_json(studio, number):
