@@ -50,8 +50,8 @@ def _references() -> Iterator[Rule]:
 
 
 _FILES_ARE_KNOWN = "every file that is named is known"
-_UNKNOWN_FILE = ("The file stays where it is, and where an earlier backup has it; new ones lack it. Put its row back from"
-                 " the last backup, or add one with its digest, its size and an empty md5.")
+_UNKNOWN_FILE = ("The file stays where it is, and where an earlier backup has it; new ones lack it. Put its row back"
+                 " from the last backup, or add one with its digest, its size and an empty md5.")
 
 
 def _called(table: Table) -> tuple[str, str]:
