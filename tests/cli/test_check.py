@@ -1,5 +1,7 @@
 """The check-up by the command line."""
 
+import json
+
 SMALL = ("--frames", "2", "--size", "32x32", "--quality", "1")
 
 
@@ -20,7 +22,13 @@ def test_a_farm_that_worked_is_well_until_a_file_is_spoilt(fold):
     assert ended.lines[-1] == "1 findings."
     assert blob.name in ended.out
     blob.unlink()
-    assert "is missing" in fold.do("check").out
+    lines = fold.do("check").lines
+    assert lines[-3].endswith("is missing")
+    assert lines[-2].startswith("  What to do: Copy the file back from a backup")
+    (broken,) = json.loads(fold.do("check", "--json").out)["broken"]
+    assert broken["invariant"] == "every blob that is named is there"
+    assert blob.name in broken["what"]
+    assert broken["remedy"] in lines[-2]
 
 
 def test_a_database_that_is_not_there_is_one_line(run, tmp_path):

@@ -82,7 +82,7 @@ def _lacks(order: OrderRow) -> Iterator[str]:
     yield from (f"has no input {name}" for name in INPUTS.get(order.kind, ()) if name not in order.inputs)
     if spec.get("shape") == "edge" and "genome2" not in order.inputs:
         yield "has no input genome2"
-    if order.kind == "screenshot" and not order.has_visit:
+    if "expire_s" in spec and not order.has_visit:  # orders older than this field have no visits
         yield "has no row in visits, which tells where it leads and when it expires"
     if is_sheep is not order.has_sheep:
         yield "has no row in sheep, which numbers it in the flock" if is_sheep else "is a sheep, and no loop or edge"
