@@ -2,13 +2,14 @@
 
 import datetime
 import ipaddress
-import os
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from sheepfold.files import sync
 
 LIFE_DAYS = 3650
 
@@ -22,7 +23,7 @@ def ensure_certificate(folder: Path, host: str, now: int) -> tuple[Path, Path]:
     if not (_is_written(cert_path) and _is_written(key_path)):
         folder.mkdir(parents=True, exist_ok=True)
         cert_path.unlink(missing_ok=True)  # it does not fit the new key
-        _sync(folder)
+        sync(folder)
         key = ec.generate_private_key(ec.SECP256R1())
         _write(key_path, _key_bytes(key), 0o600)
         _write(cert_path, _certificate(key, host, now).public_bytes(serialization.Encoding.PEM), 0o666)
@@ -67,15 +68,6 @@ def _write(path: Path, data: bytes, mode: int) -> None:
     partial.unlink(missing_ok=True)
     partial.touch(mode)
     partial.write_bytes(data)
-    _sync(partial)
+    sync(partial)
     partial.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    """See that a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)

@@ -79,10 +79,14 @@ def test_a_picture_is_delivered_and_its_desk_cleared(
     assert sent.drain() is True
 
 
-def test_a_picture_that_the_farm_fails_on_holds_up_no_other(
-    sent: Deliveries, desk: Callable[[int], Desk], farm: FolderFarm, link: MoodyLink, wait_for: Waiting
+@pytest.mark.parametrize("mood", [
+    FarmUnreachable("500 for this one"),
+    OSError(errno.ENOSPC, "No space left on device"),  # for what a line has to write
+])
+def test_a_picture_outlasts_what_hinders_it_and_holds_up_no_other(
+    sent: Deliveries, desk: Callable[[int], Desk], farm: FolderFarm, link: MoodyLink, wait_for: Waiting, mood: Exception
 ) -> None:
-    link.mood = FarmUnreachable("500 for this one")
+    link.mood = mood
     sent.put(desk(0))
     sent.put(desk(1))
     wait_for(lambda: farm.names("taken") == ["1"])
@@ -149,17 +153,6 @@ def test_a_picture_that_cannot_be_read_holds_up_no_other(
     sent.drain()
     assert farm.names("taken") == ["1"]
     assert not made.path.exists()
-
-
-def test_a_picture_outlasts_a_disk_that_is_full(
-    sent: Deliveries, desk: Callable[[int], Desk], farm: FolderFarm, link: MoodyLink, wait_for: Waiting
-) -> None:
-    link.mood = OSError(errno.ENOSPC, "No space left on device")  # for what a line has to write
-    sent.put(desk(0))
-    sent.put(desk(1))
-    wait_for(lambda: farm.names("taken") == ["1"])
-    link.mood = None
-    wait_for(lambda: farm.names("taken") == ["0", "1"])
 
 
 def test_a_picture_outlasts_a_lack_of_open_files(

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from sheepfold.blobs.blobs import Blob
 from sheepfold.blobs.spool import CHUNK_BYTES, Digest, Spool, Spooled, parse_digest, sweep_spools, translated_os_errors
+from sheepfold.files import sync
 from sheepfold.model.errors import UnknownBlob
 
 _DAY_S = 24 * 3600
@@ -115,7 +116,7 @@ class LocalBlobs:
             return
         with self._durable_lock:
             folder.mkdir(parents=True, exist_ok=True)
-            _sync_folder(self._root)
+            sync(self._root)
             self._durable.add(folder)
 
     def _put(self, source: Path, target: Path) -> None:
@@ -162,11 +163,6 @@ def _complete(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    with _opened(folder) as descriptor:
-        os.fsync(descriptor)
 
 
 @contextmanager

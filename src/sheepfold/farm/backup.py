@@ -24,15 +24,15 @@ from sheepfold.blobs.spool import Digest, spool_file
 from sheepfold.config import Settings
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.retention import HOLD_S, hold
+from sheepfold.files import make_private_folder, sync
 from sheepfold.model.accounts import Account
 from sheepfold.model.errors import BadInput, Conflict, StoreUnavailable, Unavailable, UnknownBlob
 from sheepfold.store import backups as backup_rows
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import people as people_rows
 from sheepfold.store.blobs import BlobRow
-from sheepfold.store.opening import make_private_folder
 from sheepfold.store.people import AuditLine
-from sheepfold.store.snapshot import check_new, load_database, revision_of, save_database, sync
+from sheepfold.store.snapshot import check_new, load_database, revision_of, save_database
 from sheepfold.store.wholeness import unknown_files
 
 MANIFEST = "backup.json"

@@ -15,12 +15,13 @@ from sheepfold.farm.needs import NeedsIndex
 from sheepfold.farm.outlook import Outlook
 from sheepfold.farm.tries import Tries
 from sheepfold.farm.voices import Voices
+from sheepfold.files import make_private_folder
 from sheepfold.kinds.inspector import Inspector
 from sheepfold.model.accounts import ANONYMOUS, Account, Role
 from sheepfold.store import accounts as account_rows
 from sheepfold.store.database import Database, Tx
 from sheepfold.store.horizon import Horizon
-from sheepfold.store.opening import make_private_folder, open_database
+from sheepfold.store.opening import open_database
 
 Verifiers = Callable[[str, str], Sequence[tuple[str, str]]]
 """Of a machine key and its account's name: what the wires will check that key by, as pairs of scheme and value."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sheepfold.files import make_private_folder
 from sheepfold.store.database import Database
 from sheepfold.store.postgres import PostgresDatabase
 from sheepfold.store.sqlite import SqliteDatabase
@@ -15,11 +16,3 @@ def open_database(url: str, data: Path) -> Database:
     if url.startswith("sqlite"):
         return SqliteDatabase(url)
     return PostgresDatabase(url)
-
-
-def make_private_folder(folder: Path) -> None:
-    """Make a folder for its user alone where there is none, whatever the umask lets; one that is there stays as it is.
-
-    A farm's database has secrets in it that open something: those of webhooks, and what factories answer with.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -4,7 +4,6 @@ SQLite is copied by its own online backup into one file. Of PostgreSQL every tab
 a file each, so that neither pg_dump nor a server of the same version is needed.
 """
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -13,9 +12,10 @@ from pathlib import Path
 
 from sqlalchemy import Table, text
 
+from sheepfold.files import make_private_folder, sync
 from sheepfold.model.errors import BadInput
 from sheepfold.store.database import Database, Tx
-from sheepfold.store.opening import make_private_folder, open_database
+from sheepfold.store.opening import open_database
 from sheepfold.store.schema import metadata
 
 SQLITE_FILE = "farm.sqlite"
@@ -122,15 +122,6 @@ def _load_sqlite(target: Path, source: Path, change: Callable[[Tx], None]) -> No
     sync(partial)
     partial.rename(target)
     sync(target.parent)
-
-
-def sync(path: Path) -> None:
-    """See that a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _columns(table: Table) -> str:

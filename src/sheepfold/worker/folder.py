@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sheepfold.files import sync
 from sheepfold.kinds.seam import RenderFailed
 from sheepfold.model.errors import Conflict
 from sheepfold.protocols.link import Figures, Work
@@ -80,7 +81,7 @@ class Desk:
         if not is_within or not rendered.exists() or not stat.S_ISREG(rendered.lstat().st_mode):
             raise RenderFailed("the renderer left no plain file where its picture should be")
         rendered.replace(self.picture)
-        _sync(self.picture)
+        sync(self.picture)
 
     def close(self, outcome: Outcome) -> None:
         """Write down how the task ended, and remove the room, which is not needed any more.
@@ -206,18 +207,9 @@ def _write(path: Path, value: Mapping[str, object]) -> None:
     """Write JSON so that the file is there whole or not at all, also after a loss of power."""
     partial = path.with_name(path.name + ".part")
     partial.write_text(json.dumps(value, indent=1), "utf-8")
-    _sync(partial)
+    sync(partial)
     partial.replace(path)
-    if sys.platform != "win32":
-        _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY if sys.platform != "win32" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)
 
 
 def remove_folder(folder: Path) -> None:
