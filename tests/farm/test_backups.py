@@ -12,6 +12,7 @@ from sheepfold.farm.backup import MANIFEST, back_up, last_backup
 from sheepfold.farm.backups import Backups, ask_backup, list_backups, make_next_backup, view_backup
 from sheepfold.farm.retention import HOLD_S
 from sheepfold.model.errors import BadInput, NotFound
+from sheepfold.store import retention as retention_rows
 
 
 @pytest.fixture
@@ -98,10 +99,15 @@ def test_one_whose_maker_died_is_taken_over(world: World, safe, monkeypatch):
 def test_its_maker_lives_however_long_the_database_takes(world: World, safe, monkeypatch):
     asked, save = ask_backup(world.farm, None), backup.save_database
 
+    def lives():
+        paused_until = world.farm.db.write(retention_rows.paused_until)
+        heard_at = view_backup(world.farm, asked.id).heard_at
+        return (paused_until, heard_at) == (world.clock.now + HOLD_S, world.clock.now)
+
     def slow(*where):
         for _ in range(3):
             world.clock.advance(HOLD_S - 1)
-            until(lambda: view_backup(world.farm, asked.id).heard_at == world.clock.now)
+            until(lives)
             assert not make_next_backup(world.farm)
         return save(*where)
 
