@@ -48,6 +48,20 @@ def test_a_new_password_is_sent_to_who_has_proven_the_address_first(world, clock
     assert people.reset_password(world.farm, code, "a new long one") == boss
 
 
+@pytest.mark.parametrize("change", [
+    lambda farm, ann: people.set_email(farm, ann, "ann@new.example"),
+    lambda farm, ann: people.set_email(farm, ann, ""),
+    lambda farm, ann: people.set_password(farm, ann, "another long one"),
+], ids=["another address", "no address", "another password"])
+def test_a_new_password_can_no_longer_be_set_from_letters_of_before(world, change):
+    ann = world.account("ann")
+    prove(world, ann, "ann@old.example")
+    code = code_for(world, lambda: people.ask_reset(world.farm, "ann@old.example"))
+    change(world.farm, ann)
+    with pytest.raises(BadInput):
+        people.reset_password(world.farm, code, "a stranger's long one")
+
+
 @pytest.mark.parametrize("address", [
     "a@x.example,b@y.example", "a@x.example;b@y.example", "a@x.example b@y.example", "a@x@y.example", "a\nb@x.example",
     "<a@x.example>", "Ann (a@x.example)", '"ann"@x.example', "list:a@x.example", "a\\@x.example", "a@\u202ex.example",

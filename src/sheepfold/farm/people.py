@@ -172,11 +172,12 @@ def set_password(farm: Farm, account: Account, new: str) -> None:
 def _set_password(farm: Farm, account: Account, password_hash: str, tx: Tx) -> None:
     people_rows.change_account(tx, account.id, password_hash=password_hash)
     people_rows.end_sessions(tx, account.id, farm.now())
+    people_rows.use_up_tickets(tx, RESET, account.id, farm.now())
     people_rows.note(tx, account.name, "changed the password", "", farm.now())
 
 
 def set_email(farm: Farm, account: Account, email: str) -> None:
-    """Set the address of a person and send a code that proves it; those sent before prove nothing.
+    """Set the address of a person and send a code that proves it; what was sent to the one before works no more.
 
     Raises BadInput, and TooManyTries where an account has as many letters sent as there are tries.
     """
@@ -189,7 +190,8 @@ def set_email(farm: Farm, account: Account, email: str) -> None:
 
     def change(tx: Tx) -> None:
         people_rows.change_person(tx, account.id, email=email, verified_at=None)
-        people_rows.use_up_tickets(tx, VERIFY, account.id, now)
+        for purpose in VERIFY, RESET:
+            people_rows.use_up_tickets(tx, purpose, account.id, now)
         if email:
             people_rows.add_ticket(tx, key_verifier(code), VERIFY, account.id, "", (now, now + VERIFY_S))
 
