@@ -9,6 +9,7 @@ from sheepfold.farm.dispatch import held_lease, open_blob
 from sheepfold.farm.intake import submit_result
 from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.owner import PAUSE, RESUME, change_machine
+from sheepfold.farm.repeating import render_again
 from sheepfold.farm.upkeep import expire_leases
 from sheepfold.model.errors import Forbidden, LeaseNotHeld, MachineSuspended, UnknownBlob
 from sheepfold.model.events import What
@@ -98,6 +99,46 @@ def test_a_picture_after_the_deadline_is_paid(world: World):
     assert (receipt.verdict, receipt.task_state) == (Verdict.VALID, TaskState.DONE)
     assert view_job(world.farm, job.id).job.state is JobState.DONE
     assert "box-owner" in paid(world)
+    assert world.findings() == []
+
+
+@pytest.mark.parametrize("quorum", [1, 2])
+def test_a_machine_is_paid_once_for_a_frame_however_often_it_leased_it(world: World, quorum: int):
+    world.order(terms=Terms(quorum=quorum))
+    box, leases = world.maker("box"), []
+    for _ in range(4):
+        leases.append(world.held(box))
+        world.clock.advance(TERM_S + 5)
+        expire_leases(world.farm)
+    for held in leases[:2]:
+        assert world.send(held, picture()).verdict is (Verdict.VALID if quorum == 1 else Verdict.PENDING)
+    if quorum == 2:
+        world.send(world.held(world.maker("other")), picture())
+    for held in leases[2:]:
+        assert world.send(held, picture()).verdict is Verdict.VALID
+    assert rows_paid(world) == quorum
+    assert world.findings() == []
+
+
+def test_a_machine_that_sends_a_blank_picture_again_is_paid_for_one_when_it_is_confirmed(world: World):
+    world.order()
+    box = world.maker("box")
+    for _ in range(2):
+        world.send(world.held(box), blank())
+        world.clock.advance(BLANK_PAUSE_S)
+    held = world.held(world.maker("other"))
+    assert world.send(held, blank()).verdict is Verdict.VALID
+    assert [result.verdict for result in world.task(held.task_id).results] == [Verdict.VALID] * 3
+    assert rows_paid(world) == 2
+    assert world.findings() == []
+
+
+def test_a_machine_is_paid_anew_for_a_frame_that_is_rendered_anew(world: World):
+    job, box = world.order(), world.maker("box")
+    world.send(world.held(box), picture())
+    render_again(world.farm, world.account("ann"), job.id, 0)
+    world.send(world.held(box), picture())
+    assert rows_paid(world) == 2
     assert world.findings() == []
 
 

@@ -2,10 +2,10 @@
 
 From the difference between a task before and after come its rows, the credit of newly valid results, the counts and
 the end of its job, the chores that are now due, a machine's suspension, and the events that tell of it; all in the
-caller's transaction.
+caller's transaction. A machine earns once with a frame, however many leases it had on it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sheepfold.model.credit import Effort, earned, power
@@ -64,7 +64,7 @@ def settle(tx: Tx, before: Task, after: Task, now: int, detail: dict[str, object
         return
     judged = _newly_judged(before, after)
     events = [*_lease_events(before, after, detail or {}), *_result_events(before, after, judged)]
-    events += _paid(tx, after, judged, known.pasts, now)
+    events += _paid(tx, after, _earning(before, judged), known.pasts, now)
     event_rows.add(tx, [*events, *_task_events(before, after)], now)
     event_rows.add(tx, _job_events(tx, before, after, now), now)
     if openings(after) > openings(before):
@@ -107,16 +107,25 @@ def _result_events(before: Task, after: Task, judged: list[Result]) -> Iterator[
         yield Event(What.RESULT_VALID if is_valid else What.RESULT_INVALID, after.job_id, after.id, told)
 
 
-def _paid(tx: Tx, task: Task, judged: list[Result], pasts: Mapping[ResultId, Past], now: int) -> Iterator[Event]:
+def _earning(before: Task, judged: list[Result]) -> Iterator[Result]:
+    """Yield the newly valid results, one for each machine that had none valid of this round yet."""
+    have_one = {known.machine_id for known in before.results
+                if known.verdict is Verdict.VALID and known.lease_id > before.past_lease}
     for result in judged:
-        if result.verdict is Verdict.VALID:
-            past = pasts.get(result.id) or ledger_rows.past_of(tx, result.machine_id, result.id)
-            begun_at = max(past.last_at, lease_of(task, result.lease_id).granted_at)
-            effort = Effort(max(1, task.cost_ms), max(0, result.submitted_at - begun_at))
-            amount = earned(effort, power(past.efforts))
-            ledger_rows.pay(tx, result, task.job_id, effort, amount, now)
-            told = {"result": result.id, "account": result.account_id, "millipoints": amount}
-            yield Event(What.CREDIT_EARNED, task.job_id, task.id, told)
+        if result.verdict is Verdict.VALID and result.machine_id not in have_one:
+            have_one.add(result.machine_id)
+            yield result
+
+
+def _paid(tx: Tx, task: Task, earning: Iterable[Result], pasts: Mapping[ResultId, Past], now: int) -> Iterator[Event]:
+    for result in earning:
+        past = pasts.get(result.id) or ledger_rows.past_of(tx, result.machine_id, result.id)
+        begun_at = max(past.last_at, lease_of(task, result.lease_id).granted_at)
+        effort = Effort(max(1, task.cost_ms), max(0, result.submitted_at - begun_at))
+        amount = earned(effort, power(past.efforts))
+        ledger_rows.pay(tx, result, task.job_id, effort, amount, now)
+        told = {"result": result.id, "account": result.account_id, "millipoints": amount}
+        yield Event(What.CREDIT_EARNED, task.job_id, task.id, told)
 
 
 def _task_events(before: Task, after: Task) -> Iterator[Event]:

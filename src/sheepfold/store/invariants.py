@@ -53,6 +53,8 @@ _CREDIT = (
     Rule("a valid result is paid once", "{result} is valid, and no row of the ledger pays it", RESTORE, """
         SELECT r.id AS result FROM results r LEFT JOIN ledger g ON g.result_id = r.id
         WHERE r.verdict = 'valid' AND g.id IS NULL
+          AND NOT EXISTS (SELECT 1 FROM results other JOIN ledger p ON p.result_id = other.id
+                          WHERE other.task_id = r.task_id AND other.machine_id = r.machine_id)
     """),
     Rule("only valid results are paid",
          "{account} was paid {millipoints} millipoints for {result}, whose verdict is {verdict}, not valid",
