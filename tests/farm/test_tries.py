@@ -3,7 +3,7 @@
 import pytest
 
 from sheepfold.farm.tries import MOST_TRIES, WINDOW_S, Tries
-from sheepfold.model.errors import BadCredentials, StoreUnavailable, TooManyTries
+from sheepfold.model.errors import BadCredentials, NameTaken, StoreUnavailable, TooManyTries
 
 
 @pytest.fixture
@@ -41,11 +41,21 @@ def test_a_try_that_succeeds_is_forgiven_under_all_its_names(tries):
     assert (tries_left(tries, "ann"), tries_left(tries, "here")) == (MOST_TRIES, MOST_TRIES)
 
 
-@pytest.mark.parametrize(("error", "left"), [(BadCredentials, MOST_TRIES - 1), (StoreUnavailable, MOST_TRIES)])
-def test_a_wrong_try_stays_but_one_that_nobody_could_look_at(tries, error, left):
+@pytest.mark.parametrize(("error", "left"), [
+    (BadCredentials, MOST_TRIES - 1), (StoreUnavailable, MOST_TRIES), (NameTaken, MOST_TRIES),
+    (ZeroDivisionError, MOST_TRIES - 1),
+])
+def test_a_wrong_try_stays_but_one_that_was_refused_for_something_else(tries, error, left):
     with pytest.raises(error), tries.counted("ann"):
         raise error
     assert tries_left(tries, "ann") == left
+
+
+def test_some_may_be_tried_more_often_than_others(tries):
+    for _ in range(4 * MOST_TRIES):
+        tries.count("forgotten", most=4 * MOST_TRIES)
+    with pytest.raises(TooManyTries):
+        tries.count("forgotten", most=4 * MOST_TRIES)
 
 
 def test_a_try_that_is_not_let_through_counts_for_nobody(tries):

@@ -9,7 +9,7 @@ from sheepfold.farm.dispatch import maker_named
 from sheepfold.farm.repeating import render_task_again
 from sheepfold.farm.sight import Viewer
 from sheepfold.model.accounts import Role
-from sheepfold.model.errors import BadInput, Forbidden, JobEnded
+from sheepfold.model.errors import BadCredentials, BadInput, Forbidden, JobEnded
 from sheepfold.model.jobs import Terms
 
 VISITOR = Viewer(None)
@@ -116,7 +116,7 @@ def test_an_invitation_ends_after_a_week(world):
     owner = add_account(world.farm, "kim", Role.OWNER, "")
     code = people.invite(world.farm, owner, Role.ARTIST)
     world.clock.advance(people.INVITATION_S + 1)
-    with pytest.raises(Forbidden):
+    with pytest.raises(BadCredentials):
         people.sign_up(world.farm, "lee", PASSWORD, code)
 
 

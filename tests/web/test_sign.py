@@ -171,6 +171,24 @@ def test_signing_in_is_no_wrong_try(site, light_hashes):
     assert {site.post("/sign-in", name="rex", password=PASSWORD).status_code for _ in range(11)} == {303}
 
 
+def test_slips_in_a_form_take_no_tries_from_a_class_that_signs_up(site, light_hashes):
+    codes = [people.invite(site.farm, site.artist, Role.VOLUNTEER) for _ in range(2)]
+    add_account(site.farm, "rex", Role.VOLUNTEER, PASSWORD)
+    for slip in ({"name": "kim", "password": "short"}, {"name": "Kim!", "password": PASSWORD},
+                 {"name": "rex", "password": PASSWORD}):
+        assert {site.post("/sign-up", code=codes[0], **slip).status_code for _ in range(12)} == {422}
+    assert site.post("/sign-up", name="kim", password=PASSWORD, code=codes[0]).status_code == 303
+    guessed = [site.post("/sign-up", name="lee", password=PASSWORD, code=f"guess {n}") for n in range(11)]
+    assert [answer.status_code for answer in guessed] == [422] * 10 + [429]
+    assert "wrong invitations" in guessed[-1].text
+    assert site.post("/sign-up", name="lee", password=PASSWORD, code=codes[1]).status_code == 429
+
+
+def test_slips_in_the_wizard_s_form_take_no_tries(orphan, light_hashes):
+    assert {orphan.post("/begin", name="boss", password="short").status_code for _ in range(12)} == {422}
+    assert orphan.post("/begin", name="boss", password=PASSWORD).status_code == 303
+
+
 def test_who_found_a_browser_signed_in_does_not_guess_its_password(site, light_hashes):
     token = site.cookie(add_account(site.farm, "rex", Role.VOLUNTEER, PASSWORD))
     answers = [site.post("/account/password", token, old=f"guess {n}", password="a new long one").status_code
@@ -266,6 +284,19 @@ def test_a_forgotten_password_is_set_by_a_code_that_was_sent(site):
     assert site.post("/sign-in", name="rex", password=PASSWORD).status_code == 403
     assert people.visitor_of(site.farm, old) is None
     assert site.post("/forgotten", code=code, password="a third long one").status_code == 422
+
+
+def test_a_class_that_forgot_its_passwords_has_new_ones(site, light_hashes):
+    for number in range(12):
+        account = add_account(site.farm, f"pupil{number}", Role.VOLUNTEER, PASSWORD)
+        people.set_email(site.farm, account, f"pupil{number}@example.org")
+        people.verify_email(site.farm, account, newest_letter(site).split()[-1])
+        assert site.post("/forgotten", email=f"pupil{number}@example.org").status_code == 200
+        code = newest_letter(site).split()[-1]
+        assert site.post("/forgotten", code=code, password="another long one").status_code == 303
+    answers = [site.post("/forgotten", code="a guess", password=PASSWORD) for _ in range(17)]
+    assert [answer.status_code for answer in answers] == [422] * 16 + [429]
+    assert "asked for too often" in answers[-1].text
 
 
 def test_nobody_learns_who_has_an_address(site):

@@ -124,13 +124,14 @@ def invite(farm: Farm, by: Account, role: Role) -> str:
 def sign_up(farm: Farm, name: str, password: str, code: str = "") -> Account:
     """Make an account as the farm's setting allows: open to all as volunteers, or by an invitation's code.
 
-    Raises Forbidden, InvalidName, NameTaken, and BadInput for a password that is too short.
+    Raises BadCredentials for a code that does not work, and only then; else Forbidden, InvalidName, NameTaken, and
+    BadInput for a password that is too short.
     """
     if farm.settings.sign_up not in {"open", "invitation"}:
         raise Forbidden("This farm takes no new accounts; ask its owner.")
     is_invited = bool(code) or farm.settings.sign_up == "invitation"
     if is_invited and not _is_good(farm, code, INVITE):
-        raise Forbidden(_NOT_INVITED)
+        raise BadCredentials(_NOT_INVITED)
     checked, password_hash = chosen_name(name), _hashed(password)
 
     def add(tx: Tx) -> Account:
@@ -138,7 +139,7 @@ def sign_up(farm: Farm, name: str, password: str, code: str = "") -> Account:
         if is_invited:
             ticket = people_rows.use_ticket(tx, key_verifier(code.strip()), INVITE, farm.now())
             if ticket is None:
-                raise Forbidden(_NOT_INVITED)
+                raise BadCredentials(_NOT_INVITED)
             role = _invited_to(tx, ticket)
         people_rows.note(tx, checked, f"signed up as a {role}", "", farm.now())
         return account_rows.add_account(tx, checked, role, password_hash, farm.now())

@@ -5,7 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sheepfold.model.errors import TooManyTries, Unavailable
+from sheepfold.model.errors import BadCredentials, SheepfoldError, TooManyTries
 
 MOST_TRIES, WINDOW_S = 10, 600
 """How many tries an address, or a name, has in how many seconds."""
@@ -24,11 +24,11 @@ class Tries:
         self._lock = threading.Lock()
         self._made: defaultdict[str, deque[int]] = defaultdict(deque)
 
-    def count(self, *names: str) -> int:
+    def count(self, *names: str, most: int = MOST_TRIES) -> int:
         """Count a try under some names and return when it was; raises TooManyTries where one of them has none left."""
         now = self._clock()
         with self._lock:
-            if any(self._recent(name, now) >= MOST_TRIES for name in names):
+            if any(self._recent(name, now) >= most for name in names):
                 raise TooManyTries
             if len(self._made) > _MOST_NAMES:
                 self._made.clear()
@@ -38,11 +38,16 @@ class Tries:
 
     @contextmanager
     def counted(self, *names: str) -> Iterator[None]:
-        """Count the try that the block makes; forgive it where it succeeds, or the farm could not look."""
+        """Count the try that the block makes; forgive it where it succeeds, or is refused for more than BadCredentials.
+
+        Raises TooManyTries.
+        """
         made_at = self.count(*names)
         try:
             yield
-        except Unavailable:
+        except BadCredentials:
+            raise
+        except SheepfoldError:
             self._forgive(names, made_at)
             raise
         self._forgive(names, made_at)

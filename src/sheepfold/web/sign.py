@@ -22,6 +22,15 @@ from sheepfold.web.frame import (
     token_of,
 )
 
+MOST_FORGOTTEN = 40
+"""How often an address may ask for a new password, or set one, in ten minutes: each takes two, and a class shares it.
+
+No password is guessed here: a code is too long for that, and of the letters to one account only as many are sent as
+there are tries.
+"""
+_TOO_MANY_CODES = "Too many wrong invitations were tried from your network: try again in ten minutes."
+_TOO_FORGETFUL = "New passwords were asked for too often from your network: try again in ten minutes."
+
 
 def routes(farm: Farm) -> list[BaseRoute]:
     """Return the routes of signing in and up."""
@@ -84,8 +93,7 @@ async def _make_owner(visit: Visit) -> Response:
         raise Forbidden("The owner's account is made on the farm's own machine, at localhost or its address.")
     form = await visit.form()
     try:
-        with visit.farm.tries.counted(f"own {_network(visit)}"):
-            account = await on_thread(people.make_owner, visit.farm, form.get("name", ""), form.get("password", ""))
+        account = await on_thread(people.make_owner, visit.farm, form.get("name", ""), form.get("password", ""))
     except SheepfoldError as error:
         return begin_page(visit, str(error), _status(error))
     token = await on_thread(people.open_web_session, visit.farm, account, _browser(visit))
@@ -112,6 +120,8 @@ async def _sign_up(visit: Visit) -> Response:
     try:
         with visit.farm.tries.counted(f"up {_network(visit)}"):
             account = await on_thread(people.sign_up, visit.farm, name, password, code)
+    except TooManyTries:
+        return _again(visit, "sign-up.html", _TOO_MANY_CODES, 429, name)
     except SheepfoldError as error:
         return _again(visit, "sign-up.html", str(error), _status(error), name)
     token = await on_thread(people.open_web_session, visit.farm, account, _browser(visit))
@@ -122,11 +132,13 @@ async def _sign_up(visit: Visit) -> Response:
 async def _forgotten(visit: Visit) -> Response:
     form = await visit.form()
     try:
-        visit.farm.tries.count(f"forgotten {_network(visit)}")
+        visit.farm.tries.count(f"forgotten {_network(visit)}", most=MOST_FORGOTTEN)
         if form.get("code"):
             await on_thread(people.reset_password, visit.farm, form["code"][:80], form.get("password", ""))
             return visit.go("/sign-in")
         await on_thread(people.ask_reset, visit.farm, form.get("email", "")[:254])
+    except TooManyTries:
+        return _again(visit, "forgotten.html", _TOO_FORGETFUL, 429)
     except SheepfoldError as error:
         return _again(visit, "forgotten.html", str(error), _status(error))
     told = "If somebody here has proven this address, a code is on its way to it."
