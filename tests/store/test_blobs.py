@@ -12,9 +12,24 @@ A, B = "a" * 64, "b" * 64
 def test_a_blob_is_named_once(rows: Rows):
     for _ in range(2):
         rows.blob(A)
-    assert rows.db.read(lambda tx: list(blobs.all_blobs(tx))) == [BlobRow(A, "m" * 32, 7)]
+    assert list(blobs.all_blobs(rows.db.read)) == [BlobRow(A, "m" * 32, 7)]
     assert rows.db.read(lambda tx: blobs.find(tx, A)) == BlobRow(A, "m" * 32, 7)
     assert rows.db.read(lambda tx: blobs.find(tx, B)) is None
+
+
+def test_all_blobs_are_walked_a_few_at_a_time(rows: Rows, monkeypatch):
+    monkeypatch.setattr(blobs, "BLOBS_AT_A_TIME", 2)
+    digests, asked = [letter * 64 for letter in "0a9fc"], []
+
+    def read(operation):
+        asked.append(rows.db.read(operation))
+        return asked[-1]
+
+    for digest in digests:
+        rows.blob(digest)
+    assert [row.digest for row in blobs.all_blobs(read)] == sorted(digests)
+    assert [len(some) for some in asked] == [2, 2, 1, 0]
+    assert rows.db.read(blobs.count_blobs) == 5
 
 
 def test_a_blob_s_md5_is_known_from_when_it_was_first_asked_for(rows: Rows):
@@ -65,6 +80,6 @@ def test_pictures_are_read_some_at_a_time(rows: Rows):
 def test_a_blob_that_is_named_again_is_cleared_no_more(rows: Rows):
     rows.blob(A)
     rows.run("UPDATE blobs SET cleared_at = 5")
-    assert rows.db.read(lambda tx: list(blobs.all_blobs(tx))) == []
+    assert list(blobs.all_blobs(rows.db.read)) == []
     rows.blob(A)
     assert rows.db.read(lambda tx: blobs.find(tx, A)) == BlobRow(A, "m" * 32, 7)

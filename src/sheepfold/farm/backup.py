@@ -15,7 +15,8 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Self
 
@@ -99,14 +100,12 @@ def back_up(farm: Farm, folder: Path, by: Account | None = None, told: Told = la
     make_private_folder(folder)
     with _alone_in(folder), _Hold(farm, lives) as held, _own_folder(folder, OWN.format(farm.token())) as own:
         database = save_database(farm.db, own / "database", held.goes_on)
-        rows = farm.db.read(lambda tx: list(blob_rows.all_blobs(tx)))
-        new, lost = _save_blobs(farm, rows, folder, told, held)
+        saved = _save_blobs(farm, folder, own / FILES, told, held)
         held.check()
-        there = [row for row in rows if row.digest not in lost]
-        made = Backup(FORMAT, database, revision_of(farm.db), farm.now(), len(there),
-                      sum(row.size_bytes for row in there), new, own.stem, tuple(lost))
-        _finish(farm, folder, made, [row.digest for row in there])
-        _drop_others(folder, made.own, {row.digest for row in rows} | farm.db.read(unknown_files))
+        made = Backup(FORMAT, database, revision_of(farm.db), farm.now(), saved.count, saved.size_bytes, saved.new,
+                      own.stem, tuple(saved.lost))
+        _finish(farm, folder, made)
+        _drop_others(folder, made.own, farm.db.read(unknown_files).union(saved.lost))
     who = by.name if by else "console"
     farm.db.write(lambda tx: people_rows.note(tx, who, BACKED_UP, str(folder.absolute()), farm.now()))
     return made
@@ -184,12 +183,11 @@ def _own_folder(folder: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(own, ignore_errors=True)
 
 
-def _finish(farm: Farm, folder: Path, made: Backup, digests: list[str]) -> None:
+def _finish(farm: Farm, folder: Path, made: Backup) -> None:
     """Finish a backup whose database and blobs are saved: with its last step it takes the place of the one before."""
     own = folder / f"{made.own}.part"
     if (farm.settings.data / "tls").is_dir():
         shutil.copytree(farm.settings.data / "tls", own / "tls")
-    (own / FILES).write_text("".join(f"{digest}\n" for digest in digests))
     partial = folder / (MANIFEST + ".part")
     partial.write_text(json.dumps(asdict(made), indent=1) + "\n")
     own.rename(folder / made.own)
@@ -251,14 +249,17 @@ def read_backup(folder: Path) -> Backup:
     return replace(made, lost=tuple(made.lost))
 
 
-def _drop_others(folder: Path, own: str, digests: set[str]) -> None:
+def _drop_others(folder: Path, own: str, kept: set[str]) -> None:
     """Drop what only an earlier backup in this folder held, so that what a farm clears does not pile up here."""
     for path in folder.glob(OWN.format(ANY_TOKEN)):
         if path.name != own:
             shutil.rmtree(path)
-    for path in _blob_files(folder):
-        if path.name not in digests:
-            path.unlink()
+    places = {path.name: path for path in (folder / "blobs").glob("??")}
+    with (folder / own / FILES).open() as lines:
+        for name, some in groupby(lines, lambda line: line[:2]):  # they are in order
+            _drop_from(places.pop(name), kept.union(line.rstrip() for line in some))
+    for place in places.values():
+        _drop_from(place, kept)
     old_database, old_tls = folder / "database", folder / "tls"
     old_files = [path for ending in ("copy", "part", "sqlite") for path in old_database.glob(f"*.{ending}")]
     for path in (*old_files, *old_tls.glob("*.pem")):
@@ -268,18 +269,39 @@ def _drop_others(folder: Path, own: str, digests: set[str]) -> None:
             place.rmdir()
 
 
-def _save_blobs(farm: Farm, rows: list[BlobRow], folder: Path, told: Told, held: _Hold) -> tuple[int, dict[str, None]]:
-    """Have all blobs in a backup; returns how many were not there before, and those that the farm has lost."""
-    new, lost = 0, dict[str, None]()
-    for place, row in enumerate(rows):
-        if place % BLOBS_AT_A_TIME == 0:
-            told(place, len(rows))
-        try:
-            new += _save_blob(farm, row, folder)
-        except UnknownBlob:
-            lost[row.digest] = None
-        held.goes_on()
-    return new, lost
+def _drop_from(place: Path, kept: set[str]) -> None:
+    for path in _files_in(place):
+        if path.name not in kept:
+            path.unlink()
+
+
+@dataclass(slots=True)
+class _Saved:
+    """What a backup has of a farm's blobs: how many, of how many bytes, how many of them anew, and which are lost."""
+
+    count: int = 0
+    size_bytes: int = 0
+    new: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+def _save_blobs(farm: Farm, folder: Path, names: Path, told: Told, held: _Hold) -> _Saved:
+    """Have all blobs in a backup, and their names in a file."""
+    saved, total = _Saved(), farm.db.read(blob_rows.count_blobs)
+    with names.open("w") as file:
+        for place, row in enumerate(blob_rows.all_blobs(farm.db.read)):
+            if place % BLOBS_AT_A_TIME == 0:
+                told(place, max(place, total))
+            try:
+                saved.new += _save_blob(farm, row, folder)
+            except UnknownBlob:
+                saved.lost.append(row.digest)
+            else:
+                saved.count += 1
+                saved.size_bytes += row.size_bytes
+                file.write(f"{row.digest}\n")
+            held.goes_on()
+    return saved
 
 
 def _save_blob(farm: Farm, row: BlobRow, folder: Path) -> bool:
@@ -327,4 +349,9 @@ def _files_of(folder: Path, made: Backup) -> Iterator[Path]:
 
 
 def _blob_files(folder: Path) -> Iterator[Path]:
-    yield from (path for path in sorted((folder / "blobs").glob("??/*")) if path.suffix != ".part")
+    for place in sorted((folder / "blobs").glob("??")):
+        yield from _files_in(place)
+
+
+def _files_in(place: Path) -> list[Path]:
+    return [path for path in sorted(place.glob("*")) if path.suffix != ".part"]

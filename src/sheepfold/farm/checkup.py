@@ -107,7 +107,7 @@ def _wrong_tasks(farm: Farm) -> Iterator[Finding]:
 
 def _wrong_blobs(farm: Farm, *, read_blobs: bool) -> Iterator[Finding]:
     silent, counts = 0, Counter[str]()
-    for row in asked(farm.db, "which files there are", lambda tx: list(blob_rows.all_blobs(tx))):
+    for row in blob_rows.all_blobs(partial(asked, farm.db, "which files there are")):
         try:
             found = _wrong_blob(farm, row, read_blobs=read_blobs)
             silent = 0

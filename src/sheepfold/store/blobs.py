@@ -1,7 +1,8 @@
 """Rows of blobs, and of what is made of them: inputs, pictures, previews, products. The bytes live elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -9,6 +10,8 @@ from sqlalchemy import Row, text
 from sheepfold.model.jobs import JobId
 from sheepfold.model.tasks import TaskId
 from sheepfold.store.database import Tx
+
+BLOBS_AT_A_TIME = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +146,28 @@ def products_of(tx: Tx, job_id: JobId) -> list[ProductRow]:
     return [ProductRow(row.name, row.digest, row.media_type, row.size_bytes, row.made_at) for row in rows]
 
 
-_ALL = text("SELECT digest, md5, size_bytes FROM blobs WHERE cleared_at IS NULL ORDER BY digest")
+_COUNT = text("SELECT count(*) FROM blobs WHERE cleared_at IS NULL")
+_NEXT = text("""
+    SELECT digest, md5, size_bytes FROM blobs WHERE cleared_at IS NULL AND digest > :after ORDER BY digest LIMIT :limit
+""")
 
 
-def all_blobs(tx: Tx) -> Iterator[BlobRow]:
-    """Walk over every blob that a row knows, and whose bytes should be there."""
-    for row in tx.execute(_ALL):
-        yield BlobRow(row.digest, row.md5, row.size_bytes)
+def count_blobs(tx: Tx) -> int:
+    """Return of how many blobs the bytes should be there."""
+    return int(tx.execute(_COUNT).scalar_one())
+
+
+def all_blobs(read: Callable[[Callable[[Tx], list[BlobRow]]], list[BlobRow]]) -> Iterator[BlobRow]:
+    """Walk over every blob whose bytes should be there, by digests; some thousands at a time are `read`."""
+    after = ""
+    while rows := read(partial(_next_blobs, after=after)):
+        yield from rows
+        after = rows[-1].digest
+
+
+def _next_blobs(tx: Tx, after: str) -> list[BlobRow]:
+    rows = tx.execute(_NEXT, {"after": after, "limit": BLOBS_AT_A_TIME})
+    return [BlobRow(row.digest, row.md5, row.size_bytes) for row in rows]
 
 
 def _picture(row: Row[Any]) -> PictureRow:
