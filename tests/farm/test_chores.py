@@ -318,8 +318,11 @@ class Failing(Executor):
         return future
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM])
-def test_a_lack_of_room_files_or_memory_is_no_chores_fault(world: World, number: int):
+LACKS = [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN]
+
+
+@pytest.mark.parametrize("number", LACKS)
+def test_a_lack_of_room_files_memory_or_processes_is_no_chores_fault(world: World, number: int):
     one_chore(world)
     for _ in range(2 * world.farm.settings.chore_attempts):
         chore = take_chore(world.farm)

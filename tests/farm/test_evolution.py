@@ -1,7 +1,9 @@
 """A flock that lives by itself, with real genomes: it breeds, renders, joins, and lets go of what nobody likes."""
 
+import errno
+import os
 import time
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
@@ -165,6 +167,13 @@ def stranger(*_: object) -> Path:
     return GENOMES / "r1.flam3"
 
 
+class Broken(Executor):
+    """An executor whose processes have died."""
+
+    def submit(self, *_: object, **__: object) -> Future[object]:
+        raise BrokenExecutor("A process in the pool was ended abruptly.")
+
+
 def test_a_birth_that_never_ends_is_given_up_and_the_house_goes_on(herd: World, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(deeds, "BIRTH_S", 1.0)
     monkeypatch.setattr(handwork, "breed", stranger)
@@ -187,6 +196,28 @@ def test_a_birth_that_never_ends_is_given_up_and_the_house_goes_on(herd: World, 
     assert [job.title for job in list_jobs(herd.farm, 1)] == ["A stranger"]
     with pytest.raises(RuntimeError):
         hired[0].submit(time.sleep, 0)
+
+
+def test_a_house_that_could_not_hire_anew_breeds_once_it_can(herd: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(handwork, "breed", stranger)
+    hired: list[Executor | None] = []
+
+    def hire() -> Executor:
+        if len(hired) == 2:  # after the house's own and its hand's
+            hired.append(None)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        hired.append(ThreadPoolExecutor(1) if hired else Broken())
+        return hired[-1]
+
+    house, ends_at = House(herd.farm, hire), time.monotonic() + 60
+    house.start()
+    try:
+        while not list_jobs(herd.farm, 1) and time.monotonic() < ends_at:
+            herd.clock.advance(60)
+            time.sleep(0.1)
+    finally:
+        house.stop()
+    assert [job.title for job in list_jobs(herd.farm, 1)] == ["A stranger"]
 
 
 def test_nobody_chooses_the_shepherds_name(world: World):

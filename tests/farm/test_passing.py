@@ -1,5 +1,7 @@
 """Passing folders: gone at the end of what they are for, and no word about a file where the machine is in trouble."""
 
+import errno
+import os
 import time
 from pathlib import Path
 
@@ -38,6 +40,11 @@ def test_a_folder_that_cannot_be_made_is_an_outage(world: World):
     world.farm.spool_folder.rmdir()
     with pytest.raises(StoreUnavailable, match="make a folder"), passing_folder(world.farm, "order"):
         pass
+
+
+def test_a_process_that_cannot_be_spawned_is_an_outage(world: World):
+    with pytest.raises(StoreUnavailable, match="temporarily unavailable"), passing_folder(world.farm, "order"):
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(2, "gone"), InvalidSpec("bad"), OSError("no picture")])

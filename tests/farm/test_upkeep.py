@@ -1,5 +1,6 @@
 """Upkeep: what happens by time alone."""
 
+import errno
 import os
 import time
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
@@ -341,6 +342,50 @@ def test_the_house_hires_anew_when_a_chore_took_its_process_down(world: World):
     finally:
         house.stop()
     assert len(hired) == 3
+    assert world.findings() == []
+
+
+def test_a_hand_that_could_not_hire_anew_at_once_does_so_later(world: World):
+    hired = iter([ThreadPoolExecutor(1), Fragile(), None, None, ThreadPoolExecutor(1)])  # the first is the house's own
+
+    def hire() -> Executor:
+        executor = next(hired)
+        if executor is None:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return executor
+
+    job = world.order()
+    world.make_all(world.maker("box"))
+    house = House(world.farm, hire)
+    house.start()
+    try:
+        until(lambda: world.clock.advance(60) and view_job(world.farm, job.id).chores_waiting == 0)
+    finally:
+        house.stop()
+    assert next(hired, None) is None
+    assert world.findings() == []
+
+
+def test_upkeep_goes_on_while_the_house_cannot_hire_anew(world: World):
+    world.farm = replace(world.farm, settings=replace(world.farm.settings, flock_loops=1))
+    hired: list[str] = []
+
+    def hire() -> Executor:
+        hired.append("one")
+        if len(hired) > 2:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return ThreadPoolExecutor(1) if len(hired) > 1 else Fragile()  # the house's own, then its hand's
+
+    world.order()
+    house = House(world.farm, hire)
+    house.start()
+    try:
+        until(lambda: world.clock.advance(10) and len(hired) > 3)
+        late = world.held(world.maker("late"))
+        world.clock.advance(TERM_S)
+        until(lambda: world.task(late.task_id).leases[0].state is LeaseState.EXPIRED)
+    finally:
+        house.stop()
     assert world.findings() == []
 
 

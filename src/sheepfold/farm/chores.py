@@ -49,8 +49,8 @@ PICTURE_S = 60
 """How long a process may take to begin with, and over each picture besides; that of a film, on a slow machine on which
 others go first, takes some seconds. Then it hangs, and is ended."""
 
-LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""What the system says where it has no room, no files or no memory left: then whatever is tried fails."""
+LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+"""What the system says where it has no room, files, memory or processes left: then whatever is tried fails."""
 LEAST_FREE_BYTES = 16 * 2**20
 """Below this a disk is full, and who fails fails for that: not all programs pass on what the system said to them."""
 

@@ -24,7 +24,7 @@ class Hand:
     def __init__(self, farm: Farm, make_executor: Callable[[], Executor]) -> None:
         self._farm = farm
         self._make_executor = make_executor
-        self._executor = make_executor()
+        self._executor: Executor | None = make_executor()
         self._undone: Chore | None = None
         self._woken = threading.Event()
         self._ended = threading.Event()
@@ -45,7 +45,8 @@ class Hand:
         self.dismiss()
         if self._thread.is_alive():
             self._thread.join()
-        self._executor.shutdown(cancel_futures=True)
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
 
     def _work(self) -> None:
         while not self._ended.is_set():
@@ -53,8 +54,7 @@ class Hand:
                 self.do_chores()
             except BrokenExecutor:
                 _log.warning("house=hires reason=%s", "a chore took its process down")
-                self._executor.shutdown(wait=False, cancel_futures=True)
-                self._executor = self._make_executor()
+                self._dismiss_executor()
             except Unavailable as error:
                 _log.warning("chores=waiting reason=%s", error)
                 self._ended.wait(LOOK_PERIOD_S)
@@ -69,17 +69,29 @@ class Hand:
         """Do all chores that are due, as long as nothing is to end.
 
         Raises Unavailable and BrokenExecutor as `do_chore`; what then stays undone is put off, now or at the next call.
+        Raises what hiring raises, such as OSError, where an executor is to be hired anew; then no chore is taken.
         """
         self._put_off()
-        while self._goes_on() and are_chores_due(self._farm) and self._do_next():
+        executor = self._hired()
+        while self._goes_on() and are_chores_due(self._farm) and self._do_next(executor):
             pass
 
-    def _do_next(self) -> bool:
+    def _hired(self) -> Executor:
+        if self._executor is None:
+            self._executor = self._make_executor()
+        return self._executor
+
+    def _dismiss_executor(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    def _do_next(self, executor: Executor) -> bool:
         chore = take_chore(self._farm)
         if chore is None:
             return False
         try:
-            do_chore(self._farm, self._executor, chore)
+            do_chore(self._farm, executor, chore)
         except Unavailable:
             self._undone = chore
             self._put_off()

@@ -11,7 +11,7 @@ from sheepfold.blobs.spool import translated_os_errors
 from sheepfold.farm.farm import Farm
 
 OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS,
-                            errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # fmt: skip
+                            errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})  # fmt: skip
 """Errors that are no word about a file, such as a full disk's."""
 
 
