@@ -35,7 +35,7 @@ bpy.app.handlers.render_pre.append(attack)
 
 
 def main(folder: Path, port: int) -> None:
-    for make in (moving, busy, falling, lacking, blind, foreign, prying, timeless):
+    for make in (moving, busy, falling, lacking, blind, foreign, layered, prying, timeless):
         fresh()
         make(folder)
     fresh()
@@ -151,6 +151,12 @@ def foreign(folder: Path) -> None:
     curve = bpy.data.objects["Cube"].driver_add("location", 2)
     curve.driver.type, curve.driver.expression = "SCRIPTED", "__import__('math').sin(frame)"
     save(folder, "foreign")
+
+
+def layered(folder: Path) -> None:
+    """Save a scene that writes OpenEXR of several layers."""
+    bpy.context.scene.render.image_settings.file_format = "OPEN_EXR_MULTILAYER"
+    save(folder, "layered")
 
 
 def hostile(folder: Path, port: int) -> None:

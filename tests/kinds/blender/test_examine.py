@@ -92,6 +92,20 @@ def test_a_simulation_that_is_not_baked_is_remarked(look: Look) -> None:
 
 
 @needs_bpy
+def test_a_scene_in_a_format_that_farms_do_not_write_is_ordered_as_png_with_a_remark(
+    scenes: Path, tmp_path: Path
+) -> None:
+    inputs = {"project": scenes / "layered.blend"}
+    completed = complete.complete({}, inputs, tmp_path)
+    assert completed.spec["format"] == "PNG"
+    assert completed.remarks == (
+        "The scene writes OPEN_EXR_MULTILAYER, which farms do not: here its frames are PNG. For OpenEXR, which has one"
+        " layer here, order the format EXR.",
+    )
+    assert complete.complete({"format": "EXR"}, inputs, tmp_path).remarks == ()
+
+
+@needs_bpy
 def test_a_hostile_scene_is_examined_without_harm(look: Look, scenes: Path, ear: Any) -> None:
     assert look("hostile").scripts == ("attack.py",)
     assert not (scenes / "owned").exists()

@@ -15,4 +15,4 @@ def complete(raw: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path) -
     found = examine.examine(project.only(inputs), str(raw.get("main", "")), folder)
     if found is None:
         return Completed(dict(raw), (UNSEEN,))
-    return Completed(examine.complete(raw, found), tuple(examine.remarks(found)))
+    return Completed(examine.complete(raw, found), tuple(examine.remarks(found, has_format="format" in raw)))

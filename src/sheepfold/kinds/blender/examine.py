@@ -101,8 +101,11 @@ def problems(found: Findings, *, allow_missing: bool = False) -> list[str]:
     return complaints
 
 
-def remarks(found: Findings) -> list[str]:
-    """Say, a sentence each, what the artist should know before all frames are rendered."""
+def remarks(found: Findings, *, has_format: bool = False) -> list[str]:
+    """Say, a sentence each, what the artist should know before all frames are rendered.
+
+    `has_format` is of an order that names its own format, whatever the scene's is.
+    """
     notes = []
     if found.scripts or found.drivers:
         names = _listed([*found.scripts, *found.drivers])
@@ -112,6 +115,9 @@ def remarks(found: Findings) -> list[str]:
         notes.append(f"Other machines render other frames, so bake the simulations first: {names}.")
     if found.is_movie:
         notes.append(f"The scene writes a film ({found.format}); here each frame is a picture, and they make the film.")
+    elif found.format not in _FORMATS and not has_format:
+        notes.append(f"The scene writes {found.format}, which farms do not: here its frames are PNG. For OpenEXR, which"
+                     " has one layer here, order the format EXR.")
     return notes
 
 
