@@ -1,9 +1,12 @@
 """Tries: counted before they are made, forgiven where they succeed, and free again after a while."""
 
+import asyncio
+
 import pytest
 
+from sheepfold.farm import tries as tries_module
 from sheepfold.farm.tries import MOST_TRIES, WINDOW_S, Tries
-from sheepfold.model.errors import BadCredentials, NameTaken, StoreUnavailable, TooManyTries
+from sheepfold.model.errors import BadCredentials, NameTaken, Overloaded, StoreUnavailable, TooManyTries
 
 
 @pytest.fixture
@@ -56,6 +59,45 @@ def test_some_may_be_tried_more_often_than_others(tries):
         tries.count("forgotten", most=4 * MOST_TRIES)
     with pytest.raises(TooManyTries):
         tries.count("forgotten", most=4 * MOST_TRIES)
+
+
+def all_at_once(tries: Tries, count: int, error: type[Exception] | None) -> tuple[list[Exception | None], int]:
+    """Make tries that come together and end with an error, or well; returns how each ended, and the most at once."""
+    running = most = 0
+
+    async def made() -> None:
+        nonlocal running, most
+        async with tries.counted_in_turn("here"):
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0.05)
+            running -= 1
+            if error is not None:
+                raise error
+
+    async def together() -> list[Exception | None]:
+        return await asyncio.gather(*(made() for _ in range(count)), return_exceptions=True)
+
+    return asyncio.run(together()), most
+
+
+def test_tries_that_come_together_wait_for_each_other(tries):
+    assert all_at_once(tries, 3 * MOST_TRIES, None) == ([None] * 3 * MOST_TRIES, MOST_TRIES)
+    assert tries_left(tries, "here") == MOST_TRIES
+
+
+def test_of_wrong_tries_that_come_together_no_more_are_let_through(tries):
+    ended, most = all_at_once(tries, 3 * MOST_TRIES, BadCredentials)
+    assert [type(error) for error in ended] == [BadCredentials] * MOST_TRIES + [TooManyTries] * 2 * MOST_TRIES
+    assert most == MOST_TRIES
+
+
+def test_who_waits_too_long_is_told_why_and_has_tried_nothing(tries, monkeypatch):
+    monkeypatch.setattr(tries_module, "LONGEST_TURN_S", 0)
+    ended, _ = all_at_once(tries, MOST_TRIES + 1, None)
+    assert isinstance(ended[-1], Overloaded)
+    assert ended[:-1] == [None] * MOST_TRIES
+    assert tries_left(tries, "here") == MOST_TRIES
 
 
 def test_a_try_that_is_not_let_through_counts_for_nobody(tries):

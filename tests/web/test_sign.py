@@ -1,6 +1,7 @@
 """Signing in and out, up, forgotten passwords, and the wizard, against a real server."""
 
 import re
+import time
 
 import httpx
 import pytest
@@ -153,6 +154,15 @@ def test_passwords_cannot_be_guessed_all_at_once_either(site, monkeypatch):
     answers = in_threads(50, lambda n: site.post("/sign-in", name="rex", password=f"guess {n}").status_code)
     assert sorted(answers) == [403] * 10 + [429] * 40
     assert hashed.count("verify") == 10
+
+
+def test_a_class_signs_in_all_at_once_from_one_address(site, light_hashes, monkeypatch):
+    for number in range(40):
+        add_account(site.farm, f"pupil{number}", Role.VOLUNTEER, PASSWORD)
+    verify = PasswordHasher.verify
+    monkeypatch.setattr(PasswordHasher, "verify", lambda *words: (time.sleep(0.2), verify(*words))[1])
+    answers = in_threads(40, lambda n: site.post("/sign-in", name=f"pupil{n}", password=PASSWORD).status_code)
+    assert answers == [303] * 40
 
 
 def test_tries_are_counted_by_the_address_that_a_proxy_names(site):

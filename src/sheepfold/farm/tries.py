@@ -1,67 +1,103 @@
 """Tries: how often a wrong password, or a wrong code, may be tried from an address or for a name."""
 
+import asyncio
 import threading
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
-from sheepfold.model.errors import BadCredentials, SheepfoldError, TooManyTries
+from sheepfold.model.errors import BadCredentials, Overloaded, SheepfoldError, TooManyTries
 
 MOST_TRIES, WINDOW_S = 10, 600
 """How many tries an address, or a name, has in how many seconds."""
+LONGEST_TURN_S = 10.0
+"""How long a try waits for those before it: a class of 40 behind one router, each hash half a second, two at once."""
+_POLL_S = 0.1
 _MOST_NAMES = 10_000
+_AT_ONCE = "Too many try this at once: try again in a minute."
 
 
 class Tries:
-    """Counts tries by what they are made from or for, in this process alone.
+    """Counts wrong tries by what they are made from or for, in this process alone.
 
-    A try is counted before it is made: of many that come at once no more are let through than of those that come one
-    after another.
+    One that is under way may turn out to be wrong: of many that come at once no more are let through than of those that
+    come one after another.
     """
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._made: defaultdict[str, deque[int]] = defaultdict(deque)
+        self._wrong: defaultdict[str, deque[int]] = defaultdict(deque)
+        self._under_way: Counter[str] = Counter()
 
-    def count(self, *names: str, most: int = MOST_TRIES) -> int:
-        """Count a try under some names and return when it was; raises TooManyTries where one of them has none left."""
-        now = self._clock()
+    def count(self, *names: str, most: int = MOST_TRIES) -> None:
+        """Count a try under some names, however it ends; raises TooManyTries where one of them has none left."""
         with self._lock:
-            if any(self._recent(name, now) >= most for name in names):
+            if any(self._recent(name) + self._under_way[name] >= most for name in names):
                 raise TooManyTries
-            if len(self._made) > _MOST_NAMES:
-                self._made.clear()
-            for name in names:
-                self._made[name].append(now)
-        return now
+            self._note(names)
 
     @contextmanager
     def counted(self, *names: str) -> Iterator[None]:
         """Count the try that the block makes; forgive it where it succeeds, or is refused for more than BadCredentials.
 
-        Raises TooManyTries.
+        Raises TooManyTries, also where as many are under way already.
         """
-        made_at = self.count(*names)
+        if not self._begin(names):
+            raise TooManyTries(_AT_ONCE)
+        with self._ending(names):
+            yield
+
+    @asynccontextmanager
+    async def counted_in_turn(self, *names: str) -> AsyncIterator[None]:
+        """Count a try as `counted` does, but wait, on no thread, while as many are under way.
+
+        Raises TooManyTries, and Overloaded where that takes too long.
+        """
+        ends_at = time.monotonic() + LONGEST_TURN_S
+        while not self._begin(names):
+            if time.monotonic() >= ends_at:
+                raise Overloaded(_AT_ONCE)
+            await asyncio.sleep(_POLL_S)
+        with self._ending(names):
+            yield
+
+    def _begin(self, names: tuple[str, ...]) -> bool:
+        """Note that a try is under way, or say that others are whose end must be known first; raises TooManyTries."""
+        with self._lock:
+            wrong = {name: self._recent(name) for name in names}
+            if any(made >= MOST_TRIES for made in wrong.values()):
+                raise TooManyTries
+            if any(made + self._under_way[name] >= MOST_TRIES for name, made in wrong.items()):
+                return False
+            self._under_way.update(names)
+            return True
+
+    @contextmanager
+    def _ending(self, names: tuple[str, ...]) -> Iterator[None]:
+        is_wrong = True  # also where the block is left in a way that nobody foresaw
         try:
             yield
-        except BadCredentials:
+            is_wrong = False
+        except SheepfoldError as error:
+            is_wrong = isinstance(error, BadCredentials)
             raise
-        except SheepfoldError:
-            self._forgive(names, made_at)
-            raise
-        self._forgive(names, made_at)
+        finally:
+            with self._lock:
+                self._under_way.subtract(names)
+                self._under_way = +self._under_way
+                if is_wrong:
+                    self._note(names)
 
-    def _recent(self, name: str, now: int) -> int:
-        made = self._made.get(name, deque())
-        while made and made[0] <= now - WINDOW_S:
+    def _recent(self, name: str) -> int:
+        made, begins_at = self._wrong.get(name, deque()), self._clock() - WINDOW_S
+        while made and made[0] <= begins_at:
             made.popleft()
         return len(made)
 
-    def _forgive(self, names: tuple[str, ...], made_at: int) -> None:
-        with self._lock:
-            for name in names:
-                if made_at in self._made.get(name, ()):
-                    self._made[name].remove(made_at)
-                    if not self._made[name]:
-                        del self._made[name]
+    def _note(self, names: tuple[str, ...]) -> None:
+        if len(self._wrong) > _MOST_NAMES:
+            self._wrong.clear()
+        for name in names:
+            self._wrong[name].append(self._clock())

@@ -105,7 +105,7 @@ async def _sign_in(visit: Visit) -> Response:
     name = form.get("name", "")[:80]
     keys = (f"from {_network(visit)}", f"as {name.strip().lower()}")
     try:
-        with visit.farm.tries.counted(*keys):
+        async with visit.farm.tries.counted_in_turn(*keys):
             token = await on_thread(people.sign_in, visit.farm, name, form.get("password", "")[:1000], _browser(visit))
     except BadCredentials:
         return _again(visit, "sign-in.html", "The name or the password is wrong.", 403, name)
@@ -118,7 +118,7 @@ async def _sign_up(visit: Visit) -> Response:
     form = await visit.form()
     name, password, code = form.get("name", "")[:80], form.get("password", ""), form.get("code", "")[:80]
     try:
-        with visit.farm.tries.counted(f"up {_network(visit)}"):
+        async with visit.farm.tries.counted_in_turn(f"up {_network(visit)}"):
             account = await on_thread(people.sign_up, visit.farm, name, password, code)
     except TooManyTries:
         return _again(visit, "sign-up.html", _TOO_MANY_CODES, 429, name)
