@@ -1,6 +1,7 @@
 """Hands: what they do keeps nobody waiting, and what they could not do is done later."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import accumulate
@@ -10,6 +11,7 @@ from sqlalchemy import text
 from tests.conftest import World
 
 from sheepfold.farm.browse import view_job
+from sheepfold.farm.chores import take_chore
 from sheepfold.farm.hands import Hand
 from sheepfold.farm.upkeep import House
 from sheepfold.model.errors import StoreUnavailable
@@ -63,6 +65,40 @@ def test_what_a_hand_could_not_even_put_off_it_does_when_the_database_answers(wo
     assert taken(world) == []
     world.clock.advance(LONGEST_DELAY_S)
     assert world.do_chores() == 2
+    assert world.findings() == []
+
+
+class Deaf:
+    """A database to which one cannot listen some times."""
+
+    def __init__(self, world: World, errors: list[Exception]) -> None:
+        self._db = world.farm.db
+        self._errors = iter(errors)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._db, name)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        for error in self._errors:
+            raise error
+        self._db.listen(listener)
+
+
+def test_hands_that_could_not_begin_do_so_at_a_later_beat(world: World):
+    job = world.order()
+    world.make_all(world.maker("box"))
+    assert take_chore(world.farm) is not None  # by a house that died of it
+    deaf = Deaf(world, [StoreUnavailable(), RuntimeError("can't start new thread")])
+    settings = replace(world.farm.settings, chore_processes=2)
+    house = House(replace(world.farm, db=deaf, settings=settings), lambda: ThreadPoolExecutor(1))
+    house.start()
+    ends_at = time.monotonic() + 60
+    while view_job(world.farm, job.id).chores_waiting and time.monotonic() < ends_at:
+        time.sleep(0.05)
+    house.stop()
+    assert view_job(world.farm, job.id).chores_waiting == 0
+    begun = world.farm.db.read(lambda tx: tx.execute(text("SELECT deaths FROM chores ORDER BY id")).all())
+    assert [row.deaths for row in begun] == [1, 0]
     assert world.findings() == []
 
 

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -281,6 +282,31 @@ def test_a_server_hears_of_the_commits_of_another(db: SqliteDatabase, neighbour:
     heard.clear()
     db.write(lambda tx: add(tx, "ann"))
     assert heard.wait(60)
+
+
+def test_who_could_not_listen_may_try_again(db: SqliteDatabase, neighbour: SqliteDatabase, monkeypatch):
+    heard: list[None] = []
+    with monkeypatch.context() as trouble:
+        trouble.setattr("sheepfold.store.sqlite._VERSION", text("ATTACH '/nowhere/there/is/none' AS disk"))
+        with pytest.raises(StoreUnavailable, match="unable to open"):
+            db.listen(lambda: heard.append(None))
+    with monkeypatch.context() as trouble:
+        trouble.setattr("threading.Thread.start", no_thread)
+        with pytest.raises(RuntimeError):
+            db.listen(lambda: heard.append(None))
+    db.write(lambda tx: add(tx, "ann"))
+    assert heard == []
+    db.listen(lambda: heard.append(None))
+    neighbour.write(lambda tx: add(tx, "bob"))
+    for _ in range(600):
+        if heard:
+            break
+        time.sleep(0.1)
+    assert heard == [None]
+
+
+def no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 class Looks(threading.Event):

@@ -26,14 +26,22 @@ class Hand:
         self._make_executor = make_executor
         self._executor: Executor | None = make_executor()
         self._undone: Chore | None = None
+        self._is_listening = False
         self._woken = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="hand", daemon=True)
 
     def start(self) -> None:
-        """Begin; commits wake the hand before its next look."""
-        self._farm.db.listen(self._woken.set)
-        self._thread.start()
+        """Begin, unless it has; commits wake the hand before its next look.
+
+        Raises StoreUnavailable where the database does not answer, and RuntimeError where the system has no threads
+        left; then it may be called again.
+        """
+        if not self._is_listening:
+            self._farm.db.listen(self._woken.set)
+            self._is_listening = True
+        if self._thread.ident is None:
+            self._thread.start()
 
     def dismiss(self) -> None:
         """Have it take no other chore."""

@@ -161,7 +161,7 @@ class House:
         self._make_executor = make_executor
         self._executor: Executor | None = make_executor()
         self._hands = [Hand(farm, make_executor) for _ in range(max(1, farm.settings.chore_processes))]
-        self._is_settled = False
+        self._has_taken_up = False
         self._ended = threading.Event()
         self._leaps = Leaps(farm)
         self._last_sweep = -math.inf
@@ -201,8 +201,10 @@ class House:
         while not self._ended.is_set():
             next_beat = time.monotonic() + BEAT_S
             try:
-                self._settle_in(is_alone=is_alone)
-                self.beat()
+                try:
+                    self._settle_in(is_alone=is_alone)
+                finally:  # leases expire, whatever keeps the hands from beginning
+                    self.beat()
             except Unavailable as error:
                 _log.warning("house=waiting reason=%s", error)
             except BrokenExecutor:
@@ -213,12 +215,13 @@ class House:
             self._ended.wait(max(0.0, next_beat - time.monotonic()))
 
     def _settle_in(self, *, is_alone: bool) -> None:
-        """Have the hands begin, once what a predecessor had taken can be taken again: it may have died of a chore."""
-        if self._is_settled:
-            return
-        if is_alone:
+        """Have the hands begin, once what a predecessor had taken can be taken again: it may have died of a chore.
+
+        Done at each beat, so that a hand which could not begin does so at the next.
+        """
+        if is_alone and not self._has_taken_up:
             take_up_again(self._farm)
-        self._is_settled = True
+        self._has_taken_up = True
         for hand in self._hands:
             hand.start()
 

@@ -57,7 +57,10 @@ class Database(Protocol):
         ...
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Have a function called, on some thread, after commits; it must return at once."""
+        """Have a function called, on some thread, after commits; it must return at once.
+
+        Raises StoreUnavailable where the database does not answer; then it is not called, and one may try again.
+        """
         ...
 
     def close(self) -> None:

@@ -86,13 +86,18 @@ class SqliteDatabase:
             return operation(tx)
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Have a function called after each commit, and soon after those of other processes."""
-        self._listeners.append(listener)
+        """Have a function called after each commit, and soon after those of other processes.
+
+        Raises StoreUnavailable where the disk fails, and RuntimeError where the system has no threads left; then
+        nothing is called.
+        """
         with self._closing:
             if self._hearing is None and not self._is_closed:
-                self._hearing = threading.Thread(target=self._hear, args=(self._version(),), name="store-listener",
-                                                 daemon=True)
-                self._hearing.start()
+                hearing = threading.Thread(target=self._hear, args=(self._version(),), name="store-listener",
+                                           daemon=True)
+                hearing.start()
+                self._hearing = hearing
+        self._listeners.append(listener)
 
     def close(self) -> None:
         """Let the writer finish what waits, then end it."""
