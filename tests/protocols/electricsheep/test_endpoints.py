@@ -19,7 +19,6 @@ from sheepfold.farm.browse import view_job
 from sheepfold.farm.dispatch import open_blob
 from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.upkeep import expire_leases
-from sheepfold.farm.voices import MOST_VOICES
 from sheepfold.kinds.flame.genome import spex
 from sheepfold.model.accounts import Role
 from sheepfold.model.jobs import JobState
@@ -423,42 +422,6 @@ def test_a_body_above_the_limit_is_413_whether_announced_or_streamed(site):
     assert streamed.status_code == 413
     assert not list(site.farm.spool_folder.iterdir())
     assert verdicts(site, order) == []
-
-
-# --- vote
-
-
-def test_a_vote_counts_on_both_paths_and_the_newer_one_replaces_the_older(site):
-    site.filmed()
-    assert site.http.get(f"/cgi/vote?u={UID}&v=LNX_2.7b12&id=1&vote=1").status_code == 200
-    assert site.listed().sheep[0].rating == 1
-    assert site.http.get(f"/cgi/vote.cgi?id=1&vote=-1&u={UID}").status_code == 200
-    assert site.listed().sheep[0].rating == -1
-    assert site.http.get(f"/cgi/vote.cgi?id=1&vote=1&u={UID.lower()}").status_code == 200
-    assert site.listed().sheep[0].rating == 1
-    assert site.http.get(f"/cgi/vote.cgi?id=1&vote=1&u={OTHER_UID}").status_code == 200
-    assert site.listed().sheep[0].rating == 2
-
-
-def test_votes_of_made_up_players_are_answered_like_others_and_few_of_them_count(site):
-    site.filmed()
-    answers = [site.http.get(f"/cgi/vote.cgi?id=1&vote=-1&u={uid:X}") for uid in range(MOST_VOICES + 5)]
-    assert {answer.status_code for answer in answers} == {200}
-    assert [answer.text for answer in answers[-2:]] == [
-        "Too many votes came from your network today; yours was not counted.\n"] * 2
-    assert site.listed().sheep[0].rating == -MOST_VOICES
-
-
-@pytest.mark.parametrize(("query", "status"), [
-    (f"id=1&vote=0&u={UID}", 400), (f"id=1&vote=2&u={UID}", 400), ("id=1&vote=1", 400), (f"vote=1&u={UID}", 400),
-    (f"id=1&vote=1&u={UID}G", 400), (f"id=77&vote=1&u={UID}", 404), (f"id=2147483647&vote=1&u={UID}", 404),
-    (f"id=99999999999&vote=1&u={UID}", 400),
-])
-def test_a_vote_that_makes_no_sense_is_not_counted(site, query, status):
-    site.filmed()
-    for path in ("/cgi/vote", "/cgi/vote.cgi"):
-        assert site.http.get(f"{path}?{query}").status_code == status
-    assert site.listed().sheep[0].rating == 0
 
 
 # --- media and pages

@@ -199,9 +199,19 @@ def _submitted(farm: Farm, asked: wire.PutRequest, spooled: Spooled) -> Receipt:
 async def _vote(farm: Farm, request: Request) -> Response:
     asked = wire.decode_vote_request(request.scope["query_string"])
     address = request.client.host if request.client else ""
-    counts = await run_in_threadpool(flock_verbs.vote_from, farm, address, asked.sheep, asked.uid, asked.vote)
+    credentials = decode_basic(request.headers.get("authorization"))
+    counts = await run_in_threadpool(_voted, farm, asked, credentials, address)
     said = "Your vote was counted." if counts else "Too many votes came from your network today; yours was not counted."
     return Response(f"{said}\n", media_type="text/plain; charset=utf-8")
+
+
+def _voted(farm: Farm, asked: wire.VoteRequest, credentials: Credentials | None, address: str) -> bool:
+    """Vote as an account, else as a player of whom nothing is known; say whether the vote counts."""
+    account = _account(farm, credentials)
+    if account is None:
+        return flock_verbs.vote_from(farm, address, asked.sheep, asked.uid, asked.vote)
+    flock_verbs.vote_as(farm, account, asked.sheep, asked.vote)
+    return True
 
 
 async def _status(farm: Farm, request: Request) -> Response:
