@@ -1,5 +1,7 @@
 import json
 import math
+import shutil
+import subprocess
 import time
 import zipfile
 from collections.abc import Callable
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from sheepfold.kinds import confine
-from sheepfold.kinds.blender import complete, examine, home, spec, split
+from sheepfold.kinds.blender import complete, examine, home, project, spec, split
 from sheepfold.kinds.blender.examine import Findings, MissingFile
 from sheepfold.model.errors import InvalidSpec, Overloaded
 
@@ -40,6 +42,20 @@ def look(scenes: Path, tmp_path: Path) -> Look:
 def test_a_scene_is_known_by_its_frames_size_and_engine(look: Look) -> None:
     assert look("moving") == replace(FOUND, fps=30.0)
     assert examine.problems(FOUND) == examine.remarks(FOUND) == []
+
+
+@needs_bpy
+def test_a_compressed_scene_tells_how_long_it_is_unpacked(made_python: Path, scenes: Path, tmp_path: Path) -> None:
+    for name in ("moving", "plain"):
+        (tmp_path / name).mkdir()
+    shutil.copy(scenes / "moving.blend", tmp_path / "moving")
+    unpacking = "import bpy, sys; bpy.ops.wm.open_mainfile(filepath=sys.argv[1]);"
+    saving = " bpy.ops.wm.save_as_mainfile(filepath=sys.argv[2], compress=False)"
+    subprocess.run([made_python, "-I", "-c", unpacking + saving, tmp_path / "moving" / "moving.blend",
+                    tmp_path / "plain" / "plain.blend"], check=True, timeout=120, capture_output=True)
+    told, plain = (project.opened_bytes(tmp_path / name) for name in ("moving", "plain"))
+    assert told == pytest.approx(plain, rel=0.05)
+    assert told > 2 * (scenes / "moving.blend").stat().st_size
 
 
 @needs_bpy
@@ -133,7 +149,7 @@ def test_what_blender_opens_too_long_is_refused(scenes: Path, tmp_path: Path) ->
 
 @needs_bpy
 def test_what_needs_too_much_memory_is_refused(scenes: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidSpec, match="more memory"):
+    with pytest.raises(InvalidSpec, match="100 MiB of memory"):
         examine.examine(scenes / "moving.blend", "", tmp_path, confine.Limits(memory_mib=100))
 
 
@@ -202,8 +218,41 @@ def test_who_would_wait_for_ever_is_told_to_come_again(tmp_path: Path, monkeypat
 
 
 def test_a_blender_has_its_share_of_the_memory_and_what_it_needs_to_start() -> None:
-    assert examine._limits(16_000, 4).own_mib == 8000
-    assert examine._limits(512, 4).own_mib == 1536
+    assert examine._limits(16_000, 4, 100) == (confine.Limits(own_mib=8000), 1)
+    assert examine._limits(512, 4, 100) == (confine.Limits(own_mib=1536), 1)
+
+
+def test_a_large_project_has_what_it_needs_of_the_memory_and_all_turns() -> None:
+    assert examine._limits(4096, 2, 600) == (confine.Limits(own_mib=2048), 1)
+    assert examine._limits(4096, 2, 1500) == (confine.Limits(own_mib=2780), examine.AT_ONCE)
+    assert examine._limits(4096, 2, 2048) == (confine.Limits(own_mib=3276), examine.AT_ONCE)
+    assert examine._limits(4096, 2, 100_000) == (confine.Limits(own_mib=3276), examine.AT_ONCE)
+
+
+def test_who_takes_all_turns_waits_for_those_before_and_lets_nobody_in_meanwhile() -> None:
+    came: list[str] = []
+
+    def come(name: str, turns: int) -> None:
+        with examine._turn(30, turns):
+            came.append(name)
+
+    with ThreadPoolExecutor(3) as pool:
+        with examine._turn(1):
+            large = [pool.submit(come, name, examine.AT_ONCE) for name in ("one", "other")]
+            time.sleep(0.2)  # until one of them waits for the last turn
+            with pytest.raises(Overloaded), examine._turn(0.05):
+                pass
+            assert came == []
+        for one in large:
+            one.result(10)
+    with examine._turn(0.1, examine.AT_ONCE):
+        assert sorted(came) == ["one", "other"]
+
+
+def test_a_refusal_names_the_memory_that_a_project_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_blender(tmp_path, monkeypatch, "exit 139")
+    assert "more than the 1500 MiB of memory that it may" in examine_in(tmp_path / "a", confine.Limits(own_mib=1500))
+    assert "100 MiB" in examine_in(tmp_path / "b", confine.Limits(memory_mib=100, own_mib=1500))
 
 
 @pytest.mark.usefixtures("no_bpy")

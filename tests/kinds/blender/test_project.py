@@ -52,6 +52,30 @@ def test_a_blend_is_a_project_plain_or_compressed(tmp_path: Path, room: Path, co
     assert project.unpack(path, room).read_bytes() == content
 
 
+def seekable(pieces: list[int], told: int = 0) -> bytes:
+    """Write the end of a file that Zstandard packed in pieces, of which a table tells the lengths."""
+    sums = b"sums" if told else b""
+    table = b"".join(struct.pack("<II", 9, length) + sums for length in pieces)
+    return table + struct.pack("<IBI", len(pieces), told, 0x8F92EAB1)
+
+
+@pytest.mark.parametrize(("content", "opened_bytes"), [
+    (b"BLENDER" + bytes(93), 100),
+    (gzip.compress(BLEND + bytes(5000), mtime=0), len(BLEND) + 5000),
+    (b"\x28\xb5\x2f\xfd" + seekable([7000, 500]), 7500),
+    (b"\x28\xb5\x2f\xfd" + seekable([7000, 500], 0x80), 7500),
+    (b"\x28\xb5\x2f\xfd" + bytes(96), 100),
+    (b"\x28\xb5\x2f\xfd" + struct.pack("<IBI", 2**32 - 1, 0, 0x8F92EAB1), 13),
+    (b"\x28\xb5\x2f\xfd", 4),
+    (b"\x1f\x8b", 35_615),
+])  # fmt: skip
+def test_what_blender_opens_is_as_long_as_it_says_unpacked(tmp_path: Path, content: bytes, opened_bytes: int) -> None:
+    (tmp_path / "film").mkdir()
+    (tmp_path / "film" / "a.BLEND").write_bytes(content)
+    (tmp_path / "wool.png").write_bytes(bytes(1000))
+    assert project.opened_bytes(tmp_path) == opened_bytes
+
+
 NO_PROJECTS = (b"", b"BLEN", b"\x89PNG", gzip.compress(b"a film", mtime=0), b"\x1f\x8bgarbage", b"PK")
 
 

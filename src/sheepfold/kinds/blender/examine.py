@@ -3,8 +3,9 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ MOST_FPS = 1_000_000
 _START_MIB, _CORE_START_MIB = 1024, 128
 """What Blender may need before it opens anything: 200 MiB on two cores; numpy takes some for each core."""
 _turns = threading.BoundedSemaphore(AT_ONCE)
+_first = threading.BoundedSemaphore(1)  # of who takes turns next: two who hold one each and want two would wait in vain
 _KEPT = "findings.json"
 _FORMATS = {"PNG": "PNG", "JPEG": "JPEG", "OPEN_EXR": "EXR"}
 _ENGINES = (CYCLES, EEVEE, WORKBENCH)
@@ -157,9 +159,11 @@ def _inspected(
     room.mkdir(exist_ok=True)
     scene = project.unpack(path, room, main)
     project.read_through(path)
-    held = limits or _limits(psutil.virtual_memory().total // confine.MIB, os.cpu_count() or 1)
+    project_mib = project.opened_bytes(room) // confine.MIB
+    own = _limits(psutil.virtual_memory().total // confine.MIB, os.cpu_count() or 1, project_mib)
+    held, turns = (limits, 1) if limits else own
     words = home.command(python, "--inspect", str(scene))
-    with _turn(held.time_s):
+    with _turn(held.time_s, turns):
         outcome = confine.run(words, home.environment(room), room, home.readable(python), held)
     answer = _parsed(outcome.output)
     if "error" in answer:
@@ -167,24 +171,44 @@ def _inspected(
     if outcome.status is None:
         raise InvalidSpec("Blender took too long to open this project.")
     if outcome.status != 0 or not answer:
-        raise InvalidSpec("Blender crashed on opening this project, or needed more memory than it may have.")
+        had_mib = min(held.memory_mib, held.own_mib or held.memory_mib)
+        raise InvalidSpec(
+            f"Blender crashed on opening this project, or needed more than the {had_mib} MiB of memory that it may have"
+            " on this server: pack less into it, or have the server's owner give it more memory."
+        )
     return answer
 
 
-def _limits(machine_mib: int, cores: int) -> confine.Limits:
-    """Return what a Blender may use: its share of the machine's memory, and at the least what it needs to start."""
-    return confine.Limits(own_mib=max(machine_mib // AT_ONCE, _START_MIB + cores * _CORE_START_MIB))
+def _limits(machine_mib: int, cores: int, project_mib: int) -> tuple[confine.Limits, int]:
+    """Return what a Blender may use, and how many turns it takes for that.
+
+    It has its share of the machine's memory, and at the least what it needs to start. A project that wants more takes
+    all turns and has it, up to four fifths of the memory.
+    """
+    start_mib = _START_MIB + cores * _CORE_START_MIB
+    share_mib = max(machine_mib // AT_ONCE, start_mib)
+    wanted_mib = min(start_mib + project_mib, machine_mib * 4 // 5)
+    if wanted_mib <= share_mib:
+        return confine.Limits(own_mib=share_mib), 1
+    return confine.Limits(own_mib=wanted_mib), AT_ONCE
 
 
 @contextmanager
-def _turn(patience_s: float) -> Iterator[None]:
-    """Wait for one of the AT_ONCE turns; raises Overloaded where none comes in time."""
-    if not _turns.acquire(timeout=patience_s):
-        raise Overloaded("The farm is looking into other projects: try again in a minute.")
-    try:
+def _turn(patience_s: float, turns: int = 1) -> Iterator[None]:
+    """Wait for some of the AT_ONCE turns; raises Overloaded where they do not come in time."""
+    until = time.monotonic() + patience_s
+    with ExitStack() as held:
+        with ExitStack() as first:
+            _take(first, _first, until)
+            for _ in range(turns):
+                _take(held, _turns, until)
         yield
-    finally:
-        _turns.release()
+
+
+def _take(held: ExitStack, lock: threading.Semaphore, until: float) -> None:
+    if not lock.acquire(timeout=max(0.0, until - time.monotonic())):
+        raise Overloaded("The farm is looking into other projects: try again in a minute.")
+    held.callback(lock.release)
 
 
 def _shortened(sentence: str, room: Path) -> str:

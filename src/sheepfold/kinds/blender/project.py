@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -43,6 +44,8 @@ _MAX_NAME_BYTES, _MAX_PATH_BYTES = 255, 1000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _IS_UTF8, _LOCKED, _PATCHED = 0x800, 0x1 | 0x40 | 0x2000, 0x20
 _DOS_FOLDER = 0x10
+_SEEKABLE, _END_OF_TABLE, _HAS_SUMS = b"\xb1\xea\x92\x8f", struct.Struct("<IB4s"), 0x80  # zstd's seekable format
+_MOST_PIECES = 2**20  # of a MiB each, as Blender packs them
 _GZIP_START_BYTES = 64 * 1024  # of a stranger's file, in which Blender's first word must be found
 
 
@@ -142,6 +145,33 @@ def _unzipped_start(path: Path) -> bytes:
         return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(start, len(_BLEND))
     except zlib.error:
         return b""
+
+
+def opened_bytes(folder: Path) -> int:
+    """Return what Blender reads where it opens the scenes of an unpacked project: a compressed one unpacked, by its own
+    word, which may be a lie; by its size where it says nothing.
+    """
+    scenes = (path for path in folder.rglob("*") if path.suffix.lower() == ".blend" and path.is_file())
+    return sum(max(path.stat().st_size, _promised_bytes(path)) for path in scenes)
+
+
+def _promised_bytes(path: Path) -> int:
+    """Return how long a compressed file says that it is, by gzip's last word or the table that ends Blender's."""
+    with path.open("rb") as file:
+        start, size = file.read(len(_ZSTD)), file.seek(0, os.SEEK_END)
+        if start.startswith(_GZIP):
+            file.seek(max(0, size - 4))
+            return int.from_bytes(file.read(4), "little")
+        if start != _ZSTD or size < _END_OF_TABLE.size:
+            return 0
+        file.seek(size - _END_OF_TABLE.size)
+        pieces, told, magic = _END_OF_TABLE.unpack(file.read(_END_OF_TABLE.size))
+        piece = struct.Struct("<4xI4x" if told & _HAS_SUMS else "<4xI")
+        begin = size - _END_OF_TABLE.size - pieces * piece.size
+        if magic != _SEEKABLE or pieces > _MOST_PIECES or begin < 0:
+            return 0
+        file.seek(begin)
+        return sum(length for length, in piece.iter_unpack(file.read(pieces * piece.size)))
 
 
 @contextmanager
