@@ -1,4 +1,4 @@
-"""Who visits with a browser: whose session its cookie opens, and the links to jobs that it followed; for all pages."""
+"""Who visits: whose session a browser's cookie opens, what links to jobs it followed, and whose key a program sends."""
 
 from urllib.parse import quote
 
@@ -6,9 +6,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sheepfold.farm import people
+from sheepfold.farm.accounts import holder_of
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.people import Visitor
 from sheepfold.farm.sight import Viewer
+from sheepfold.model.accounts import Account
+from sheepfold.model.errors import BadCredentials
 
 COOKIE = "sheepfold_web"
 SHARES_COOKIE, MOST_SHARES = "sheepfold_shares", 8
@@ -18,6 +21,15 @@ def visitor_of(farm: Farm, request: Request) -> Visitor | None:
     """Return who asks, None for a visitor who did not sign in."""
     token = token_in(request)
     return people.visitor_of(farm, token) if token else None
+
+
+def account_by_key(farm: Farm, request: Request) -> Account | None:
+    """Return whose machine key came in `Authorization: Bearer KEY`, None where none did that the farm knows."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    try:
+        return holder_of(farm, key.strip()).account if scheme.lower() == "bearer" else None
+    except BadCredentials:
+        return None
 
 
 def token_in(request: Request) -> str:

@@ -1,15 +1,18 @@
 """Browsershots' pages for people: pictures in their sizes, the wall, and who sees a private order's."""
 
+import hashlib
 import io
 from xmlrpc.client import Fault
 
+import httpx
 import pytest
 from PIL import Image
 
-from sheepfold.farm.accounts import add_account
+from sheepfold.farm.accounts import add_account, find_customer
 from sheepfold.farm.people import open_web_session
 from sheepfold.farm.sight import set_private, share_job
 from sheepfold.model.accounts import Account, Role
+from sheepfold.model.jobs import JobId
 from sheepfold.protocols.visitors import COOKIE, SHARES_COOKIE
 
 
@@ -63,6 +66,39 @@ def test_a_private_order_is_made_as_any_and_seen_by_its_own_alone(site, picture)
     set_private(site.farm, site.ann, job.id, is_private=False)
     assert shown() == {200}
     assert site.argo.call("requests.status", job.id)[0]["hashkey"] == hashkey
+
+
+@pytest.mark.parametrize("changed", [{"visitors": False}])
+def test_on_a_closed_farm_a_program_fetches_pictures_with_the_key_that_ordered_them(site):
+    desk = site.factory("desk", Role.ARTIST, account="bob")
+    told = desk.call("nonces.challengeUser", "bob")
+    inner = hashlib.sha1((told["salt"] + desk.password).encode()).hexdigest()
+    encrypted = hashlib.md5((inner + told["nonce"]).encode()).hexdigest()
+    group = desk.call("requests.submit", "bob", encrypted, "http://127.0.0.1/page.html", ["linux_firefox_3_0"])
+    site.argo.shoot()
+    hashkey = desk.call("requests.status", group)[0]["hashkey"]
+    paths = [f"/png/{size}/{hashkey[:2]}/{hashkey}.png" for size in ("original", "160")]
+
+    def fetched(path: str, authorization: str) -> httpx.Response:
+        return site.http.get(path, headers={"Authorization": authorization})
+
+    assert [fetched(path, f"Bearer {desk.password}").status_code for path in paths] == [200, 200]
+    assert fetched(f"/screenshots/{hashkey}/", f"bearer {desk.password}").status_code == 200
+    for authorization in ("", "Bearer", "Bearer nothing", f"Basic {desk.password}", desk.password):
+        refused = fetched(paths[0], authorization)
+        assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+        assert "Authorization: Bearer KEY" in refused.text
+        assert fetched(f"/screenshots/{hashkey}/", authorization).status_code == 303
+    set_private(site.farm, find_customer(site.farm, "bob"), JobId(group), is_private=True)
+    assert fetched(paths[0], f"Bearer {desk.password}").status_code == 200
+    assert fetched(paths[0], f"Bearer {site.argo.password}").status_code == 404
+
+
+def test_a_wrong_key_hides_nothing_from_who_sees_it_without_one(site):
+    site.order()
+    hashkey = site.argo.shoot()
+    path = f"/png/original/{hashkey[:2]}/{hashkey}.png"
+    assert site.http.get(path, headers={"Authorization": "Bearer nothing"}).status_code == 200
 
 
 def test_pages_show_the_screenshots(site):

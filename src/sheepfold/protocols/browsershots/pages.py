@@ -3,9 +3,11 @@
 import html
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,7 +22,7 @@ from sheepfold.farm.sight import Viewer
 from sheepfold.model.errors import NotFound, Unavailable
 from sheepfold.protocols.browsershots.methods import METHODS, Method
 from sheepfold.protocols.uploads import answer_file
-from sheepfold.protocols.visitors import to_sign_in, viewer_of, visitor_of
+from sheepfold.protocols.visitors import account_by_key, to_sign_in, viewer_of, visitor_of
 
 SHOWN = 60
 """How many screenshots the wall shows (protocol note, section 4.4)."""
@@ -55,9 +57,9 @@ def routes(farm: Farm) -> list[BaseRoute]:
     return [
         route("/xmlrpc/", _method_list),
         route("/xmlrpc/{name}/", _method),
-        route("/screenshots/", partial(_looked_at, _wall)),
-        route("/screenshots/{hashkey}/", partial(_looked_at, _screenshot)),
-        route("/png/{size}/{head}/{name}.png", partial(_looked_at, _picture)),
+        route("/screenshots/", partial(_looked_at, _wall, to_sign_in)),
+        route("/screenshots/{hashkey}/", partial(_looked_at, _screenshot, to_sign_in)),
+        route("/png/{size}/{head}/{name}.png", partial(_looked_at, _picture, _keyless)),
         *(Route(path, _with_slash, methods=["GET"]) for path in
           ("/xmlrpc", "/xmlrpc/{name}", "/screenshots", "/screenshots/{hashkey}")),
     ]
@@ -120,14 +122,27 @@ def _linked(text: str) -> str:
     return re.sub(rf"\b({names})\b", r'<a href="../\1/">\1</a>', text)
 
 
-async def _looked_at(show: _Show, farm: Farm, request: Request) -> Response:
-    """Show somebody what they may see, which on a farm without visitors is nothing until they sign in."""
-    visitor = await run_in_threadpool(visitor_of, farm, request)
-    if visitor is None and not farm.settings.visitors:
-        return to_sign_in(request)
-    answer = await show(farm, request, viewer_of(visitor, request))
+async def _looked_at(show: _Show, closed: Callable[[Request], Response], farm: Farm, request: Request) -> Response:
+    """Show somebody what they may see, which on a farm without visitors is nothing until they sign in or send a key."""
+    viewer = await run_in_threadpool(_viewer, farm, request)
+    if viewer.account is None and not farm.settings.visitors:
+        return closed(request)
+    answer = await show(farm, request, viewer)
     answer.headers["Cache-Control"] = ASK_EACH_TIME
     return answer
+
+
+def _viewer(farm: Farm, request: Request) -> Viewer:
+    viewer = viewer_of(visitor_of(farm, request), request)
+    return viewer if viewer.account else replace(viewer, account=account_by_key(farm, request))
+
+
+def _keyless(request: Request) -> Response:
+    """Refuse a picture: to a program a page to sign in at would look like one."""
+    sign_in = Markup('<a href="/sign-in?next={}">sign in</a>').format(quote(request.url.path))
+    reason = Markup("This needs an account: {}, or send the header 'Authorization: Bearer KEY'.").format(sign_in)
+    headers = HEADERS | {"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"}
+    return render("missing.html", 401, headers, head="Sign in", reason=reason)
 
 
 async def _wall(farm: Farm, _: Request, __: Viewer) -> Response:
