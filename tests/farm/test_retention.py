@@ -13,18 +13,18 @@ from sheepfold.farm import retention
 from sheepfold.farm.accounts import add_account
 from sheepfold.farm.baselines import accept, changes_of
 from sheepfold.farm.browse import open_picture, open_preview, open_product, story, view_job
-from sheepfold.farm.chores import PREVIEW_WIDTH, heed_clock
+from sheepfold.farm.chores import PREVIEW_WIDTH, heed_clock, put_off, take_chore
 from sheepfold.farm.dispatch import open_blob
 from sheepfold.farm.extending import extend_job
 from sheepfold.farm.flock import list_flock, read_genomes
 from sheepfold.farm.frames import list_frames
 from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.repeating import render_again
-from sheepfold.farm.retention import GUARD_S, Retention, hold, keep_job
+from sheepfold.farm.retention import GUARD_S, Retention, clear_piece, hold, keep_job
 from sheepfold.farm.storage import count_all, view_storage
 from sheepfold.farm.upkeep import expire_leases, sweep_blobs
 from sheepfold.model.accounts import Role
-from sheepfold.model.errors import Cleared, Forbidden, LeaseNotHeld, UnknownBlob
+from sheepfold.model.errors import Cleared, Forbidden, LeaseNotHeld, StoreUnavailable, UnknownBlob
 from sheepfold.model.events import What
 from sheepfold.model.jobs import Job
 from sheepfold.store import chores as chore_rows
@@ -277,6 +277,67 @@ def test_what_dies_between_the_mark_and_the_deed_is_swept_later(world: World):
     world.clock.advance(60)
     assert world.do_chores() == 1  # the next house does the same again, which changes nothing
     assert world.findings() == []
+
+
+class Stubborn:
+    """Blobs of which some cannot be deleted, and where nothing answers while they are away."""
+
+    def __init__(self, world: World, stuck: set[str]) -> None:
+        self._blobs = world.farm.blobs
+        self.stuck = stuck
+        self.is_away = False
+
+    def __getattr__(self, name: str) -> object:
+        if self.is_away:
+            raise StoreUnavailable
+        return getattr(self._blobs, name)
+
+    def delete(self, digest: Digest, *, older_than: float | None = None) -> bool:
+        if self.is_away or digest in self.stuck:
+            raise StoreUnavailable("The farm cannot delete a file: Operation not permitted.")
+        return self._blobs.delete(digest, older_than=older_than)
+
+
+def test_a_file_that_cannot_be_deleted_keeps_no_other_from_being_cleared(world: World, caplog):
+    told(world, keep_days=1)
+    jobs = [made(world, frames=frames) for frames in (3, 1)]
+    first, second = (originals(world, job) for job in jobs)
+    blobs = Stubborn(world, {min(first), *second})
+    world.farm = replace(world.farm, blobs=blobs)
+    world.clock.advance(2 * DAY_S)
+    retain(world)
+    assert (first | second) & files(world) == blobs.stuck
+    assert view_storage(world.farm).clearing == 0
+    assert world.findings() == []
+    assert [record for record in caplog.messages if min(first) in record] == [
+        f"blob={min(first)} left=until_the_next_sweep reason=The farm cannot delete a file: Operation not permitted."]
+    assert sweep_blobs(world.farm) == 0
+    blobs.stuck = set()
+    assert sweep_blobs(world.farm) == 2
+    assert (first | second) & files(world) == set()
+    assert world.findings() == []
+
+
+def test_what_is_cleared_while_the_store_is_away_is_dropped_when_it_answers(world: World):
+    told(world, keep_days=1)
+    job = made(world)
+    blobs = Stubborn(world, set())
+    world.farm = replace(world.farm, blobs=blobs)
+    world.clock.advance(2 * DAY_S)
+    keeper = Retention(world.farm)
+    while not keeper.step():
+        pass
+    blobs.is_away = True
+    chore = take_chore(world.farm)
+    assert chore is not None
+    with pytest.raises(StoreUnavailable):
+        clear_piece(world.farm, chore)
+    put_off(world.farm, chore)
+    assert view_storage(world.farm).clearing == 1
+    blobs.is_away = False
+    retain(world)
+    assert originals(world, job) & files(world) == set()
+    assert view_storage(world.farm).clearing == 0
 
 
 def test_a_large_job_is_cleared_piece_by_piece(world: World, monkeypatch):

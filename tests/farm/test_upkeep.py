@@ -28,6 +28,7 @@ from sheepfold.farm.upkeep import (
     tidy_lanes,
 )
 from sheepfold.kinds.orphans import HumblePool
+from sheepfold.model.errors import StoreUnavailable
 from sheepfold.model.events import What
 from sheepfold.model.jobs import Job
 from sheepfold.model.tasks import LeaseState
@@ -94,6 +95,26 @@ def test_the_sweep_drops_old_orphans_and_keeps_young_ones(world: World):
     old, young = kept(world, b"old", DAY_S + 1), kept(world, b"young", DAY_S - 1)
     assert sweep_blobs(world.farm) == 1
     assert (world.farm.blobs.exists(old), world.farm.blobs.exists(young)) == (False, True)
+
+
+def test_the_sweep_goes_on_behind_a_file_that_cannot_be_deleted(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(upkeep, "BLOBS_AT_A_TIME", 1)
+    for number in range(5):
+        kept(world, b"old %d" % number, DAY_S + 1)
+    first, *others = [digest for digest, _ in world.farm.blobs.list_digests()]
+    delete, asked = world.farm.blobs.delete, []
+
+    def refuse(digest: Digest, *, older_than: float) -> bool:
+        asked.append(digest)
+        if digest == first:
+            raise StoreUnavailable("The farm cannot delete a file: Operation not permitted.")
+        return delete(digest, older_than=older_than)
+
+    monkeypatch.setattr(world.farm.blobs, "delete", refuse)
+    for swept in (len(others), 0):
+        assert sweep_blobs(world.farm) == swept
+    assert [digest for digest, _ in world.farm.blobs.list_digests()] == [first]
+    assert asked == [first, *others, first]
 
 
 def test_the_sweep_comes_sooner_and_spares_less_while_there_is_too_much(world: World):

@@ -5,7 +5,10 @@ ceiling, the films, previews and logs of what was cleared before. Its story stay
 """
 
 import datetime
+import hashlib
 import logging
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 
 from sheepfold.blobs.spool import Digest
@@ -13,7 +16,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.rights import own_job
 from sheepfold.farm.storage import COUNT_PERIOD_S, DAY_S, Count
 from sheepfold.model.accounts import Account
-from sheepfold.model.errors import Cleared
+from sheepfold.model.errors import Cleared, StoreUnavailable, UnknownBlob
 from sheepfold.model.events import Event, What
 from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.tasks import TaskId
@@ -35,6 +38,7 @@ LOOK_PERIOD_S = 60
 HOLD_S = 600
 """For how long nothing is dropped after the last sign of life of a backup under way."""
 
+_EMPTY = Digest(hashlib.sha256().hexdigest())
 _log = logging.getLogger(__name__)
 
 
@@ -151,14 +155,15 @@ def _begin(farm: Farm, what: ChoreWhat, job_id: JobId, why: str) -> bool:
 def clear_piece(farm: Farm, chore: Chore) -> None:
     """Drop what nobody needs of some tasks of a marked job; the chore goes on behind them.
 
-    What is marked is committed before its bytes are dropped. Who dies between the two leaves bytes to the sweep.
+    What is marked is committed before its bytes are dropped. Who dies between the two leaves bytes to the sweep, and so
+    does `drop` with those that cannot be deleted. Raises StoreUnavailable where database or blobs do not answer: the
+    chore stays where it is.
     """
     marked = farm.db.write(partial(_marked, farm, chore))
     if marked is None:
         return
     digests, tasks = marked
-    for digest in digests:
-        farm.blobs.delete(Digest(digest), older_than=guarded_since(farm))
+    drop(farm, [Digest(digest) for digest in digests], guarded_since(farm))
 
     def go_on(tx: Tx) -> None:
         if len(tasks) < TASKS_AT_A_TIME:
@@ -167,6 +172,28 @@ def clear_piece(farm: Farm, chore: Chore) -> None:
             chore_rows.go_on(tx, chore.id, tasks[-1], farm.now() + PIECE_PERIOD_S)
 
     farm.db.write(go_on)
+
+
+def drop(farm: Farm, digests: Iterable[Digest], older_than: int) -> int:
+    """Delete blobs that were let go, unless they were kept again since; returns how many.
+
+    One that cannot be deleted, such as for want of a right, keeps nobody from the others: it is logged, and tried again
+    by each sweep, which finds what lies there. Raises StoreUnavailable where the store does not answer at all.
+    """
+    dropped = 0
+    for digest in digests:
+        try:
+            dropped += farm.blobs.delete(digest, older_than=older_than)
+        except StoreUnavailable as error:
+            _check_answering(farm)
+            _log.warning("blob=%s left=until_the_next_sweep reason=%s", digest, error)
+    return dropped
+
+
+def _check_answering(farm: Farm) -> None:
+    """Raise StoreUnavailable where the store of blobs does not say of a blob whether it is there; it need not be."""
+    with suppress(UnknownBlob):
+        farm.blobs.size(_EMPTY)
 
 
 def _marked(farm: Farm, chore: Chore, tx: Tx) -> tuple[list[str], list[TaskId]] | None:

@@ -18,7 +18,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.forgetting import forget_in_steps
 from sheepfold.farm.hands import Hand
 from sheepfold.farm.leaps import Leaps
-from sheepfold.farm.retention import Retention, guarded_since, is_held
+from sheepfold.farm.retention import Retention, drop, guarded_since, is_held
 from sheepfold.farm.settlement import settle
 from sheepfold.farm.uploads import sweep_uploads
 from sheepfold.model import lifecycle
@@ -108,7 +108,10 @@ def favour_earners(farm: Farm) -> int:
 
 
 def sweep_blobs(farm: Farm) -> int:
-    """Drop blobs that nobody needs and that were kept more than a day ago; returns how many."""
+    """Drop blobs that nobody needs and that were kept more than a day ago; returns how many.
+
+    Raises StoreUnavailable where database or blobs do not answer. A blob that cannot be deleted is left to the next.
+    """
     return sum(sweep_in_steps(farm))
 
 
@@ -131,7 +134,7 @@ def _dropped(farm: Farm, digests: list[Digest], limit: int) -> int:
     """Drop those of some blobs that nobody needs, and what no row knows or names; none while a backup is made."""
     if not digests:
         return 0
-    return sum(farm.blobs.delete(digest, older_than=limit) for digest in farm.db.write(partial(_let_go, farm, digests)))
+    return drop(farm, farm.db.write(partial(_let_go, farm, digests)), limit)
 
 
 def _let_go(farm: Farm, digests: list[Digest], tx: Tx) -> list[Digest]:
