@@ -1,5 +1,9 @@
 """Rows of chores."""
 
+import threading
+import time
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import text
 from tests.conftest import in_threads
@@ -7,6 +11,7 @@ from tests.store.conftest import NOW, Rows
 
 from sheepfold.store import chores
 from sheepfold.store.chores import Chore, ChoreWhat
+from sheepfold.store.database import Tx
 
 TERM_S = 60
 
@@ -121,6 +126,67 @@ def test_waiting_chores_are_counted_of_one_job(queued: Rows):
 def test_houses_that_come_at_once_take_different_chores(queued: Rows):
     taken = [chore.id for chore in in_threads(6, lambda _: take(queued)) if chore]
     assert sorted(taken) == [1, 2, 3]
+
+
+def give_up(rows: Rows) -> None:
+    chore = take(rows)
+    rows.db.write(lambda tx: chores.end(tx, chore.id, failed=True, reason="No space left."))
+
+
+def states(rows: Rows) -> list[str]:
+    asked = text("SELECT state FROM chores ORDER BY id")
+    return [row.state for row in rows.db.read(lambda tx: tx.execute(asked).all())]
+
+
+def test_what_was_given_up_is_queued_once_however_many_ask_at_once(queued: Rows):
+    """The first to ask is not done yet when the second one does."""
+    job_id = queued.db.read(lambda tx: tx.execute(text("SELECT job_id FROM chores LIMIT 1")).scalar_one())
+    for _ in range(3):
+        give_up(queued)
+    has_asked = threading.Event()
+
+    def ask(number: int) -> int:
+        def again(tx: Tx) -> int:
+            count = chores.queue_again(tx, job_id, NOW)
+            if number == 0:
+                has_asked.set()
+                time.sleep(0.5)
+            return count
+
+        if number == 1:
+            assert has_asked.wait(60)
+        return queued.db.write(again)
+
+    assert in_threads(2, ask) == [1, 0]
+    assert states(queued) == ["done"] * 3 + ["queued"]
+
+
+class Interrupted:
+    """A transaction behind whose first statement something else happens."""
+
+    def __init__(self, tx: Tx, deed: Callable[[], None]) -> None:
+        self._tx = tx
+        self._deeds = [deed]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._tx, name)
+
+    def execute(self, *words: object) -> object:
+        answer = self._tx.execute(*words)
+        while self._deeds:
+            self._deeds.pop()()
+        return answer
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_what_is_given_up_while_others_are_queued_again_stays_given_up(queued: Rows):
+    job_id = queued.db.read(lambda tx: tx.execute(text("SELECT job_id FROM chores LIMIT 1")).scalar_one())
+    queued.run("UPDATE chores SET what = 'preview' WHERE id = 2")
+    give_up(queued)
+    asked = queued.db.write(lambda tx: chores.queue_again(Interrupted(tx, lambda: give_up(queued)), job_id, NOW))
+    assert asked == 1
+    assert [chore.what for chore in queued.db.read(chores.failed)] == ["preview"]
+    assert states(queued) == ["done", "failed", "queued", "queued"]
 
 
 def test_those_that_were_given_up_are_found_by_their_index(queued: Rows):

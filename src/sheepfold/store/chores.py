@@ -68,12 +68,7 @@ _SUPERSEDE = text("""
 """)
 _SETTLE_FAILED = text("UPDATE chores SET state = 'done'"
                       " WHERE state = 'failed' AND job_id = :job_id AND what NOT IN ('clear', 'empty')")
-_QUEUE_AGAIN = text("""
-    INSERT INTO chores (what, job_id, task_id, state, queued_at, due_at)
-    SELECT what, job_id, task_id, 'queued', :now, :now FROM chores WHERE state = 'failed' AND job_id = :job_id
-    GROUP BY what, job_id, task_id
-""")
-_LET_GO = text("UPDATE chores SET state = 'done' WHERE state = 'failed' AND job_id = :job_id")
+_LET_GO = text("UPDATE chores SET state = 'done' WHERE state = 'failed' AND job_id = :job_id RETURNING what, task_id")
 _RETRY = text("UPDATE chores SET due_at = :due_at, reason = :reason, taken_by = '' WHERE id = :id AND state = 'queued'")
 _PUT_BACK = text("UPDATE chores SET due_at = :due_at, taken_by = '', attempts = attempts - 1"
                  " WHERE id = :id AND state = 'queued' AND taken_by = :house")
@@ -177,10 +172,15 @@ def go_on(tx: Tx, chore_id: ChoreId, task_id: TaskId | None, due_at: int) -> Non
 
 
 def queue_again(tx: Tx, job_id: JobId, now: int) -> int:
-    """Queue the chores of a job that were given up anew, of several of the same one; returns how many."""
-    queued = tx.execute(_QUEUE_AGAIN, {"job_id": job_id, "now": now}).rowcount
-    tx.execute(_LET_GO, {"job_id": job_id})
-    return queued
+    """Queue the chores of a job that were given up anew, of several of the same one; returns how many.
+
+    Just those that this transaction lets go: what fails meanwhile stays given up, and what another one lets go is its.
+    """
+    given_up = {(row.what, row.task_id) for row in tx.execute(_LET_GO, {"job_id": job_id})}
+    anew = sorted(given_up, key=lambda one: (one[0], one[1] or 0))
+    if anew:
+        tx.execute(_ADD, [{"what": what, "job_id": job_id, "task_id": task_id, "now": now} for what, task_id in anew])
+    return len(anew)
 
 
 def settle_failed(tx: Tx, job_id: JobId) -> None:
