@@ -127,6 +127,25 @@ def test_a_damaged_picture_never_passes_undecoded(at: int, flip: int, cut: int) 
     assert not is_plainly_sound(bytes(data[:len(data) - cut]))
 
 
+def test_rows_whose_window_is_less_than_they_are_left_to_whoever_decodes() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    data = written(pixels, 1)
+    rows = zlib.decompress(data[41:-16])
+    for bits, is_plain in ((9, False), (13, False), (14, True), (15, True)):  # of 512, 8192, 16384 and 32768 bytes
+        packing = zlib.compressobj(9, wbits=bits)
+        packed = packing.compress(rows) + packing.flush()
+        assert is_plainly_sound(data[:33] + chunk(b"IDAT", packed) + data[-12:]) is is_plain
+
+
+def test_rows_that_repeat_what_is_beyond_their_window_never_pass_undecoded() -> None:
+    rows = b"".join(b"\0" + row.tobytes() for row in np.random.default_rng(1).integers(0, 256, (2, 64, 3), np.uint8))
+    data = bytearray(png(rows * 32, 64, 64))
+    assert is_plainly_sound(bytes(data))
+    data[41:43] = bytes([8, 29])  # a window of 256 bytes
+    data[-16:-12] = zlib.crc32(data[37:-16]).to_bytes(4, "big")
+    assert not is_plainly_sound(bytes(data))
+
+
 TEXTS = (("Comment", True), ("flam3_genome", True), ("interlace", False), ("bbox", False), ("transparency", False))
 
 

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from PIL import Image
 from sheepfold.kinds import pictures
 from sheepfold.kinds.jpeg import MOST_SCANS
 from sheepfold.kinds.seam import Inspection, Soundness
+from sheepfold.kinds.strictness import check_png
+from sheepfold.model.errors import UndecodablePicture
 
 SIDE = 48
 NOISE = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
@@ -36,6 +39,23 @@ def encoded(form: str, image: Image.Image | None = None, **more: object) -> byte
     target = io.BytesIO()
     (image or Image.fromarray(NOISE)).save(target, form, **more)
     return target.getvalue()
+
+
+def declaring(window_bits: int, packed: bytes) -> bytes:
+    """Return packed rows that declare another window than they were packed with."""
+    first = (window_bits - 8) << 4 | 8
+    return bytes([first, -first * 256 % 31]) + packed[2:]
+
+
+def packed_within(window_bits: int, rows: bytes) -> bytes:
+    packing = zlib.compressobj(9, wbits=window_bits)
+    return packing.compress(rows) + packing.flush()
+
+
+def text(name: bytes, key: bytes, said: bytes = b"") -> bytes:
+    """Return a text as each of its chunks has it."""
+    body = {b"tEXt": said, b"zTXt": b"\0" + zlib.compress(said), b"iTXt": bytes(4) + said}[name]
+    return chunk(name, key + b"\0" + body)
 
 
 def turned() -> Image.Exif:
@@ -64,9 +84,11 @@ def judged(data: bytes, folder: Path) -> Inspection:
 
 PACKED = zlib.compress(ROWS)
 WHOLE, END = chunk(b"IDAT", PACKED), chunk(b"IEND")
+ALIKE = (ROWS[:290] * SIDE)[:len(ROWS)]  # each row is as the last but one, 290 bytes before
 FRAME = struct.pack(">IIIIIHHBB", 0, SIDE, SIDE, 0, 0, 1, 1, 0, 0)
 PALETTE = bytes(range(256)) * 3
 INDICES = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row[:, 0].tobytes() for row in NOISE)))
+TEXTS = b"tEXt", b"zTXt", b"iTXt"
 PROGRESSIVE = encoded("JPEG", progressive=True)
 LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda"):-2]
 BASELINE = encoded("JPEG")
@@ -81,6 +103,18 @@ HONEST = {
     "of three pieces": png(head(), *(chunk(b"IDAT", PACKED[at:at + 3000]) for at in range(0, len(PACKED), 3000)), END),
     "with what stands behind": png(head(), WHOLE, END) + b"PK\5\6" + bytes(18),
     "with a chunk that nobody needs": png(head(), chunk(b"vpAg", bytes(9)), WHOLE, END),
+    "a window that holds what it repeats": png(head(), chunk(b"IDAT", packed_within(9, ALIKE)), END),
+    "a little window, of which nothing is used": png(
+        head(), chunk(b"IDAT", declaring(8, zlib.compress(ROWS, 0))), END),
+    "a window as large as its rows, as libpng declares it": png(
+        head(), chunk(b"IDAT", declaring(13, PACKED)), END),
+    "in pieces of a byte, with a little window": png(
+        head(), *(chunk(b"IDAT", bytes([each])) for each in packed_within(9, ALIKE)), END),
+    "texts of ImageMagick's, Blender's and flam3's": png(head(), *(
+        text(name, key, b"said") for name in TEXTS for key in (
+            b"date:create", b"exif:Software", b"icc:copyright", b"signature", b"Date", b"flam3_genome")), WHOLE, END),
+    "a palette with what is see-through": png(
+        head(colour=3), chunk(b"PLTE", PALETTE), chunk(b"tRNS", b"\xff" * 256), INDICES, END),
     "a palette": png(head(colour=3), chunk(b"PLTE", PALETTE), INDICES, END),
     "grey": encoded("PNG", Image.fromarray(NOISE[:, :, 0])),
     "one bit": encoded("PNG", Image.fromarray(NOISE[:, :, 0]).convert("1")),
@@ -133,6 +167,14 @@ DISHONEST = {
     "a JPEG turned unless the first word counts": with_exif(b"Exif\0\0" + tiff(), b"Exif\0\0" + tiff(6)),
     "a JPEG with two words on its turn": with_exif(*[b"Exif\0\0" + tiff(1)] * 2),
     "a JPEG turned behind its scan": BASELINE[:-2] + with_exif(b"Exif\0\0" + tiff(6))[2:46] + BASELINE[-2:],
+    "a window less than what it repeats": png(head(), chunk(b"IDAT", declaring(8, zlib.compress(ALIKE))), END),
+    "a window of 64 KiB": png(head(), chunk(b"IDAT", declaring(16, PACKED)), END),
+    "a chunk whose name is no letters": png(head(), chunk(b"a1_b"), WHOLE, END),
+    "a chunk whose name has a small third letter": png(head(), chunk(b"abcd"), WHOLE, END),
+    "a profile packed in a way that there is not": png(head(), chunk(b"iCCP", b"a\0\1" + zlib.compress(b"x")), WHOLE,
+                                                       END),
+    "what is see-through said before the palette": png(
+        head(colour=3), chunk(b"tRNS", b"\xff" * 256), chunk(b"PLTE", PALETTE), INDICES, END),
     "an arithmetic JPEG": ARITHMETIC,
     "a JPEG in many scans": PROGRESSIVE[:-2] + LAST_SCAN * MOST_SCANS + b"\xff\xd9",
 }
@@ -150,6 +192,28 @@ def test_what_readers_take_in_two_ways_is_undecodable(name: str, tmp_path: Path)
     found = judged(DISHONEST[name], tmp_path)
     assert found.soundness == Soundness.UNDECODABLE, found
     assert found.reason
+
+
+@pytest.mark.parametrize("key", [b"interlace", b"bbox", b"transparency", b"icc_profile"])
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_that_our_reader_would_obey_is_refused(name: bytes, key: bytes, tmp_path: Path) -> None:
+    """By `interlace` Pillow took rows that all others lay out in seven passes as one after the other."""
+    for chunks in ((text(name, key), WHOLE), (WHOLE, text(name, key))):
+        found = judged(png(head(), *chunks, END), tmp_path)
+        assert (found.soundness, key.decode() in found.reason) == (Soundness.UNDECODABLE, True)
+
+
+@pytest.mark.parametrize("distance", [255, 256, 257, 258, 259, 300])
+@pytest.mark.parametrize("shift", range(4))
+@pytest.mark.parametrize("count", [3, 4, 5, 258])
+def test_not_a_byte_beyond_the_window_is_repeated(count: int, shift: int, distance: int) -> None:
+    """However short a repeat is, and wherever it lies: zlib itself looks at the window only now and then."""
+    few = np.random.default_rng(2).integers(0, 128, shift + distance, np.uint8).tobytes()
+    row = few + (few[shift:] * 2)[:count] + bytes(9)
+    packed = chunk(b"IDAT", declaring(8, zlib.compress(b"\0" + row, 9)))
+    file = io.BytesIO(png(head(width=len(row), height=1, colour=0), packed, END))
+    with nullcontext() if distance <= 256 else pytest.raises(UndecodablePicture, match="too far back"):
+        check_png(file)
 
 
 @pytest.mark.parametrize("at", range(8, len(HONEST["a palette"]) - 1, 61))

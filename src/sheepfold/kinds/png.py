@@ -23,6 +23,7 @@ _CHANNELS = {2: 3, 6: 4}  # bytes of a pixel by colour type: RGB, and RGB with a
 _LENGTHS = {b"IHDR": 13, b"IEND": 0, b"pHYs": 9, b"gAMA": 4, b"sRGB": 1, b"cHRM": 32, b"tIME": 7}
 _NO_FILTER, _SUB, _AVERAGE, _PAETH = 0, 1, 3, 4
 _MOST_TEXT_BYTES = 256 * 1024
+_MOST_WINDOW_BYTES = 1 << 15
 # what is written of an alpha of 255 by each filter: none, sub, up, average, Paeth
 _OPAQUE = np.array([255, 0, 0, 0, 0], np.uint8)
 _OPAQUE_LEFT = np.array([255, 255, 0, 128, 0], np.uint8)
@@ -63,6 +64,8 @@ class PlainPng:
     def rows(self) -> Rows | None:
         """Inflate the rows, each with its filter before it; None where it is not exactly all of them, and sound."""
         row_bytes = 1 + self.width * self._channels
+        if not self._packed or not has_whole_window(self._packed[0], row_bytes * self.height):
+            return None
         inflating = zlib_ng.decompressobj()
         try:
             rows = inflating.decompress(self._packed, row_bytes * self.height + 1)
@@ -85,6 +88,14 @@ class PlainPng:
             return True
         within = pixels[1:, 1:, :3][filters[1:] != _NO_FILTER]
         return bool((within + np.uint8(spread) > 2 * spread).any())
+
+
+def has_whole_window(first: int, size_bytes: int) -> bool:
+    """Say by the first byte of packed rows whether they can repeat nothing that is beyond the window they declare.
+
+    That is so where the window is the largest, or holds all rows, as libpng makes it for little ones (RFC 1950, CINFO).
+    """
+    return 256 << (first >> 4) >= min(size_bytes, _MOST_WINDOW_BYTES)
 
 
 def _is_colourful(kind: int, pixels: Rows, spread: int) -> bool:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from sheepfold.kinds import colours
 from sheepfold.kinds.orientation import check_upright
+from sheepfold.kinds.png import has_whole_window
 from sheepfold.model.errors import UndecodablePicture
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -18,11 +19,22 @@ _HEADER = struct.Struct(">IIBBBBB")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _CRITICAL = {b"PLTE", b"IDAT", b"IEND"}
 _EXIF = b"eXIf"
-_BEFORE_ROWS = {b"PLTE", b"tRNS", _EXIF, colours.PROFILE}
+_NOT_AFTER = {
+    b"PLTE": {b"PLTE", b"tRNS", b"IDAT"},
+    b"tRNS": {b"tRNS", b"IDAT"},
+    _EXIF: {_EXIF, b"IDAT"},
+    colours.PROFILE: {colours.PROFILE, b"PLTE", b"IDAT"},
+}
+"""What may not be before a chunk; libpng drops a profile behind the palette, and what is see-through before it."""
 _MOST_PALETTE_BYTES = 3 * 256
 _ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _PIECE_BYTES = 1 << 20
+_SIP_BYTES = 256
+_LEAST_MATCH = 3  # RFC 1951: what is repeated of the rows before has 3 bytes at least
+_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
+_OBEYED = {b"interlace", b"bbox", b"transparency", b"icc_profile"}
+"""Keys by which Pillow would decode or show pixels otherwise, since it keeps texts where it keeps what it reads by."""
 
 
 def check_png(file: BinaryIO) -> None:
@@ -41,12 +53,16 @@ def check_png(file: BinaryIO) -> None:
         _check_length(name, length)
         seen.add(name)
         crc = zlib.crc32(name)
-        for piece in _pieces(file, length):
+        for number, piece in enumerate(_pieces(file, length)):
             crc = zlib.crc32(piece, crc)
             if name == b"IDAT":
                 rows.take(piece)
+            elif number:
+                continue  # the begin tells all that is asked of others
             elif name == colours.PROFILE or name in colours.CHUNKS:
                 said.append((name, piece))
+            elif name in _TEXTS:
+                _check_text(piece)
             elif name == _EXIF:
                 check_upright(piece)
         if file.read(4) != _sum(crc):
@@ -68,12 +84,14 @@ def _sum(crc: int) -> bytes:
 
 def _check_place(name: bytes, before: bytes, seen: set[bytes]) -> None:
     """Check that a chunk may come here."""
+    if not name.isalpha() or name[2:3].islower():  # libpng reads no further there
+        raise UndecodablePicture(f"The PNG has a chunk {name!r} of a name that there is not.")
     if name in _ANIMATION:
         raise UndecodablePicture("The file holds several pictures, an animation perhaps, where one was expected.")
     if name[:1].isupper() and name not in _CRITICAL:
         raise UndecodablePicture(f"The PNG has a chunk {name!r} that readers do not know, or twice.")
     is_late = name == b"IDAT" and b"IDAT" in seen and before != b"IDAT"
-    if is_late or (name in _BEFORE_ROWS and not seen.isdisjoint({name, b"IDAT"})):
+    if is_late or not seen.isdisjoint(_NOT_AFTER.get(name, ())):
         raise UndecodablePicture(f"The PNG has a chunk {name!r} in the wrong place.")
 
 
@@ -82,6 +100,12 @@ def _check_length(name: bytes, length: int) -> None:
         raise UndecodablePicture("The PNG has a palette of no whole number of colours, or of more than 256.")
     if name == _EXIF and not 0 < length <= _PIECE_BYTES:
         raise UndecodablePicture(f"The PNG has Exif of {length} bytes.")
+
+
+def _check_text(text: bytes) -> None:
+    key = text.partition(b"\0")[0]
+    if key in _OBEYED:
+        raise UndecodablePicture(f"The PNG has a text {key.decode()!r}, which some readers would obey.")
 
 
 def _pieces(file: BinaryIO, length: int) -> Iterator[bytes]:
@@ -105,28 +129,44 @@ def _rows_bytes(header: bytes) -> int:
 
 
 class _Rows:
-    """A PNG's rows as they inflate: counted, and let go."""
+    """A PNG's rows as they inflate: counted, and let go.
+
+    What they repeat must lie within the window that they declare, since libpng keeps no more. zlib lets a repeat reach
+    back into all that the same call gave out, too; so where the window is less than the rows, a call gives out no more
+    than the shortest repeat has, and each is looked at once with nothing but the window before it.
+    """
 
     def __init__(self, size_bytes: int) -> None:
         self._left = size_bytes
-        self._inflating = zlib.decompressobj()
+        self._inflating = zlib.decompressobj(0)  # with the window that its head declares
+        self._sip_bytes = self._most_bytes = 0  # in and out at a time, from the head on
 
     def take(self, piece: bytes) -> None:
-        """Inflate the next piece; raises UndecodablePicture where there is more than the rows."""
-        try:
-            while piece and not self._inflating.eof:
-                self._left -= len(self._inflating.decompress(piece, _PIECE_BYTES))
-                piece = self._inflating.unconsumed_tail
-                self._check(is_so=self._left >= 0)
-        except zlib.error as error:
-            raise UndecodablePicture(f"The PNG is damaged: {error}") from error
-        self._check(is_so=not piece and not self._inflating.unused_data)
+        """Inflate the next piece; raises UndecodablePicture where there is more than the rows, or it is damaged."""
+        if piece and not self._most_bytes:
+            is_whole = has_whole_window(piece[0], self._left)
+            self._sip_bytes, self._most_bytes = (_PIECE_BYTES,) * 2 if is_whole else (_SIP_BYTES, _LEAST_MATCH)
+        for at in range(0, len(piece), max(1, self._sip_bytes)):
+            sip = piece[at:at + self._sip_bytes]
+            while sip and not self._inflating.eof:
+                self._inflate(sip)
+                sip = self._inflating.unconsumed_tail
+            self._check(is_so=not sip and not self._inflating.unused_data)
 
     def end(self) -> None:
         """Check that all rows came; raises UndecodablePicture."""
-        while not self._inflating.eof and (more := self._inflating.decompress(b"", _PIECE_BYTES)):
-            self._left -= len(more)
+        while self._most_bytes and not self._inflating.eof and self._inflate(b""):
+            pass
         self._check(is_so=self._left == 0 and self._inflating.eof)
+
+    def _inflate(self, packed: bytes) -> int:
+        try:
+            count = len(self._inflating.decompress(packed, self._most_bytes))
+        except zlib.error as error:
+            raise UndecodablePicture(f"The PNG is damaged: {error}") from error
+        self._left -= count
+        self._check(is_so=self._left >= 0)
+        return count
 
     @staticmethod
     def _check(*, is_so: bool) -> None:
