@@ -38,8 +38,17 @@ def points(*values: int) -> bytes:
     return chunk(b"cHRM", struct.pack(">8I", *values))
 
 
-def profile(data: bytes) -> bytes:
-    return chunk(b"iCCP", b"a name\0\0" + zlib.compress(data))
+def profile(data: bytes, name: bytes = b"a name") -> bytes:
+    return chunk(b"iCCP", name + b"\0\0" + zlib.compress(data))
+
+
+def jpeg(*parts: tuple[int, int], before: bytes = b"\xff\xe0") -> bytes:
+    """Return a JPEG with a profile before a marker, in parts: each with its number and how many there are to be."""
+    whole, size = encoded("JPEG"), -(-len(SWAPPED) // len(parts))
+    at = whole.rindex(before)
+    bodies = [b"ICC_PROFILE\0" + bytes(part) + SWAPPED[place * size:place * size + size]
+              for place, part in enumerate(parts)]
+    return whole[:at] + b"".join(b"\xff\xe2" + struct.pack(">H", len(body) + 2) + body for body in bodies) + whole[at:]
 
 
 def encoded(form: str, image: Image.Image | None = None, **more: object) -> bytes:
@@ -80,6 +89,16 @@ TINTED = {
     "a gamma behind the rows": png(late=gamma(100_000)),
     "two profiles": png(profile(SRGB), profile(SWAPPED)),
     "a profile behind the rows": png(late=profile(SRGB)),
+    "a profile behind the palette": png(chunk(b"PLTE", bytes(3)), profile(SWAPPED)),
+    "a profile of a long name": png(profile(SWAPPED, b"k" * 80)),
+    "a profile of no name": png(profile(SWAPPED, b"")),
+    "a profile behind a JPEG's frame": jpeg((1, 1), before=b"\xff\xda"),
+    "a profile behind a JPEG's scan": jpeg((1, 1), before=b"\xff\xd9"),
+    "a JPEG's profile in parts 1 and 3": jpeg((1, 2), (3, 2)),
+    "a JPEG's profile in parts 0 and 2": jpeg((0, 2), (2, 2)),
+    "a JPEG's profile without its last part": jpeg((1, 2)),
+    "a JPEG's profile whose parts are of two minds": jpeg((1, 2), (2, 3)),
+    "a JPEG's profile twice": jpeg((1, 1), (1, 1)),
     "a profile of nothing": png(profile(b"")),
     "a profile that does not unpack": png(chunk(b"iCCP", b"a name\0\0nothing")),
     "a damaged profile": png(profile(SRGB[:200])),
@@ -115,6 +134,20 @@ def test_a_profile_is_followed_as_viewers_do(form: str, path: Path) -> None:
     path.write_bytes(encoded(form, even, icc_profile=SWAPPED))
     red, green, blue = pictures.pixels(path)[20, 20].tolist()
     assert (red < 60, green < 60, blue > 150) == (True, True, True)  # red is blue, says the profile
+
+
+@pytest.mark.parametrize("parts", [[(1, 1)], [(1, 2), (2, 2)], [(1, 3), (2, 3), (3, 3)]])
+def test_a_profile_in_parts_is_followed(parts: list[tuple[int, int]], path: Path) -> None:
+    path.write_bytes(jpeg(*parts))
+    assert pictures.examine(path, pictures.wrong_size(SIDE, SIDE)).soundness == Soundness.SOUND
+    plain = np.asarray(Image.open(io.BytesIO(encoded("JPEG"))))
+    assert np.abs(pictures.pixels(path).astype(int) - plain[:, :, ::-1]).mean() < 10
+
+
+@pytest.mark.parametrize("name", [b"k", b"k" * 79])
+def test_a_profile_may_have_any_name_that_there_is(name: bytes, path: Path) -> None:
+    path.write_bytes(png(profile(SRGB, name)))
+    assert pictures.examine(path, pictures.wrong_size(SIDE, SIDE)).soundness == Soundness.SOUND
 
 
 def test_a_grey_picture_follows_a_profile_of_grey(path: Path) -> None:

@@ -15,6 +15,7 @@ from sheepfold.model.errors import UndecodablePicture
 CHUNKS = {b"gAMA": 4, b"cHRM": 32, b"cICP": 4}
 """PNG's chunks that tint what viewers show, by their lengths; sRGB may stand there as well, and iCCP is a profile."""
 PROFILE = b"iCCP"
+_MOST_NAME_BYTES = 79
 _GAMMA = 45455
 _POINTS = 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000  # white, red, green and blue, of sRGB
 _POINTS_SPREAD = 1000
@@ -37,12 +38,22 @@ def is_srgb(name: bytes, body: bytes) -> bool:
 
 
 def check_chunks(said: Sequence[tuple[bytes, bytes]]) -> None:
-    """Raise UndecodablePicture where a PNG's chunks ask for other colours than sRGB's; a profile goes before two."""
+    """Raise UndecodablePicture where a PNG's chunks ask for other colours than sRGB's; a profile goes before two.
+
+    A profile may only be one that all readers follow: libpng passes over those of longer names.
+    """
     has_profile = any(name == PROFILE for name, _ in said)
     for name, body in said:
+        if name == PROFILE and not _is_named(body):
+            raise UndecodablePicture("The PNG's colour profile has no name that there is, or is packed in another way.")
         is_overruled = has_profile and name != b"cICP"
         if not (is_overruled or is_srgb(name, body)):
             raise UndecodablePicture(f"The PNG asks to be shown in other colours than sRGB's, by {name.decode()}.")
+
+
+def _is_named(profile: bytes) -> bool:
+    name, _, packed = profile.partition(b"\0")
+    return 0 < len(name) <= _MOST_NAME_BYTES and packed.startswith(b"\0")
 
 
 def as_seen(rgb: Image.Image, source: Image.Image) -> Image.Image:

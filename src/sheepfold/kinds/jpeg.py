@@ -19,8 +19,9 @@ MOST_SCANS = 100
 _FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive; browsers know no arithmetic coding and nothing lossless
 _PROGRESSIVE = 0xC2
 _NO_FRAMES = {0xC4, 0xC8, 0xCC}  # of the markers that begin with a C: tables, and one that is reserved
-_SCAN, _END, _APP1, _FILL = 0xDA, 0xD9, 0xE1, 0xFF
+_SCAN, _END, _APP1, _APP2, _FILL = 0xDA, 0xD9, 0xE1, 0xE2, 0xFF
 _EXIF = b"Exif\0"  # and a sixth byte: it is 0, but for browsers it may be any
+_PROFILE = b"ICC_PROFILE\0"
 _MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xff])")  # without what a scan holds itself: restarts, and 0 behind a 255
 _VALUES = 64  # of a block
 _BITS = 16  # more than a value has
@@ -41,6 +42,7 @@ def check_jpeg(path: Path) -> None:
 def _check_segments(data: mmap.mmap) -> None:
     frame, scans, has_exif = 0, 0, False
     missing: dict[int, list[int]] = {}
+    profile: list[tuple[int, int, int]] = []
     for marker, body in _segments(data):
         if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES:
             if frame:
@@ -53,10 +55,11 @@ def _check_segments(data: mmap.mmap) -> None:
                 raise UndecodablePicture(f"The JPEG comes in over {MOST_SCANS} scans.")
             _refine(missing, body, is_progressive=frame == _PROGRESSIVE)
         elif marker == _APP1 and body.startswith(_EXIF):
-            if has_exif:
-                raise UndecodablePicture("The JPEG has Exif twice.")
+            _check_exif(body, is_second=has_exif)
             has_exif = True
-            _check_exif(body)
+        elif marker == _APP2 and body.startswith(_PROFILE):
+            profile.append((frame, body[12], body[13]))
+    _check_profile(profile)
     if frame not in _FRAMES:
         raise UndecodablePicture("The JPEG is coded in a way that not every reader knows.")
     if any(map(any, missing.values())):
@@ -82,7 +85,18 @@ def _segments(data: mmap.mmap) -> Iterator[tuple[int, bytes]]:
         at = found.end() + max(length, 2)
 
 
-def _check_exif(body: bytes) -> None:
+def _check_profile(parts: list[tuple[int, int, int]]) -> None:
+    """Check a profile's parts, each with the frame before it, its number and how many there are.
+
+    Behind a frame, or where parts are missing or numbered otherwise, some readers find a profile and some find none.
+    """
+    if parts != [(0, number, len(parts)) for number in range(1, len(parts) + 1)]:
+        raise UndecodablePicture("The JPEG's colour profile is not there before its frame in all of its parts.")
+
+
+def _check_exif(body: bytes, *, is_second: bool) -> None:
+    if is_second:
+        raise UndecodablePicture("The JPEG has Exif twice.")
     tiff = body.removeprefix(_EXIF + b"\0")
     if tiff == body:
         raise UndecodablePicture("The JPEG's Exif begins as not every reader knows.")
