@@ -213,6 +213,29 @@ def test_links_that_lead_outside_nowhere_or_in_circles_are_refused(world, links)
     assert list_renderers(world.farm) == []
 
 
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_links_count_as_what_they_lead_to(world, monkeypatch, kind):
+    monkeypatch.setattr(repacking, "MAX_UNPACKED_BYTES", 350_000)
+    body = PROGRAM | {f"{TOP}/zeros": bytes(100_000)}
+    origin = "zeros" if kind == tarfile.SYMTYPE else f"{TOP}/zeros"
+    few, many = ([(f"{TOP}/link{number}", origin) for number in range(count)] for count in (2, 3))
+    made = entries(world, add_official(world.farm, Target("4.5"), tarred(world.folder / "b.tar", body, few, kind)))
+    assert made["link1"][0] == bytes(100_000)
+    with pytest.raises(InvalidSpec, match="unpacks to more"):
+        add_official(world.farm, Target("4.5.1"), tarred(world.folder / "c.tar", body, many, kind))
+
+
+@pytest.mark.parametrize(("count", "is_taken"), [(40, True), (41, False)])
+def test_links_lead_to_few_others(world, count, is_taken):
+    links = [(f"{TOP}/lib/{number}", f"{number + 1}") for number in range(count - 1)]
+    source = tarred(world.folder / "b.tar", PROGRAM, [*links, (f"{TOP}/lib/{count - 1}", "liba.so.1")])
+    if is_taken:
+        assert entries(world, add_official(world.farm, Target("4.5"), source))["lib/0"][0] == b"lib"
+    else:
+        with pytest.raises(InvalidSpec, match="links in a row"):
+            add_official(world.farm, Target("4.5"), source)
+
+
 @pytest.mark.parametrize("name", ["/etc/passwd", f"{TOP}/../../x", "../x", f"{TOP}\\..\\x", "C:/x", f"{TOP}/a\nb"])
 def test_names_that_point_outside_are_refused(world, name):
     source = tarred(world.folder / "b.tar", PROGRAM | {name: b"x"})

@@ -26,9 +26,12 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every file, so that the same renderer makes the same archive, and clients need not fetch it again."""
 MAX_UNPACKED_BYTES = 8 * 2**30
 MAX_FILES = 100_000
+MAX_LINKS_IN_A_ROW = 40
+"""As many as Linux follows."""
 MAX_TOLD_BYTES = 2**20
 """Of what a tar tells before a file, such as a longer name, and of what it tells for all; a path has some hundred."""
 PIECE_BYTES = 1024 * 1024
+_TOO_MUCH = "The download unpacks to more than any Blender has."
 
 _MAC_APP = "Blender/blender.app/"
 EXECUTABLES = {
@@ -91,7 +94,7 @@ def repack(source: Path, target: Path, system: str) -> None:
             name = _place(_checked(entry.path), system)
             left -= entry.size_bytes
             if left < 0 or len(written) + len(links) >= MAX_FILES:
-                raise InvalidSpec("The download unpacks to more than any Blender has.")
+                raise InvalidSpec(_TOO_MUCH)
             if name in written or name in links:
                 raise InvalidSpec(f"The download holds {entry.path[:100]!r} twice.")
             if file is None:
@@ -99,7 +102,7 @@ def repack(source: Path, target: Path, system: str) -> None:
                 continue
             write_file(archive, name, entry.mode, file, entry.size_bytes)
             written.add(name)
-    _follow(target, links, written, system)
+    _follow(target, _ends(links, written, system), left)
     if EXECUTABLES[system] not in written | set(links):
         raise InvalidSpec(f"There is no Blender for {system} in the download.")
 
@@ -119,13 +122,20 @@ def write_file(archive: zipfile.ZipFile, name: str, mode: int, file: IO[bytes], 
         raise InvalidSpec(f"The download breaks off in {name[:100]!r}.")
 
 
-def _follow(target: Path, links: dict[str, _Entry], written: set[str], system: str) -> None:
-    """Write what links point to in their place, since clients know no links; those that lead nowhere are refused."""
-    if not links:
+def _ends(links: dict[str, _Entry], written: set[str], system: str) -> dict[str, str]:
+    """Return what links lead to in the end; those that lead nowhere, or to too many others, are refused."""
+    return {name: _end_of(name, links, written, system) for name in links}
+
+
+def _follow(target: Path, ends: dict[str, str], left: int) -> None:
+    """Write what links lead to in their place, since clients know no links, of `left` bytes together at most."""
+    if not ends:
         return
     with zipfile.ZipFile(target, "a") as archive, tempfile.TemporaryFile() as copy:
-        for name in links:
-            original = _end_of(name, links, written, system)
+        for name, original in ends.items():
+            left -= archive.getinfo(original).file_size
+            if left < 0:
+                raise InvalidSpec(_TOO_MUCH)
             copy.seek(0)
             copy.truncate()
             with archive.open(original) as file:
@@ -144,6 +154,8 @@ def _end_of(name: str, links: dict[str, _Entry], written: set[str], system: str)
         name = _place(_checked(entry.link), system)
         if name in seen:
             raise InvalidSpec(f"{name[:100]!r} in the download is a link that leads back to itself.")
+        if len(seen) > MAX_LINKS_IN_A_ROW:
+            raise InvalidSpec(f"{name[:100]!r} in the download is one of over {MAX_LINKS_IN_A_ROW} links in a row.")
         seen.add(name)
     return name
 
@@ -211,7 +223,7 @@ class _TarFile(tarfile.TarFile):
         """Return its members, one after the other; raises InvalidSpec for more than MAX_FILES."""
         for count, member in enumerate(self):
             if count == MAX_FILES:
-                raise InvalidSpec("The download unpacks to more than any Blender has.")
+                raise InvalidSpec(_TOO_MUCH)
             self.members.clear()
             yield member
 
