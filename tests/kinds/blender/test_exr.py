@@ -15,6 +15,7 @@ from sheepfold.kinds.seam import Facts, Picture, Soundness
 from sheepfold.model.errors import UndecodablePicture
 
 WIDTH, HEIGHT = 40, 150  # more rows than a band
+REC_709 = 0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329
 FACTS = Facts(spec.parse({"width": WIDTH, "height": HEIGHT, "format": "EXR"}), 1)
 Written = Callable[..., Path]
 
@@ -32,6 +33,8 @@ def written(tmp_path: Path) -> Written:
         header = OpenImageIO.ImageSpec(width, height, channels, OpenImageIO.HALF)
         header.full_width, header.full_height = attributes.get("shown", (width, height))
         header.attribute("compression", attributes.get("codec", "zip"))
+        if "points" in attributes:
+            header.attribute("chromaticities", OpenImageIO.TypeDesc("float[8]"), attributes["points"])
         if "tile" in attributes:
             header.tile_width = header.tile_height = 16
         out = OpenImageIO.ImageOutput.create(str(tmp_path / name))
@@ -91,6 +94,31 @@ def test_a_header_that_says_a_thing_twice_or_leaves_it_out_is_refused(written: W
     for instead in (order * 2, b""):
         path.write_bytes(written(light()).read_bytes().replace(order, instead))
         assert inspect.inspect(path, FACTS).soundness is Soundness.UNDECODABLE
+
+
+@pytest.mark.parametrize("points", [REC_709, (*REC_709[:7], 0.335)])
+def test_a_frame_may_say_what_its_colours_are(written: Written, points: tuple[float, ...]) -> None:
+    path = written(light(), points=points)
+    assert b"chromaticities" in path.read_bytes()
+    assert inspect.inspect(path, FACTS).soundness is Soundness.SOUND
+
+
+@pytest.mark.parametrize("points", [(*REC_709[2:4], *REC_709[:2], *REC_709[4:]), (*REC_709[:7], float("nan"))])
+def test_a_frame_whose_colours_others_would_tint_is_refused(written: Written, points: tuple[float, ...]) -> None:
+    found = inspect.inspect(written(light(), points=points), FACTS)
+    assert (found.soundness, "colours" in found.reason) == (Soundness.UNDECODABLE, True)
+
+
+@pytest.mark.parametrize(("aspect", "soundness"), [
+    (1.0, Soundness.SOUND), (2.0, Soundness.SOUND), (0.5, Soundness.SOUND),  # Blender writes its scene's
+    (0.0, Soundness.UNDECODABLE), (-1.0, Soundness.UNDECODABLE), (1e7, Soundness.UNDECODABLE),
+    (float("inf"), Soundness.UNDECODABLE), (float("nan"), Soundness.UNDECODABLE)])
+def test_pixels_have_a_shape_that_there_is(written: Written, aspect: float, soundness: Soundness) -> None:
+    path = written(light())
+    line = b"pixelAspectRatio\0float\0" + struct.pack("<i", 4)
+    head, _, tail = path.read_bytes().partition(line)
+    path.write_bytes(head + line + struct.pack("<f", aspect) + tail[4:])
+    assert inspect.inspect(path, FACTS).soundness is soundness
 
 
 @pytest.mark.parametrize("codec", ["none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab"])
