@@ -49,6 +49,7 @@ PAGES = (
     Page("loop", fails="redirect"),
     Page("tls:short", fails="cert|tls|issuer"),
     Page("slow", points=((10, 300, GREEN),)),
+    Page("restless", points=((10, 300, GREEN),)),
     Page("silent", fails="did not|timed? ?out", order={"wait_s": 2}),
     Page("never", points=TOP_IS_GREEN, order={"wait_s": 2}),
     Page("polling", points=TOP_IS_GREEN, order={"wait_s": 3}),

@@ -112,6 +112,13 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(1.2)
         self.page_colour("008000")
 
+    def page_restless(self, step: str) -> None:
+        """Be in place of each other for a while, the next one as soon as one is there."""
+        if int(step or 0) == 60:
+            self.page_colour("008000")
+        else:
+            self.say(f"<!doctype html><script>location.replace('/restless/{int(step or 0) + 1}')</script>".encode())
+
     def page_silent(self, _: str) -> None:
         _END.wait(60)
 

@@ -11,7 +11,7 @@ from sheepfold.kinds.screenshot import render
 from sheepfold.kinds.screenshot.shooting import browsers
 from sheepfold.kinds.seam import RenderFailed
 
-CHOSEN = {"firefox": {"boxes", "loop", "frames"}, "webkitgtk": {"frames"}}
+CHOSEN = {"firefox": {"boxes", "loop", "frames", "restless"}, "webkitgtk": {"frames"}}
 """The pages that each browser besides Chromium shoots in every run of the tests."""
 SLOW_IN_CHROMIUM = {"barred", "tall", "infinite"}
 NOT_TOLD = {("webkitgtk", name) for name in ("download", "loop", "tls:short", "auth", "boxes")}

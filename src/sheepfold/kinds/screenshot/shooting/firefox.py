@@ -17,7 +17,8 @@ _WINDOW_S = 3.0
 LARGEST_SURFACE = 32_000  # device pixels of a side; Firefox ends at 32,767
 LARGEST_VIEWPORT = 9_900  # CSS pixels; Firefox refuses 10,000
 _ANNOUNCED = "WebDriverBiDiServer.json"
-_EVENTS = ("browsingContext.navigationFailed", "browsingContext.downloadWillBegin", "network.authRequired")
+_BEGUN, _FAILED = "browsingContext.navigationStarted", "browsingContext.navigationFailed"
+_EVENTS = (_BEGUN, _FAILED, "browsingContext.downloadWillBegin", "network.authRequired")
 _PREFERENCES: dict[str, object] = {
     "app.normandy.enabled": False,
     "app.update.enabled": False,
@@ -144,11 +145,12 @@ class Firefox:
         for asked in self._bidi.events("network.authRequired"):
             if asked.get("context") == self._context:
                 return "the page asks for a name and a password"
-        for begun in self._bidi.events("browsingContext.downloadWillBegin"):
-            if begun.get("context") == self._context:
+        for download in self._bidi.events("browsingContext.downloadWillBegin"):
+            if download.get("context") == self._context:
                 return "the address is a download, not a page"
-        for failed in self._bidi.events("browsingContext.navigationFailed"):
-            if failed.get("context") == self._context:
+        begun = [told for told in self._bidi.events(_BEGUN) if told.get("context") == self._context]
+        for failed in self._bidi.events(_FAILED):
+            if begun and failed.get("navigation") == begun[-1]["navigation"]:  # else another page took its place
                 return str(failed.get("message") or "the page could not be loaded")[:300]
         return self._bidi.complaint(self._going)
 

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 _MOST_BOXES = 30
 _SETTLED_S, _LOOK_S = 0.3, 0.02
+_UNLOADED = "before the unload event"
+"""What WebKit says, as no error of JavaScript, of a question whose page went away under it."""
 _PLAIN_LOCALE = Path("/usr/lib/locale/C.utf8")
 _SETTINGS = """[Settings]
 gtk-enable-animations={animations}
@@ -90,8 +92,10 @@ class WebKit:
     def _answer(self, expression: str) -> Any:  # noqa: ANN401 -- whatever JSON the page's script gives
         try:
             return self._driver.execute_script(f"return ({expression})")
-        except JavascriptException:
-            return None  # the page went away under the question
+        except WebDriverException as error:
+            if isinstance(error, JavascriptException) or _UNLOADED in first_line(error):
+                return None  # the page went away under the question
+            raise
 
     @property
     def highest(self) -> int:
