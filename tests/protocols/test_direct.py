@@ -1,6 +1,5 @@
 import asyncio
 import threading
-from functools import partial
 
 import pytest
 from anyio import to_thread
@@ -12,8 +11,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from sheepfold.model.errors import Overloaded
-from sheepfold.protocols.direct import MOST_OPENED, DirectRoute, ShortWays, at_once, judged, opened, ordered
+from sheepfold.protocols.direct import DirectRoute, ShortWays, at_once, judged
 
 
 async def greet(request: Request) -> Response:
@@ -53,37 +51,6 @@ def test_whoever_waits_for_no_inspection_finds_a_thread_while_all_inspections_wa
         return name
 
     assert asyncio.run(crowd()).startswith("at-once")
-
-
-def test_orders_that_a_program_looks_into_leave_threads_for_pictures_and_for_other_orders() -> None:
-    done = threading.Event()
-
-    async def crowd() -> list[str]:
-        waiting = [asyncio.create_task(ordered("blender", done.wait)) for _ in range(MOST_OPENED)]
-        await asyncio.sleep(0)
-        names = [await way(lambda: threading.current_thread().name)
-                 for way in (judged, partial(ordered, "flame"), partial(ordered, "no such kind"))]
-        assert not any(task.done() for task in waiting)
-        done.set()
-        assert all(await asyncio.gather(*waiting))
-        return [name.partition("_")[0] for name in names]
-
-    assert asyncio.run(crowd()) == ["judging"] * 3
-
-
-def test_who_would_wait_behind_too_many_projects_is_told_to_come_again() -> None:
-    done = threading.Event()
-
-    async def crowd() -> bool:
-        waiting = [asyncio.create_task(opened(done.wait)) for _ in range(MOST_OPENED)]
-        await asyncio.sleep(0)
-        with pytest.raises(Overloaded, match="try again"):
-            await opened(done.wait)
-        done.set()
-        assert all(await asyncio.gather(*waiting))
-        return await opened(done.is_set)
-
-    assert asyncio.run(crowd())
 
 
 def test_what_a_deed_raises_is_raised_to_who_waits() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from tests.serving import serving
 from tests.web.conftest import Site
 
 from sheepfold.config import Settings
-from sheepfold.farm import accounts, people
+from sheepfold.farm import accounts, people, tries
 from sheepfold.farm.accounts import add_account
 from sheepfold.farm.farm import open_farm
 from sheepfold.farm.owner import change_role, close_account, reopen_account
@@ -123,6 +124,17 @@ def test_who_signs_in_comes_to_the_page_that_asked_for_it_and_out_again(site, lo
     expect(page.locator("h1")).to_have_text("My machines")
     page.get_by_role("button", name="Sign out").click()
     expect(page.locator(".me")).to_contain_text("Sign in")
+
+
+def test_who_cannot_sign_up_for_the_crowd_keeps_what_was_typed(site, monkeypatch):
+    monkeypatch.setattr(tries, "LONGEST_TURN_S", 0.0)
+    with ExitStack() as crowd:
+        for _ in range(tries.MOST_TRIES):
+            crowd.enter_context(site.farm.tries.counted("up 127.0.0.1/32"))
+        refused = site.post("/sign-up", name="rex", password=PASSWORD, code="a code")
+    assert refused.status_code == 503
+    assert "try again" in refused.text
+    assert 'value="rex"' in refused.text
 
 
 def test_a_session_s_cookie_is_read_by_no_script_and_sent_by_no_other_site(site):

@@ -177,16 +177,21 @@ def clear_piece(farm: Farm, chore: Chore) -> None:
 def drop(farm: Farm, digests: Iterable[Digest], older_than: int) -> int:
     """Delete blobs that were let go, unless they were kept again since; returns how many.
 
-    One that cannot be deleted, such as for want of a right, keeps nobody from the others: it is logged, and tried again
-    by each sweep, which finds what lies there. Raises StoreUnavailable where the store does not answer at all.
+    One that cannot be deleted, such as for want of a right, keeps nobody from the others: it is logged, the first with
+    its reason, and tried again by each sweep, which finds what lies there. Raises StoreUnavailable where the store does
+    not answer at all.
     """
-    dropped = 0
+    dropped, left = 0, 0
     for digest in digests:
         try:
             dropped += farm.blobs.delete(digest, older_than=older_than)
         except StoreUnavailable as error:
-            _check_answering(farm)
-            _log.warning("blob=%s left=until_the_next_sweep reason=%s", digest, error)
+            if not left:
+                _check_answering(farm)
+                _log.warning("blob=%s left=until_the_next_sweep reason=%s", digest, error)
+            left += 1
+    if left > 1:
+        _log.warning("blobs=%s left=until_the_next_sweep", left)
     return dropped
 
 

@@ -16,15 +16,9 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sheepfold.kinds.registry import KINDS, optional_module_of
-from sheepfold.model.errors import Overloaded
-
 T = TypeVar("T")
-_Executors = WeakKeyDictionary[asyncio.AbstractEventLoop, Executor]
-_AT_ONCE, _JUDGING, _OPENING = _Executors(), _Executors(), _Executors()
-MOST_OPENED = 200
-"""Projects that wait to be opened or are being opened; who comes then is told to come again."""
-_openings = WeakKeyDictionary[asyncio.AbstractEventLoop, int]()
+Executors = WeakKeyDictionary[asyncio.AbstractEventLoop, Executor]
+_AT_ONCE, _JUDGING = Executors(), Executors()
 
 
 class DirectRoute(Route):
@@ -71,35 +65,15 @@ async def judged(deed: Callable[..., T], *args: object) -> T:
     return await _run(_JUDGING, "judging", 0.75, deed, *args)
 
 
-async def ordered(kind: str, deed: Callable[..., T], *args: object) -> T:
-    """Run what is done with an order of a kind on a thread: as `opened` where the kind completes orders by their files.
-
-    Raises Overloaded as that does.
-    """
-    is_completed = kind in KINDS and optional_module_of(kind, "complete") is not None
-    return await (opened if is_completed else judged)(deed, *args)
+async def _run(kept: Executors, name: str, share: float, deed: Callable[..., T], *args: object) -> T:
+    return await asyncio.get_running_loop().run_in_executor(executor_of(kept, name, share), partial(deed, *args))
 
 
-async def opened(deed: Callable[..., T], *args: object) -> T:
-    """Run what may wait minutes for a program that opens a project on a thread, so that others are left for pictures.
-
-    Raises Overloaded where MOST_OPENED are there already.
-    """
-    loop = asyncio.get_running_loop()
-    if _openings.get(loop, 0) >= MOST_OPENED:
-        raise Overloaded("Too many projects wait for the farm to look into them: try again in a few minutes.")
-    _openings[loop] = _openings.get(loop, 0) + 1
-    try:
-        return await _run(_OPENING, "opening", 0.125, deed, *args)
-    finally:
-        _openings[loop] -= 1
-
-
-async def _run(kept: _Executors, name: str, share: float, deed: Callable[..., T], *args: object) -> T:
-    """Run a deed on an executor of the loop's, made for a share of the threads that the farm may have."""
+def executor_of(kept: Executors, name: str, share: float, least: int = 1) -> Executor:
+    """Return an executor of the loop's, made for a share of the threads that the farm may have."""
     loop = asyncio.get_running_loop()
     executor = kept.get(loop)
     if executor is None:
-        size = max(1, int(to_thread.current_default_thread_limiter().total_tokens * share))
+        size = max(least, int(to_thread.current_default_thread_limiter().total_tokens * share))
         executor = kept[loop] = ThreadPoolExecutor(size, thread_name_prefix=name)
-    return await loop.run_in_executor(executor, partial(deed, *args))
+    return executor

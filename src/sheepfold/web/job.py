@@ -21,7 +21,7 @@ from sheepfold.model.errors import MalformedMessage
 from sheepfold.model.jobs import Job, JobId, JobState
 from sheepfold.model.lifecycle import picture_of
 from sheepfold.model.tasks import TaskId, TaskState
-from sheepfold.protocols.direct import opened
+from sheepfold.protocols.opening import opened
 from sheepfold.protocols.uploads import base_url
 from sheepfold.protocols.visitors import shares_of
 from sheepfold.web.frame import (
@@ -118,7 +118,7 @@ async def _priority(visit: Visit) -> Response:
 
 async def _more(visit: Visit) -> Response:
     job_id = JobId(visit.id("job_id"))
-    await opened(extend_job, visit.farm, visit.account, job_id, (await visit.form()).get("frames", ""))
+    await opened(visit.request, extend_job, visit.farm, visit.account, job_id, (await visit.form()).get("frames", ""))
     return visit.go(f"/jobs/{job_id}", "added")
 
 

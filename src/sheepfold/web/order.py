@@ -16,7 +16,8 @@ from sheepfold.kinds.seam import Offer
 from sheepfold.model.accounts import Account
 from sheepfold.model.errors import NotFound
 from sheepfold.model.jobs import Job
-from sheepfold.protocols.direct import judged, ordered
+from sheepfold.protocols.direct import judged
+from sheepfold.protocols.opening import ordered
 from sheepfold.protocols.rest.alive import SCREENSHOT, alive_list
 from sheepfold.protocols.rest.appraisals import appraised
 from sheepfold.protocols.rest.forms import OrderForm, order_form, whole_order
@@ -63,14 +64,14 @@ async def _form(visit: Visit) -> Response:
 async def _check(visit: Visit) -> Response:
     kind = _kind(visit)
     async with order_form(visit.request, visit.farm) as form:
-        found = await ordered(kind, _done, appraised, visit, kind, form)
+        found = await ordered(visit.request, kind, _done, appraised, visit, kind, form)
     return visit.page("appraisal.html", found=found)
 
 
 async def _order(visit: Visit) -> Response:
     kind = _kind(visit)
     async with order_form(visit.request, visit.farm) as form:
-        job = await ordered(kind, _done, order_job, visit, kind, form)
+        job = await ordered(visit.request, kind, _done, order_job, visit, kind, form)
     return Response(status_code=201, headers={"Location": f"/jobs/{job.id}"})
 
 
@@ -108,7 +109,7 @@ async def order_sample(visit: Visit, kind: str, title: str) -> Job:
     if sample is None:
         raise NotFound(f"There is no sample called {title[:40]!r}.")
     asked = Order(kind, sample.spec, dict(sample.inputs), sample.title)
-    return await ordered(kind, order_job, visit.farm, visit.account, asked)
+    return await ordered(visit.request, kind, order_job, visit.farm, visit.account, asked)
 
 
 def _kind(visit: Visit) -> str:

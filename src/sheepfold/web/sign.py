@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 from sheepfold.farm import people
 from sheepfold.farm.addresses import network_of, read_address
 from sheepfold.farm.farm import Farm
-from sheepfold.model.errors import BadCredentials, Forbidden, SheepfoldError, TooManyTries
+from sheepfold.model.errors import BadCredentials, Forbidden, SheepfoldError, TooManyTries, Unavailable
 from sheepfold.protocols.visitors import COOKIE
 from sheepfold.web.frame import (
     ANYONE,
@@ -153,6 +153,8 @@ async def _sign_out(visit: Visit) -> Response:
 
 
 def _status(error: SheepfoldError) -> int:
+    if isinstance(error, Unavailable):
+        return 503
     return 429 if isinstance(error, TooManyTries) else 422
 
 

@@ -11,7 +11,7 @@ from sheepfold.farm.repeating import render_again
 from sheepfold.farm.retention import keep_job
 from sheepfold.farm.views import prioritise
 from sheepfold.model.jobs import JobId
-from sheepfold.protocols.direct import opened
+from sheepfold.protocols.opening import opened
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CancelerHere, CustomerHere, FarmHere
 from sheepfold.protocols.rest.making import MakingRoute
@@ -39,10 +39,10 @@ def change_job(farm: FarmHere, account: CancelerHere, job_id: JobInPath, asked: 
 
 @router.post("/jobs/{job_id}/frames", summary="Add frames to a job")
 async def add_frames(
-    farm: FarmHere, account: CustomerHere, job_id: JobInPath, asked: wire.MoreFrames
+    request: Request, farm: FarmHere, account: CustomerHere, job_id: JobInPath, asked: wire.MoreFrames
 ) -> wire.JobSummary:
     """Add frames to a job, running or done; those that it has already stay. Only some kinds can: `blender` can."""
-    return wire.JobSummary.of(await opened(extend_job, farm, account, JobId(job_id), asked.frames))
+    return wire.JobSummary.of(await opened(request, extend_job, farm, account, JobId(job_id), asked.frames))
 
 
 @router.post("/jobs/{job_id}/again", summary="Render a frame once more")

@@ -12,7 +12,8 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import Order
 from sheepfold.kinds.registry import optional_module_of
 from sheepfold.model.accounts import Account
-from sheepfold.protocols.direct import judged, ordered
+from sheepfold.protocols.direct import judged
+from sheepfold.protocols.opening import ordered
 from sheepfold.protocols.rest.alive import SCREENSHOT, remarks_on_views
 from sheepfold.protocols.rest.appraisal_wire import AppraisalOut
 from sheepfold.protocols.rest.callers import CustomerHere, FarmHere
@@ -27,7 +28,7 @@ _PICTURE: dict[int | str, dict[str, Any]] = {200: {
 async def add_appraisal(request: Request, farm: FarmHere, account: CustomerHere) -> AppraisalOut:
     """Check an order as if it were made, and tell what it would be and cost; nothing is kept of it."""
     async with order_form(request, farm) as form:
-        return await ordered(form.order.kind, _appraised, farm, account, form)
+        return await ordered(request, form.order.kind, _appraised, farm, account, form)
 
 
 def _appraised(farm: Farm, account: Account, form: OrderForm) -> AppraisalOut:

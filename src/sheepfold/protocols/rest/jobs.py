@@ -21,7 +21,7 @@ from sheepfold.farm.views import view_piece
 from sheepfold.model.accounts import Account
 from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.tasks import LeaseState, TaskId
-from sheepfold.protocols.direct import opened, ordered
+from sheepfold.protocols.opening import opened, ordered
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.callers import CallerHere, CancelerHere, CustomerHere, FarmHere
 from sheepfold.protocols.rest.files import FILE, RANGED_FILE, ZIP, answer_ranged
@@ -57,7 +57,7 @@ async def add_job(
     random number: then it is one, and both answers name it. The farm remembers such a key for a week.
     """
     async with order_form(request, farm) as form:
-        job = await ordered(form.order.kind, _ordered, farm, account, form, idempotency_key)
+        job = await ordered(request, form.order.kind, _ordered, farm, account, form, idempotency_key)
         remarks = await run_in_threadpool(browse.remarks_on, farm, job)
     response.headers["Location"] = f"{wire.BASE}/jobs/{job.id}"
     return wire.JobOrdered.with_remarks(job, remarks)
@@ -79,7 +79,7 @@ async def put_input(
     file loses the lease, and the old file answers 404 from then on.
     """
     async with spooled_body(request, farm, farm.settings.input_limit_bytes) as spooled:
-        return await opened(_replaced, farm, account, JobId(job_id), name, upload, spooled)
+        return await opened(request, _replaced, farm, account, JobId(job_id), name, upload, spooled)
 
 
 def _replaced(
