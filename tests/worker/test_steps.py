@@ -46,7 +46,7 @@ OUTCOMES: dict[type, st.SearchStrategy[steps.Event]] = {
 reached: Counter[str] = Counter()
 
 
-@settings(max_examples=200, derandomize=True)  # so that it reaches each step, always
+@settings(max_examples=400)
 @given(st.data(), st.booleans())
 def test_the_rules_hold_on_every_way_a_worker_can_go(data: st.DataObject, once: bool) -> None:
     rules = Rules(once=once)
@@ -69,7 +69,7 @@ def test_the_rules_hold_on_every_way_a_worker_can_go(data: st.DataObject, once: 
 
 def test_the_walk_above_reached_every_step() -> None:
     test_the_rules_hold_on_every_way_a_worker_can_go()
-    assert min(reached[kind.__name__] for kind in (Open, Claim, Make, Drain, Pause, End)) > 10
+    assert {kind.__name__ for kind in (Open, Claim, Make, Drain, Pause, End)} == set(reached)
 
 
 def test_no_work_means_a_pause_that_grows() -> None:
