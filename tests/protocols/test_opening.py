@@ -13,7 +13,7 @@ from starlette.types import Message
 from sheepfold.model.errors import Overloaded
 from sheepfold.protocols import opening
 from sheepfold.protocols.direct import judged
-from sheepfold.protocols.opening import MOST_OPENED, opened, ordered
+from sheepfold.protocols.opening import MOST_WAITING, opened, ordered, sketched
 
 Way = Callable[..., Awaitable[str]]
 
@@ -30,7 +30,7 @@ def asker(gone: asyncio.Event | None = None) -> Request:
 def crowded(done: threading.Event, meanwhile: Callable[[], Coroutine[None, None, None]]) -> None:
     """Have as many projects wait as may, and do something meanwhile."""
     async def crowd() -> None:
-        waiting = [asyncio.create_task(opened(asker(), done.wait, 60)) for _ in range(MOST_OPENED)]
+        waiting = [asyncio.create_task(opened(asker(), done.wait, 60)) for _ in range(MOST_WAITING)]
         await asyncio.sleep(0)
         try:
             await meanwhile()
@@ -44,9 +44,10 @@ def crowded(done: threading.Event, meanwhile: Callable[[], Coroutine[None, None,
 
 def test_orders_that_a_program_looks_into_leave_threads_for_pictures_and_for_other_orders() -> None:
     async def meanwhile() -> None:
-        ways: list[Way] = [judged, partial(ordered, asker(), "flame"), partial(ordered, asker(), "no such kind")]
+        ways: list[Way] = [judged, partial(ordered, asker(), "flame"), partial(ordered, asker(), "no such kind"),
+                           partial(sketched, asker())]
         names = [await way(lambda: threading.current_thread().name) for way in ways]
-        assert [name.partition("_")[0] for name in names] == ["judging"] * 3
+        assert [name.partition("_")[0] for name in names] == ["judging", "judging", "judging", "sketching"]
 
     crowded(threading.Event(), meanwhile)
 

@@ -29,7 +29,7 @@ from sheepfold.model.jobs import JobId, Terms
 from sheepfold.model.tasks import TaskId
 from sheepfold.protocols.rest import wire
 from sheepfold.protocols.rest.appraisal_wire import AppraisalOut
-from sheepfold.protocols.rest.appraisals import appraised, sketched
+from sheepfold.protocols.rest.appraisals import appraised, sketch
 from sheepfold.protocols.rest.change_wire import ChangesOut
 from sheepfold.protocols.rest.changes import changes_out
 from sheepfold.protocols.rest.client import OnSent
@@ -59,7 +59,7 @@ class FolderOffice(FolderAccount, FolderFarm):
 
     def sketch(self, kind: str, inputs: Mapping[str, Path], target: Path) -> None:
         """Render the files of an order small and quickly, and write the PNG to `target`."""
-        target.write_bytes(sketched(self._farm, kind, inputs))
+        target.write_bytes(sketch(self._farm, kind, inputs))
 
     def jobs(self, limit: int = 50, before: int | None = None, *, mine: bool = False) -> wire.JobPage:
         """List all jobs, or those of this account, the newest first."""

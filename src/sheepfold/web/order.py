@@ -17,7 +17,7 @@ from sheepfold.model.accounts import Account
 from sheepfold.model.errors import NotFound
 from sheepfold.model.jobs import Job
 from sheepfold.protocols.direct import judged
-from sheepfold.protocols.opening import ordered
+from sheepfold.protocols.opening import ordered, sketched
 from sheepfold.protocols.rest.alive import SCREENSHOT, alive_list
 from sheepfold.protocols.rest.appraisals import appraised
 from sheepfold.protocols.rest.forms import OrderForm, order_form, whole_order
@@ -92,7 +92,7 @@ async def _keep(visit: Visit) -> Response:
 async def _sketch(visit: Visit) -> Response:
     kind = _kind(visit)
     async with order_form(visit.request, visit.farm) as form:
-        picture = await judged(appraisal.sketch, visit.farm, kind, offers()[kind].sketch, form.inputs)
+        picture = await sketched(visit.request, appraisal.sketch, visit.farm, kind, offers()[kind].sketch, form.inputs)
     return Response(picture, headers=HEADERS, media_type="image/png")
 
 

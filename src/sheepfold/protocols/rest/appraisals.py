@@ -12,8 +12,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.orders import Order
 from sheepfold.kinds.registry import optional_module_of
 from sheepfold.model.accounts import Account
-from sheepfold.protocols.direct import judged
-from sheepfold.protocols.opening import ordered
+from sheepfold.protocols.opening import ordered, sketched
 from sheepfold.protocols.rest.alive import SCREENSHOT, remarks_on_views
 from sheepfold.protocols.rest.appraisal_wire import AppraisalOut
 from sheepfold.protocols.rest.callers import CustomerHere, FarmHere
@@ -43,11 +42,11 @@ async def add_sketch(request: Request, farm: FarmHere, _: CustomerHere) -> Respo
     come with the form are looked at.
     """
     async with order_form(request, farm) as form:
-        picture = await judged(sketched, farm, form.order.kind, form.inputs)
+        picture = await sketched(request, sketch, farm, form.order.kind, form.inputs)
     return Response(picture, media_type="image/png", headers={"X-Content-Type-Options": "nosniff"})
 
 
-def sketched(farm: Farm, kind: str, inputs: Mapping[str, Path]) -> bytes:
+def sketch(farm: Farm, kind: str, inputs: Mapping[str, Path]) -> bytes:
     """Render inputs as their kind wishes a quick look; raises InvalidSpec where it has none, or they are none."""
     offers = optional_module_of(kind, "offer")
     quick = offers.offer().sketch if offers is not None else {}
