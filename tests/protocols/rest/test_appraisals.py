@@ -2,10 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from tests.protocols.rest.conftest import SPEC, wait_for
 
 from sheepfold.kinds.blender import examine, home
+from sheepfold.protocols import opening
 
 MANY = 45
 """More than the threads that a server of a test has, 40, and than those of them that take in pictures."""
@@ -42,3 +44,27 @@ def test_pictures_are_taken_in_while_more_projects_wait_for_blender_than_there_a
         finally:
             slow_blender.touch()
         assert all("crashed" in one.result().json()["detail"] for one in sent)
+
+
+def test_who_goes_away_leaves_the_queue(site, slow_blender):
+    headers = site.bearer(site.key("ann", "desk"))
+
+    def look(timeout):
+        return site.http.post("/appraisals", headers=headers, files=SCENE, timeout=timeout)
+
+    def waiting():
+        return sum(opening._PROJECTS._waiting.values())
+
+    with ThreadPoolExecutor(9) as pool:
+        sent = [pool.submit(look, 60) for _ in range(8)]
+        try:
+            wait_for(lambda: waiting() == 8)
+            impatient = pool.submit(look, 3)
+            wait_for(lambda: waiting() == 9)
+            with pytest.raises(httpx.ReadTimeout):
+                impatient.result()
+            wait_for(lambda: waiting() == 8)
+            assert not any(one.done() for one in sent)
+        finally:
+            slow_blender.touch()
+        assert all(one.result().status_code == 422 for one in sent)
