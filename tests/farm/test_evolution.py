@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -174,6 +175,19 @@ class Broken(Executor):
         raise BrokenExecutor("A process in the pool was ended abruptly.")
 
 
+def breed_a_stranger(herd: World, hire: Callable[[], Executor]) -> None:
+    """Have a house that hires so breed until there is a job, which is a stranger's."""
+    house, ends_at = House(herd.farm, hire), time.monotonic() + 60
+    house.start()
+    try:
+        while not list_jobs(herd.farm, 1) and time.monotonic() < ends_at:
+            herd.clock.advance(60)
+            time.sleep(0.1)
+    finally:
+        house.stop()
+    assert [job.title for job in list_jobs(herd.farm, 1)] == ["A stranger"]
+
+
 def test_a_birth_that_never_ends_is_given_up_and_the_house_goes_on(herd: World, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(deeds, "BIRTH_S", 1.0)
     monkeypatch.setattr(handwork, "breed", stranger)
@@ -185,15 +199,7 @@ def test_a_birth_that_never_ends_is_given_up_and_the_house_goes_on(herd: World, 
             hired[0].submit(time.sleep, 3600)  # the birth waits behind this
         return hired[-1]
 
-    house, ends_at = House(herd.farm, hire), time.monotonic() + 60
-    house.start()
-    try:
-        while not list_jobs(herd.farm, 1) and time.monotonic() < ends_at:
-            herd.clock.advance(60)
-            time.sleep(0.1)
-    finally:
-        house.stop()
-    assert [job.title for job in list_jobs(herd.farm, 1)] == ["A stranger"]
+    breed_a_stranger(herd, hire)
     with pytest.raises(RuntimeError):
         hired[0].submit(time.sleep, 0)
 
@@ -209,15 +215,7 @@ def test_a_house_that_could_not_hire_anew_breeds_once_it_can(herd: World, monkey
         hired.append(ThreadPoolExecutor(1) if hired else Broken())
         return hired[-1]
 
-    house, ends_at = House(herd.farm, hire), time.monotonic() + 60
-    house.start()
-    try:
-        while not list_jobs(herd.farm, 1) and time.monotonic() < ends_at:
-            herd.clock.advance(60)
-            time.sleep(0.1)
-    finally:
-        house.stop()
-    assert [job.title for job in list_jobs(herd.farm, 1)] == ["A stranger"]
+    breed_a_stranger(herd, hire)
 
 
 def test_nobody_chooses_the_shepherds_name(world: World):

@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -347,13 +348,8 @@ class Fragile(Executor):
         raise BrokenExecutor("A process in the pool was ended abruptly.")
 
 
-def test_the_house_hires_anew_when_a_chore_took_its_process_down(world: World):
-    hired: list[Executor] = []
-
-    def hire() -> Executor:
-        hired.append(ThreadPoolExecutor(1) if len(hired) > 1 else Fragile())  # the house's own, then its hand's
-        return hired[-1]
-
+def do_chores_of_a_job(world: World, hire: Callable[[], Executor]) -> None:
+    """Have a house that hires so do what a job's pictures ask for."""
     job = world.order()
     world.make_all(world.maker("box"))
     house = House(world.farm, hire)
@@ -362,6 +358,16 @@ def test_the_house_hires_anew_when_a_chore_took_its_process_down(world: World):
         until(lambda: world.clock.advance(60) and view_job(world.farm, job.id).chores_waiting == 0)
     finally:
         house.stop()
+
+
+def test_the_house_hires_anew_when_a_chore_took_its_process_down(world: World):
+    hired: list[Executor] = []
+
+    def hire() -> Executor:
+        hired.append(ThreadPoolExecutor(1) if len(hired) > 1 else Fragile())  # the house's own, then its hand's
+        return hired[-1]
+
+    do_chores_of_a_job(world, hire)
     assert len(hired) == 3
     assert world.findings() == []
 
@@ -375,14 +381,7 @@ def test_a_hand_that_could_not_hire_anew_at_once_does_so_later(world: World):
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return executor
 
-    job = world.order()
-    world.make_all(world.maker("box"))
-    house = House(world.farm, hire)
-    house.start()
-    try:
-        until(lambda: world.clock.advance(60) and view_job(world.farm, job.id).chores_waiting == 0)
-    finally:
-        house.stop()
+    do_chores_of_a_job(world, hire)
     assert next(hired, None) is None
     assert world.findings() == []
 

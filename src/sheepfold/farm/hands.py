@@ -7,6 +7,7 @@ from concurrent.futures import BrokenExecutor, Executor
 
 from sheepfold.farm.chores import are_chores_due, do_chore, put_off, take_chore
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.hiring import Hiring
 from sheepfold.model.errors import Unavailable
 from sheepfold.store.chores import Chore
 
@@ -23,8 +24,7 @@ class Hand:
 
     def __init__(self, farm: Farm, make_executor: Callable[[], Executor]) -> None:
         self._farm = farm
-        self._make_executor = make_executor
-        self._executor: Executor | None = make_executor()
+        self._hiring = Hiring(make_executor)
         self._undone: Chore | None = None
         self._is_listening = False
         self._woken = threading.Event()
@@ -53,8 +53,7 @@ class Hand:
         self.dismiss()
         if self._thread.is_alive():
             self._thread.join()
-        if self._executor is not None:
-            self._executor.shutdown(cancel_futures=True)
+        self._hiring.end()
 
     def _work(self) -> None:
         while not self._ended.is_set():
@@ -62,7 +61,7 @@ class Hand:
                 self.do_chores()
             except BrokenExecutor:
                 _log.warning("house=hires reason=%s", "a chore took its process down")
-                self._dismiss_executor()
+                self._hiring.dismiss()
             except Unavailable as error:
                 _log.warning("chores=waiting reason=%s", error)
                 self._ended.wait(LOOK_PERIOD_S)
@@ -80,19 +79,9 @@ class Hand:
         Raises what hiring raises, such as OSError, where an executor is to be hired anew; then no chore is taken.
         """
         self._put_off()
-        executor = self._hired()
+        executor = self._hiring.executor()
         while self._goes_on() and are_chores_due(self._farm) and self._do_next(executor):
             pass
-
-    def _hired(self) -> Executor:
-        if self._executor is None:
-            self._executor = self._make_executor()
-        return self._executor
-
-    def _dismiss_executor(self) -> None:
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=False, cancel_futures=True)
 
     def _do_next(self, executor: Executor) -> bool:
         chore = take_chore(self._farm)

@@ -17,6 +17,7 @@ from sheepfold.farm.expiry import expire_orders
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.forgetting import forget_in_steps
 from sheepfold.farm.hands import Hand
+from sheepfold.farm.hiring import Hiring
 from sheepfold.farm.leaps import Leaps
 from sheepfold.farm.retention import Retention, drop, guarded_since, is_held
 from sheepfold.farm.settlement import settle
@@ -161,8 +162,7 @@ class House:
 
     def __init__(self, farm: Farm, make_executor: Callable[[], Executor]) -> None:
         self._farm = farm
-        self._make_executor = make_executor
-        self._executor: Executor | None = make_executor()
+        self._hiring = Hiring(make_executor)
         self._hands = [Hand(farm, make_executor) for _ in range(max(1, farm.settings.chore_processes))]
         self._has_taken_up = False
         self._ended = threading.Event()
@@ -189,8 +189,7 @@ class House:
             hand.dismiss()
         self._thread.join()
         self._backups.stop()
-        if self._executor is not None:
-            self._executor.shutdown(cancel_futures=True)
+        self._hiring.end()
 
     def _keep(self) -> None:
         with household(self._farm) as is_alone:
@@ -212,7 +211,7 @@ class House:
                 _log.warning("house=waiting reason=%s", error)
             except BrokenExecutor:
                 _log.warning("house=hires reason=%s", "a sheep that was bred took its process down")
-                self._dismiss_executor()
+                self._hiring.dismiss()
             except Exception:  # noqa: BLE001 -- the house must outlive whatever stumbles in it
                 _log.exception("house=stumbled")
             self._ended.wait(max(0.0, next_beat - time.monotonic()))
@@ -247,18 +246,7 @@ class House:
         self._backups.step()
         if self._farm.elapsed() >= self._next_step:
             self._next_step = self._farm.elapsed() + EVOLUTION_PERIOD_S
-            self._evolution.step(self._hired())
-
-    def _hired(self) -> Executor:
-        """Return the executor, or a new one where it was dismissed: who fails to hire fails in evolution alone."""
-        if self._executor is None:
-            self._executor = self._make_executor()
-        return self._executor
-
-    def _dismiss_executor(self) -> None:
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=False, cancel_futures=True)
+            self._evolution.step(self._hiring.executor())  # who fails to hire fails in evolution alone
 
     def _favour(self) -> None:
         if self._farm.elapsed() >= self._next_favour:
