@@ -245,8 +245,9 @@ def test_a_backup_that_hangs_does_not_keep_the_farm_from_dropping_for_ever(overd
         while overdue.clock.now + HOLD_S - 1 < hung_at + STILL_S:
             overdue.clock.advance(HOLD_S - 1)
             until(held)
-        overdue.clock.advance(HOLD_S)
-        time.sleep(0.1)  # some signs of life, had it any
+        for _ in range(2):  # a sign that was being given at the first moment still counts from then
+            overdue.clock.advance(HOLD_S)
+            time.sleep(0.1)  # some signs of life, had it any
         assert Retention(overdue.farm).step() == 1
         assert overdue.do_chores() == 1
         assert not overdue.farm.db.write(lambda tx: is_held(tx, overdue.clock.now))
