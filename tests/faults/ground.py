@@ -352,7 +352,7 @@ class Crew:
             if self.house.deaths == deaths:
                 self.make_one()
         while self.house.deaths == deaths:
-            waiting = self.insist(self._job)["chores_waiting"]
+            waiting = self.insist(self.look)["chores_waiting"]
             assert waiting or self.house.deaths > deaths, f"It did not die. {self.house.log.read_text()[-3000:]}"
             time.sleep(0.05)
 
@@ -367,17 +367,25 @@ class Crew:
         return self.insist(self._is_done)
 
     def _is_done(self):
-        job = self._job()
+        job = self.look()
         return job["state"] == "done" and job["chores_waiting"] == 0
 
     def wait_for_chores(self):
         """Wait until nothing is left to be made of what was sent so far."""
-        while self.insist(self._job)["chores_waiting"]:
+        while self.insist(self.look)["chores_waiting"]:
             time.sleep(0.1)
 
-    def _job(self):
-        return checked(httpx.get(f"{self.house.url}{rest.BASE}/jobs/{self.people.job}", trust_env=False, timeout=30,
-                                 headers={"Authorization": f"Bearer {self.people.artist}"}), 200).json()
+    def look(self):
+        """Return the job as its artist sees it."""
+        return self._asked("").json()
+
+    def fetch(self, product):
+        """Fetch one of the things that the job was made into."""
+        return self._asked(f"/products/{product}").content
+
+    def _asked(self, path):
+        return checked(httpx.get(f"{self.house.url}{rest.BASE}/jobs/{self.people.job}{path}", trust_env=False,
+                                 timeout=30, headers={"Authorization": f"Bearer {self.people.artist}"}), 200)
 
 
 def reckon(house, sent, tasks):
@@ -400,3 +408,10 @@ def reckon(house, sent, tasks):
 def assert_check_is_content(house):
     ended = house.command("check", "--read-blobs")
     assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, "All is well."), ended.stdout + ended.stderr
+
+
+def chores_waiting(house):
+    """Return the chores that are not done, with how often each was begun."""
+    query = "SELECT what || ' ' || attempts FROM chores WHERE state = 'queued' ORDER BY id"
+    with house.farm() as farm:
+        return [row[0] for row in farm.db.look(lambda tx: tx.execute(text(query)).all())]

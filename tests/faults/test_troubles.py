@@ -27,6 +27,7 @@ from tests.faults.ground import (
     Crew,
     NotNow,
     assert_check_is_content,
+    chores_waiting,
     furnish,
     reckon,
 )
@@ -311,13 +312,6 @@ def test_a_server_that_is_to_end_leaves_a_long_chore_to_the_next(build):
     assert "Traceback" not in house.logs()
     house.start()
     settled(house, crew, frames, 800)
-
-
-def chores_waiting(house):
-    """Return the chores that are not done, with how often each was begun."""
-    query = "SELECT what || ' ' || attempts FROM chores WHERE state = 'queued'"
-    with house.farm() as farm:
-        return [row[0] for row in farm.db.look(lambda tx: tx.driver.execute(query).fetchall())]
 
 
 # --- the clock
