@@ -54,8 +54,13 @@ def lived(world: World, steps: int) -> list[str]:
             world.make_all(world.maker("box"))
             world.do_chores()
             world.clock.advance(1)
-            time.sleep(0.01)  # a birth is in another thread
+            until_born(executor)
     return [job.title for job in reversed(list_jobs(world.farm, 100))]
+
+
+def until_born(executor: ThreadPoolExecutor) -> None:
+    """Wait until whatever is bred in an executor's one thread is there."""
+    executor.submit(bool).result(60)
 
 
 def test_a_farm_breeds_nothing_unless_its_owner_wants_it(world: World):
@@ -93,7 +98,7 @@ def test_what_people_order_keeps_no_flock_from_breeding(herd: World):
     with ThreadPoolExecutor(1) as executor:
         for _ in range(10):
             evolution.step(executor)
-            time.sleep(0.01)
+            until_born(executor)
     ours = [job for job in list_jobs(herd.farm, 10) if owner_of(herd, job) == SHEPHERD]
     assert [job.title for job in ours] == ["A stranger", "A stranger"]
 

@@ -1,5 +1,6 @@
 """Hands: what they do keeps nobody waiting, and what they could not do is done later."""
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -103,16 +104,16 @@ def test_hands_that_could_not_begin_do_so_at_a_later_beat(world: World):
 
 
 class Slow(ThreadPoolExecutor):
-    """An executor that needs a while for everything, and says when it begins and ends."""
+    """An executor that does nothing before all others meet it, and says when it begins and ends."""
 
-    def __init__(self, said: list[int]) -> None:
+    def __init__(self, said: list[int], meeting: threading.Barrier) -> None:
         super().__init__(1)
-        self._said = said
+        self._said, self._meeting = said, meeting
 
     def submit(self, deed, *words: object) -> Future[object]:
         def slowly() -> object:
             self._said.append(1)
-            time.sleep(0.5)
+            self._meeting.wait()
             self._said.append(-1)
             return deed(*words)
 
@@ -120,10 +121,12 @@ class Slow(ThreadPoolExecutor):
 
 
 def test_as_many_chores_are_done_at_once_as_there_are_hands(world: World):
-    job = world.order(frames=5)
+    job = world.order(frames=5)  # and a sheet of them: twice as many chores as there are hands
     world.make_all(world.maker("box"))
     said: list[int] = []
-    house = House(replace(world.farm, settings=replace(world.farm.settings, chore_processes=3)), lambda: Slow(said))
+    meeting = threading.Barrier(3, timeout=60)
+    settings = replace(world.farm.settings, chore_processes=3)
+    house = House(replace(world.farm, settings=settings), lambda: Slow(said, meeting))
     house.start()
     while view_job(world.farm, job.id).chores_waiting:
         time.sleep(0.05)
