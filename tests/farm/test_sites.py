@@ -88,8 +88,10 @@ def test_the_same_domain_counts_with_and_without_www() -> None:
 
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have nothing known of what sites allow, so that each is asked anew."""
+    """Have nothing known of what sites allow, so that each is asked anew, with patience."""
     monkeypatch.setattr(sites, "_robots", sites._Robots())
+    for name in ("ROBOTS_S", "CALL_S"):
+        monkeypatch.setattr(sites, name, 60.0)
 
 
 @pytest.fixture
