@@ -5,14 +5,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from sheepfold.kinds.inspector import Inspector
-from sheepfold.kinds.seam import Facts, Soundness
+from sheepfold.kinds.seam import Facts, Inspection, Soundness
 from sheepfold.model.errors import InvalidSpec, Unavailable
 
 Noise = Callable[..., Image.Image]
@@ -68,25 +68,21 @@ def test_a_file_that_takes_too_long_is_undecodable_and_a_new_child_judges_the_ne
         assert inspector.inspect("flame", picture, FACTS).soundness is Soundness.SOUND
 
 
-def test_a_child_that_dies_makes_its_file_undecodable(large: Path) -> None:
-    with Inspector(1) as inspector:
-        inspector.start()
-        with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(inspector.inspect, "flame", large, LARGE)
-            _wait_until_busy(inspector.pids[0])
-            os.kill(inspector.pids[0], signal.SIGSEGV)
-            assert asked.result().soundness is Soundness.UNDECODABLE
+def test_a_child_that_dies_makes_its_file_undecodable(picture: Path) -> None:
+    with Inspector(1) as inspector, ThreadPoolExecutor(1) as pool:
+        asked = _asked(inspector, pool, picture)
+        (child,) = inspector.pids
+        for sign in (signal.SIGSEGV, signal.SIGCONT):
+            os.kill(child, sign)
+        assert asked.result().soundness is Soundness.UNDECODABLE
 
 
-def test_a_child_that_is_killed_from_without_says_nothing_about_its_file(large: Path) -> None:
-    with Inspector(1) as inspector:
-        inspector.start()
+def test_a_child_that_is_killed_from_without_says_nothing_about_its_file(picture: Path) -> None:
+    with Inspector(1) as inspector, ThreadPoolExecutor(1) as pool:
+        asked = _asked(inspector, pool, picture)
         before = inspector.pids
-        with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(inspector.inspect, "flame", large, LARGE)
-            _wait_until_busy(before[0])
-            os.kill(before[0], signal.SIGKILL)
-            assert asked.result().soundness is Soundness.BLANK
+        os.kill(before[0], signal.SIGKILL)
+        assert asked.result().soundness is Soundness.SOUND
         assert inspector.pids != before
 
 
@@ -135,12 +131,10 @@ def test_close_ends_all_children_and_whoever_asks_then_is_told(picture: Path) ->
         inspector.inspect("flame", picture, FACTS)
 
 
-def test_close_frees_whoever_waits_for_an_answer_and_gives_no_verdict(large: Path) -> None:
+def test_close_frees_whoever_waits_for_an_answer_and_gives_no_verdict(picture: Path) -> None:
     inspector = Inspector(1)
-    inspector.start()
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(inspector.inspect, "flame", large, LARGE)
-        _wait_until_busy(inspector.pids[0])
+        asked = _asked(inspector, pool, picture)
         inspector.close()
         with pytest.raises(Unavailable):
             asked.result(timeout=60)
@@ -196,15 +190,19 @@ def test_it_works_from_a_program_that_came_by_standard_input(picture: Path) -> N
     assert "SOUND" in done.stdout
 
 
-def _wait_until_busy(pid: int) -> None:
-    """Wait until the child has opened the large file."""
+def _asked(inspector: Inspector, pool: ThreadPoolExecutor, picture: Path) -> "Future[Inspection]":
+    """Ask about a file in a thread; returns when the child has its question, at which it stands still."""
+    inspector.start()
+    child = inspector._all[0].child
+    assert child is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    asked = pool.submit(inspector.inspect, "flame", picture, FACTS)
     pause = threading.Event()
     until = time.monotonic() + 60
-    while time.monotonic() < until:
-        if any("large.png" in str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()):
-            return
+    while not child.asked:
+        assert time.monotonic() < until
         pause.wait(0.001)
-    raise AssertionError("the child never opened the file")
+    return asked
 
 
 def _wait_until_gone(inspector: Inspector) -> None:

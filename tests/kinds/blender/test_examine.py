@@ -239,12 +239,13 @@ def test_who_takes_all_turns_waits_for_those_before_and_lets_nobody_in_meanwhile
     with ThreadPoolExecutor(3) as pool:
         with examine._turn(1):
             large = [pool.submit(come, name, examine.AT_ONCE) for name in ("one", "other")]
-            time.sleep(0.2)  # until one of them waits for the last turn
+            while examine._turns._value:  # until one of them waits for the last turn
+                time.sleep(0.01)
             with pytest.raises(Overloaded), examine._turn(0.05):
                 pass
             assert came == []
         for one in large:
-            one.result(10)
+            one.result(60)
     with examine._turn(0.1, examine.AT_ONCE):
         assert sorted(came) == ["one", "other"]
 
