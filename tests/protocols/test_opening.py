@@ -105,7 +105,7 @@ def test_who_is_gone_waits_for_no_thread(monkeypatch: pytest.MonkeyPatch) -> Non
         assert not waiting.done()
         gone.set()
         with pytest.raises(Overloaded):
-            await asyncio.wait_for(waiting, 20)
+            await asyncio.wait_for(waiting, 60)
 
     in_turn(then)
     assert not begun.is_set()
@@ -116,9 +116,9 @@ def test_what_has_begun_is_brought_to_its_end_though_nobody_waits(monkeypatch: p
 
     async def leave() -> bool:
         gone, begun, done = asyncio.Event(), threading.Event(), threading.Event()
-        gone.set()
         waiting = asyncio.create_task(opened(asker(gone), lambda: begun.set() or done.wait(60)))
         await asyncio.to_thread(begun.wait, 60)
+        gone.set()
         await asyncio.sleep(0.05)
         done.set()
         return await waiting

@@ -4,7 +4,7 @@ import ast
 import hashlib
 import io
 import json
-import time
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +15,7 @@ from sheepfold.farm.accounts import revoke_keys
 from sheepfold.farm.renderers import Target, add_local, remove_renderer
 from sheepfold.model.errors import StoreUnavailable
 from sheepfold.model.tasks import LeaseState, Verdict
-from sheepfold.protocols.sheepit import wire
+from sheepfold.protocols.sheepit import endpoints, wire
 
 ERAS = ("a0", "a", "a2", "b", "b22", "c")
 WEDGED = ("a0", "a", "a2")
@@ -289,26 +289,39 @@ def test_the_script_defines_what_clients_call_and_forces_a_picture(site):
     assert told["device"] == "CPU"
 
 
-@pytest.mark.parametrize("changed", [{"claim_wait_limit_s": 10}])
-def test_a_request_is_held_in_the_hope_of_work(site):
+@pytest.fixture
+def is_held(monkeypatch):
+    """Say when a request has found no work, and is held."""
+    begun, awaited = threading.Event(), endpoints._awaited
+
+    def noted(*words):
+        begun.set()
+        return awaited(*words)
+
+    monkeypatch.setattr(endpoints, "_awaited", noted)
+    return begun
+
+
+@pytest.mark.parametrize("changed", [{"claim_wait_limit_s": 60}])
+def test_a_request_is_held_in_the_hope_of_work(site, is_held):
     client = site.client()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.ask)
-        time.sleep(0.5)
+        assert is_held.wait(60)
         assert not asked.done()
         ordered = site.order()
-        assert asked.result(30).job.id == ordered.id
+        assert asked.result(60).job.id == ordered.id
 
 
-@pytest.mark.parametrize("changed", [{"claim_wait_limit_s": 10}])
-def test_a_request_that_is_held_gets_nothing_after_its_key_was_revoked(site):
+@pytest.mark.parametrize("changed", [{"claim_wait_limit_s": 60}])
+def test_a_request_that_is_held_gets_nothing_after_its_key_was_revoked(site, is_held):
     client = site.client()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.ask)
-        time.sleep(0.5)
+        assert is_held.wait(60)
         revoke_keys(site.farm, "box-b")
         ordered = site.order()
-        assert asked.result(30).status == wire.JobStatus.NO_RENDERING_RIGHT
+        assert asked.result(60).status == wire.JobStatus.NO_RENDERING_RIGHT
     assert site.leases(ordered.id) == []
 
 
