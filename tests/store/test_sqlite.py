@@ -345,11 +345,12 @@ def test_a_listener_outlives_a_disk_that_fails_for_a_while(db: SqliteDatabase, n
 
 def test_what_waits_too_long_for_its_turn_never_happens(db: SqliteDatabase, neighbour: SqliteDatabase, monkeypatch):
     held = Held(db)
-    monkeypatch.setattr("sheepfold.store.sqlite.PATIENCE_S", 0.2)
     try:
-        for waiting in (db, neighbour):
-            with pytest.raises(StoreUnavailable, match="does not let go"):
-                waiting.write(lambda tx: add(tx, "impatient"))
+        with monkeypatch.context() as impatience:
+            impatience.setattr("sheepfold.store.sqlite.PATIENCE_S", 0.2)
+            for waiting in (db, neighbour):
+                with pytest.raises(StoreUnavailable, match="does not let go"):
+                    waiting.write(lambda tx: add(tx, "impatient"))
     finally:
         held.let_go()
     assert neighbour.write(lambda tx: add(tx, "ann")) == "ann"

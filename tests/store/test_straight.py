@@ -139,7 +139,7 @@ def test_a_connection_whose_answers_were_not_read_to_their_end_is_lost(
     try:
         straight.begin("BEGIN")
         with pytest.raises(KeyboardInterrupt):
-            straight.run("SELECT pg_sleep(3)", [])
+            straight.run("SELECT pg_sleep(60)", [])
     finally:
         friend.join()
         signal.signal(signal.SIGUSR1, before)
