@@ -131,8 +131,8 @@ class FolderLink:
     def give_up(self, work: Work, reason: str, log: Path | None, *, failed: bool) -> None:
         self._reach()
         told = {"reason": reason, "failed": failed, "log": log.read_text() if log else ""}
-        self.farm.write("given", work.handle, told)
         (self.farm.path / "leased" / f"{work.handle}.json").unlink(missing_ok=True)
+        self.farm.write("given", work.handle, told)
 
     def close(self) -> None:
         self.is_closed = True

@@ -20,7 +20,7 @@ from sheepfold.model.errors import BadInput, NoRenderer
 from sheepfold.model.matching import Abilities
 from sheepfold.protocols.link import Work
 from sheepfold.protocols.registry import PROTOCOLS
-from sheepfold.worker import deliveries, hardware, pulse
+from sheepfold.worker import deliveries, hardware, pulse, steps
 from sheepfold.worker.machine import Options, default_folder, link_opener, run_worker
 from sheepfold.worker.steps import End
 
@@ -124,8 +124,11 @@ def test_once_ends_when_the_farm_stays_away(worker: Any, farm: FolderFarm) -> No
 
 @pytest.mark.usefixtures("impatient")
 def test_nothing_is_lost_while_the_farm_is_away(
-    worker: Any, farm: FolderFarm, farm_goes: Callable[..., None], caplog: pytest.LogCaptureFixture
+    worker: Any, farm: FolderFarm, farm_goes: Callable[..., None], monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(deliveries, "_PATIENCE_TRIES", 10**6)  # as pauses are so short, it comes back late
+    monkeypatch.setattr(steps, "TRIES_ONCE", 10**6)
     farm.order(2)
     farm.set("hold")
     farm_goes(
