@@ -109,7 +109,7 @@ def test_both_ports_end_on_sigterm_while_a_page_listens_for_events(tmp_path):
         with http.stream("GET", f"{site.urls['http']}/events") as stream:
             assert stream.status_code == 200
             site.process.send_signal(signal.SIGTERM)
-            assert site.process.wait(20) == 0
+            assert site.process.wait(60) == 0
         for url in site.urls.values():
             port = int(url.rpartition(":")[2])
             with pytest.raises(ConnectionRefusedError):
@@ -120,7 +120,7 @@ def test_both_ports_end_on_sigterm_while_a_page_listens_for_events(tmp_path):
 def test_an_idle_server_ends_on_sigint(tmp_path):
     with served(tmp_path) as site:
         site.process.send_signal(signal.SIGINT)
-        assert site.process.wait(20) == 0
+        assert site.process.wait(60) == 0
 
 
 def test_a_port_that_is_taken_is_one_line(tmp_path):

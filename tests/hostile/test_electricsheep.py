@@ -224,7 +224,7 @@ RAW = [
 
 def test_no_bytes_on_the_line_stop_the_server(target, address):
     for raw in RAW:
-        with socket.create_connection(address, 10) as line:
+        with socket.create_connection(address, 60) as line:
             line.sendall(raw)
             line.shutdown(socket.SHUT_WR)
             try:
@@ -232,7 +232,7 @@ def test_no_bytes_on_the_line_stop_the_server(target, address):
             except ConnectionResetError:
                 heard = b""
         assert b"500" not in heard[:40], raw[:60]
-    with socket.create_connection(address, 10) as line:
+    with socket.create_connection(address, 60) as line:
         line.sendall(b"GET /cgi/status.cgi HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert b"200 OK" in line.recv(65_536)
 
