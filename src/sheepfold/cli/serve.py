@@ -14,9 +14,11 @@ from sheepfold.app import Door, open_door, serve
 from sheepfold.certificate import ensure_certificate
 from sheepfold.cli.logs import LogForm, LogOption, log_to_stderr
 from sheepfold.cli.options import DataOption, farm_in
+from sheepfold.kinds import walls
 from sheepfold.supervisor import supervise
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+_log = logging.getLogger(__name__)
 _Pem = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE", help="In PEM; both or none.")]
 
 
@@ -46,6 +48,8 @@ def serve_farm(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
         if certificate is None and tls_port is not None:
             certificate = ensure_certificate(data / "tls", host, int(time.time()))
         doors = _open_doors(host, port, tls_port, certificate)
+        if reason := walls.why_none():
+            _log.warning("walls=none reason=%s strangers_projects=%s", reason, "opened within limits alone")
         if processes == 1:
             serve(farm, doors, with_house=not no_house)
             return
