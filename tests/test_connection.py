@@ -1,6 +1,7 @@
 """What strangers send to a port and what never becomes a request: it is bounded, and it is not waited for."""
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -81,6 +82,27 @@ def test_who_falls_silent_is_not_waited_for(port: int, begun: bytes, monkeypatch
         line.sendall(begun)
         while line.recv(65_536):  # a page of ours may say first what is wrong
             pass
+
+
+def test_who_lets_a_body_drip_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PATIENCE_S", 0.2)
+    with dialled(port) as line, pytest.raises(ConnectionError):
+        line.sendall(CHUNKED)
+        for _ in range(6000):
+            line.sendall(b"1\r\na\r\n")
+            time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_a_body_that_comes_slowly_is_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LEAST_BYTES", 1)
+    monkeypatch.setattr(connection, "PATIENCE_S", 20.0)
+    with dialled(port) as line:
+        line.sendall(b"POST /cgi/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n")
+        for _ in range(40):
+            line.sendall(b"a")
+            time.sleep(0.75)
+        assert line.recv(100).startswith(b"HTTP/1.1 404 ")
 
 
 def test_the_secret_of_who_asks_for_a_websocket_stays_out_of_the_log(tmp_path: Path) -> None:

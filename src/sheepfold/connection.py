@@ -14,7 +14,9 @@ MOST_HEAD_BYTES = 128 * 1024
 """Of a request's line and headers, and of whatever stands between two pieces of a body. Old clients send a few KiB, a
 browser's cookies fit thrice; what comes in one piece from the network is taken whole."""
 PATIENCE_S = 120.0
-"""How long the head of a request may take, and how long its body may pause. It covers what a bad line repeats."""
+"""How long the head of a request may take, and each LEAST_BYTES of its body. It covers what a bad line repeats."""
+LEAST_BYTES = 4096
+"""So much of a body comes from the slowest of lines meanwhile; who lets it drip keeps a connection for no longer."""
 
 _TOO_LARGE = (b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
 
@@ -32,6 +34,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **named)
         self._stage = _Stage.HEAD
         self._bare_bytes = 0  # since something last came of what was sent
+        self._dripped_bytes = 0
         self._moved_at = self.loop.time()
         self._has_moved = False
         self._look: asyncio.TimerHandle | None = None
@@ -74,7 +77,10 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
-        self._move(_Stage.BODY)
+        self._has_moved = True
+        self._dripped_bytes += len(body)
+        if self._dripped_bytes >= LEAST_BYTES:
+            self._move(_Stage.BODY)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -83,10 +89,10 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def _move(self, stage: _Stage) -> None:
-        self._stage, self._has_moved, self._moved_at = stage, True, self.loop.time()
+        self._stage, self._has_moved, self._dripped_bytes, self._moved_at = stage, True, 0, self.loop.time()
 
     def _look_again(self) -> None:
-        """Close where nothing came for too long though it was the other side's turn."""
+        """Close where too little came for too long though it was the other side's turn."""
         if self.flow.read_paused:  # it is we who do not read
             self._moved_at = self.loop.time()
         if self._stage is not _Stage.ANSWER and self.loop.time() - self._moved_at >= PATIENCE_S:
