@@ -47,6 +47,13 @@ def poured(line: socket.socket, start: bytes, more: bytes) -> None:
         line.sendall(more)
 
 
+def dripped(line: socket.socket, start: bytes, drop: bytes) -> None:
+    line.sendall(start)
+    for _ in range(6000):
+        line.sendall(drop)
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("what", ENDLESS)
 def test_what_never_becomes_a_request_is_cut_off(port: int, what: str) -> None:
     start, more = ENDLESS[what]
@@ -87,10 +94,7 @@ def test_who_falls_silent_is_not_waited_for(port: int, begun: bytes, monkeypatch
 def test_who_lets_a_body_drip_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "PATIENCE_S", 0.2)
     with dialled(port) as line, pytest.raises(ConnectionError):
-        line.sendall(CHUNKED)
-        for _ in range(6000):
-            line.sendall(b"1\r\na\r\n")
-            time.sleep(0.01)
+        dripped(line, CHUNKED, b"1\r\na\r\n")
 
 
 @pytest.mark.slow
