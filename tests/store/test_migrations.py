@@ -1,12 +1,40 @@
 """All migrations together are the schema, on both databases."""
 
+from contextlib import closing
+from functools import partial
+from itertools import count
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
+from tests.commands import run_here
+from tests.conftest import World
 
+from sheepfold.farm.backups import make_next_backup
+from sheepfold.farm.forgetting import forget_old_rows
+from sheepfold.farm.postman import deliver_due
+from sheepfold.farm.retention import Retention
+from sheepfold.farm.upkeep import (
+    expire_leases,
+    favour_earners,
+    forget_order_keys,
+    shorten_leases,
+    sweep_blobs,
+    tidy_lanes,
+)
+from sheepfold.farm.views import view_job_page
+from sheepfold.farm.webhooks import newest_deliveries
+from sheepfold.model.errors import BadInput
+from sheepfold.store import straight
+from sheepfold.store.database import Database, Tx
+from sheepfold.store.migrations.revisions import newest, revision_in
 from sheepfold.store.migrations.upgrade import upgrade
+from sheepfold.store.opening import open_database
 from sheepfold.store.schema import metadata
+from sheepfold.store.wholeness import lacking
+
+NEWER = f"{int(newest()) + 2:04}"
 
 
 @pytest.fixture
@@ -107,3 +135,79 @@ def test_an_account_that_voted_by_name_and_by_number_has_one_vote(engine_of_old)
     with engine_of_old.connect() as connection:
         found = connection.execute(text("SELECT voter, value FROM votes ORDER BY voter")).all()
     assert dict(map(tuple, found)) == {"BAD0BEEF00000001": 1, "account 1": -1, "account 2": 1}
+
+
+def brought_to(db: Database, revision: str) -> None:
+    """Have a database be at a revision that is none of ours."""
+    db.write(lambda tx: tx.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision}))
+
+
+def test_a_database_that_a_newer_release_brought_up_to_date_is_opened_as_it_is(db, database_url, tmp_path, caplog):
+    db.write(lambda tx: tx.execute(text("CREATE TABLE of_a_newer_release (id INTEGER PRIMARY KEY)")))
+    brought_to(db, NEWER)
+    with closing(open_database(database_url, tmp_path)) as again:
+        assert again.look(revision_in) == NEWER
+        assert again.look(lambda tx: tx.execute(text("SELECT count(*) FROM of_a_newer_release")).scalar_one()) == 0
+    assert [record.getMessage() for record in caplog.records] == [
+        f"schema={NEWER} known={newest()} reason=brought up to date by a newer release"]
+
+
+@pytest.mark.parametrize("revision", ["1975ea83b712", "202612241800", "0000", "25", "\u0661\u0662\u0663\u0664", "head"])
+def test_a_database_at_a_revision_that_is_no_release_s_is_refused(db, database_url, tmp_path, revision):
+    brought_to(db, revision)
+    with pytest.raises(BadInput, match=f"at revision {revision}, which no release"):
+        open_database(database_url, tmp_path)
+
+
+def test_a_database_at_two_revisions_is_refused(db, database_url, tmp_path):
+    db.write(lambda tx: tx.execute(text("INSERT INTO alembic_version (version_num) VALUES ('0007')")))
+    with pytest.raises(BadInput, match=r"0007.* and |.* and 0007"):
+        open_database(database_url, tmp_path)
+
+
+def test_another_program_s_database_is_one_line_at_the_command_line(tmp_path):
+    with closing(open_database("", tmp_path)) as db:
+        brought_to(db, "1975ea83b712")
+    ended = run_here("account", "list", "--data", tmp_path)
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith("sheepfold: The database's schema is at revision 1975ea83b712")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_indexes_that_a_newer_release_has_dropped_are_no_finding(db):
+    db.write(lambda tx: tx.execute(text("DROP INDEX ix_jobs_kind_id")))
+    assert [finding.what for finding in db.read(lambda tx: list(lacking(tx)))] != []
+    brought_to(db, NEWER)
+    assert db.read(lambda tx: list(lacking(tx))) == []
+
+
+OFTEN = 6
+"""So often that PostgreSQL has a statement prepared, with its columns as they were."""
+
+
+@pytest.mark.slow
+def test_a_farm_at_work_goes_on_while_its_schema_grows(world: World, monkeypatch):
+    """What a newer release adds: columns of all tables, at their ends, and a table."""
+    monkeypatch.setattr(straight, "PREPARED_MOST", 10_000)
+    box, ann, job_id, seeds = world.maker("box"), world.account("ann"), world.order().id, count(step=10)
+    upkeep = (expire_leases, shorten_leases, tidy_lanes, favour_earners, sweep_blobs, forget_order_keys,
+              forget_old_rows, make_next_backup, deliver_due)
+
+    def work() -> None:
+        for deed in (*(partial(deed, world.farm) for deed in upkeep), Retention(world.farm).step,
+                     partial(view_job_page, world.farm, job_id), partial(newest_deliveries, world.farm, ann),
+                     lambda: world.order(frames=2) and world.make_all(box, next(seeds)), world.do_chores):
+            for _ in range(OFTEN):
+                deed()
+
+    def grow(tx: Tx) -> None:
+        for table in metadata.sorted_tables:
+            tx.execute(text(f"ALTER TABLE {table.name} ADD COLUMN grown_at BIGINT"))
+            tx.execute(text(f"ALTER TABLE {table.name} ADD COLUMN grown TEXT NOT NULL DEFAULT ''"))
+        tx.execute(text("CREATE TABLE of_a_newer_release (id INTEGER PRIMARY KEY)"))
+
+    work()
+    world.farm.db.write(grow)
+    brought_to(world.farm.db, NEWER)
+    work()
+    assert world.findings() == []

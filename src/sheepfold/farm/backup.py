@@ -33,7 +33,7 @@ from sheepfold.store import blobs as blob_rows
 from sheepfold.store import people as people_rows
 from sheepfold.store.blobs import BlobRow
 from sheepfold.store.people import AuditLine
-from sheepfold.store.snapshot import check_new, load_database, revision_of, save_database
+from sheepfold.store.snapshot import check_new, load_database, save_database
 from sheepfold.store.wholeness import unknown_files
 
 MANIFEST = "backup.json"
@@ -92,17 +92,17 @@ def back_up(farm: Farm, folder: Path, by: Account | None = None, told: Told = la
     What the farm itself has lost is left out and named. `told` hears how many blobs are saved, and of how many; what it
     raises ends the backup, and leaves the one before as it was, as does whatever else breaks it off. `lives` is called
     each minute while it goes on, on a thread of its own. Raises BadInput where the folder is the farm's own, Conflict
-    where another backup is being made there, and Unavailable where the backup stood still for so long that blobs may
-    have been dropped.
+    where another backup is being made there or a newer release has brought PostgreSQL up to date, and Unavailable where
+    the backup stood still for so long that blobs may have been dropped.
     """
     if folder.resolve().is_relative_to(farm.settings.data.resolve()):
         raise BadInput("A backup does not lie inside of the farm that it is of.")
     make_private_folder(folder)
     with _alone_in(folder), _Hold(farm, lives) as held, _own_folder(folder, OWN.format(farm.token())) as own:
-        database = save_database(farm.db, own / "database", held.goes_on)
+        copied = save_database(farm.db, own / "database", held.goes_on)
         saved = _save_blobs(farm, folder, own / FILES, told, held)
         held.check()
-        made = Backup(FORMAT, database, revision_of(farm.db), farm.now(), saved.count, saved.size_bytes, saved.new,
+        made = Backup(FORMAT, copied.sort, copied.revision, farm.now(), saved.count, saved.size_bytes, saved.new,
                       own.stem, tuple(saved.lost))
         _finish(farm, folder, made)
         _drop_others(folder, made.own, farm.db.read(unknown_files).union(saved.lost))
@@ -205,8 +205,8 @@ def restore(settings: Settings, folder: Path) -> Backup:
     """Make the farm that settings describe of a backup; every blob is hashed on the way.
 
     The database comes last, so that one that was broken off is no farm, and is begun again. Raises BadInput where the
-    folder is no backup, or there is a farm already or something that was one's, and UnknownBlob where a blob of the
-    backup is not what its name says.
+    folder is no backup, or one of a newer release, or there is a farm already or something that was one's, and
+    UnknownBlob where a blob of the backup is not what its name says.
     """
     made = read_backup(folder)
     own = folder / made.own

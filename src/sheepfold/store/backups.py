@@ -41,7 +41,7 @@ _TAKE = text("""
     UPDATE backups SET heard_at = :now, files_done = 0, files = 0
     WHERE id = (SELECT min(id) FROM backups WHERE ended_at IS NULL AND (heard_at IS NULL OR heard_at < :dead))
       AND (heard_at IS NULL OR heard_at < :dead)
-    RETURNING *
+    RETURNING id, who, folder, asked_at, heard_at, files_done, files, new_files, size_bytes, ended_at, trouble
 """)
 
 

@@ -9,55 +9,62 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Table, text
 
 from sheepfold.files import make_private_folder, sync
-from sheepfold.model.errors import BadInput
+from sheepfold.model.errors import BadInput, Conflict
 from sheepfold.store.database import Database, Tx
+from sheepfold.store.migrations.revisions import is_newer, known, newest, revision_in
 from sheepfold.store.opening import open_database
 from sheepfold.store.schema import metadata
 
 SQLITE_FILE = "farm.sqlite"
 CHUNK_BYTES = 2**20
 PAGES_AT_A_TIME = 2500
-_REVISION = text("SELECT version_num FROM alembic_version")
 
 
-def save_database(db: Database, folder: Path, goes_on: Callable[[], None] = lambda: None) -> str:
-    """Write all that a database holds at this moment into a folder; returns which sort of database it was.
+class Copied(NamedTuple):
+    """Of which sort of database a copy is, and at which revision of the schema."""
 
-    `goes_on` is called after each piece, of some megabytes at most.
+    sort: str
+    revision: str
+
+
+def save_database(db: Database, folder: Path, goes_on: Callable[[], None] = lambda: None) -> Copied:
+    """Write all that a database holds at this moment into a folder.
+
+    `goes_on` is called after each piece, of some megabytes at most. Raises Conflict where a newer release has brought
+    PostgreSQL up to date: it may have tables and columns of which nothing is known here.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if db.url.startswith("sqlite"):
-        db.read(lambda tx: _save_sqlite(tx, folder / SQLITE_FILE, goes_on))
-        return "sqlite"
-    db.read(lambda tx: _save_tables(tx, folder, goes_on))
-    return "postgresql"
+        return Copied("sqlite", db.read(lambda tx: _save_sqlite(tx, folder / SQLITE_FILE, goes_on)))
+    return Copied("postgresql", db.read(lambda tx: _save_tables(tx, folder, goes_on)))
 
 
 def revision_of(db: Database) -> str:
     """Return the number of the last migration that a database has seen."""
-    return str(db.look(lambda tx: tx.execute(_REVISION).scalar_one()))
+    return db.look(revision_in)
 
 
 def check_new(url: str, data: Path, sort: str, revision: str) -> None:
     """See that a database can be made there of what `save_database` wrote.
 
     Raises BadInput where there is a farm already, or a log of one that SQLite would replay, or where the files are of
-    another sort, or, for PostgreSQL, of another revision of the schema.
+    another sort, or of a newer revision of the schema, or, for PostgreSQL, of any other.
     """
     if _is_sqlite(url) is not (sort == "sqlite"):
         raise BadInput(f"This is a backup of a farm on {sort}; restore it to the same.")
+    if revision not in (known() if _is_sqlite(url) else {newest()}):
+        raise BadInput(f"The backup is of revision {revision}, this program's is {newest()}: restore it with the"
+                       " release that made it, then upgrade.")
     if _is_sqlite(url):
         _check_no_file(_sqlite_file(url, data))
         return
     with closing(open_database(url, data)) as db:
-        if revision_of(db) != revision:
-            raise BadInput(f"The backup is of revision {revision}, this program's is {revision_of(db)}: restore it with"
-                           " the release that made it, then upgrade.")
-        db.read(_check_no_rows)
+        db.read(_check_no_farm)
 
 
 def load_database(url: str, data: Path, folder: Path, revision: str, change: Callable[[Tx], None]) -> None:
@@ -86,14 +93,15 @@ def _sqlite_file(url: str, data: Path) -> Path:
     return Path(url.removeprefix("sqlite:///")) if url else data / SQLITE_FILE
 
 
-def _save_sqlite(tx: Tx, file: Path, goes_on: Callable[[], None]) -> None:
+def _save_sqlite(tx: Tx, file: Path, goes_on: Callable[[], None]) -> str:
     partial = file.with_suffix(".part")
     partial.unlink(missing_ok=True)
-    tx.execute(_REVISION)  # from this look on the transaction sees one moment, while others go on writing
+    revision = revision_in(tx)  # from this look on the transaction sees one moment, while others go on writing
     with closing(sqlite3.connect(partial)) as target:
         tx.driver.backup(target, pages=PAGES_AT_A_TIME, progress=lambda *_: goes_on())
         target.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
     partial.replace(file)
+    return revision
 
 
 def _check_no_file(target: Path) -> None:
@@ -128,22 +136,29 @@ def _columns(table: Table) -> str:
     return ", ".join(f'"{column.name}"' for column in table.columns)
 
 
-def _save_tables(tx: Tx, folder: Path, goes_on: Callable[[], None]) -> None:
+def _save_tables(tx: Tx, folder: Path, goes_on: Callable[[], None]) -> str:
+    if is_newer(revision := revision_in(tx)):
+        raise Conflict(f"A newer release has brought the database to revision {revision}, this program's is {newest()}:"
+                       " make the backup with that release.")
     for table in metadata.sorted_tables:
         copy = f'COPY "{table.name}" ({_columns(table)}) TO STDOUT'
         with (folder / f"{table.name}.copy").open("wb") as file, tx.driver.cursor().copy(copy) as rows:
             for chunk in rows:
                 file.write(chunk)
                 goes_on()
+    return revision
 
 
-def _check_no_rows(tx: Tx) -> None:
+def _check_no_farm(tx: Tx) -> None:
+    if is_newer(revision := revision_in(tx)):
+        raise BadInput(f"A newer release has brought the database to revision {revision}, this program's is {newest()}:"
+                       " restore into another database, or with that release.")
     if tx.execute(text("SELECT 1 FROM accounts LIMIT 1")).first() is not None:
         raise BadInput("There is a farm in this database already.")
 
 
 def _load_tables(tx: Tx, folder: Path) -> None:
-    _check_no_rows(tx)
+    _check_no_farm(tx)
     for table in metadata.sorted_tables:
         copy = f'COPY "{table.name}" ({_columns(table)}) FROM STDIN'
         with (folder / f"{table.name}.copy").open("rb") as file, tx.driver.cursor().copy(copy) as rows:

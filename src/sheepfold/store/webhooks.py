@@ -92,7 +92,7 @@ _DUE = text("""
 """)
 # by ix_webhooks_account_id and ix_hook_deliveries_hook_id
 _NEWEST = text("""
-    SELECT * FROM (
+    SELECT id, hook_id, notice, topic, body, created_at, next_at, attempts, delivered_at, answer FROM (
         SELECT d.*, row_number() OVER (PARTITION BY d.hook_id ORDER BY d.id DESC) AS place
         FROM hook_deliveries d JOIN webhooks w ON w.id = d.hook_id WHERE w.account_id = :account_id
     ) newest WHERE place <= :limit ORDER BY id DESC

@@ -13,6 +13,7 @@ from sheepfold.store.chores import ChoreWhat
 from sheepfold.store.database import Tx
 from sheepfold.store.findings import SHOWN, Finding, Rule
 from sheepfold.store.invariants import RESTORE
+from sheepfold.store.migrations.revisions import is_newer, revision_in
 from sheepfold.store.schema import metadata
 
 _NOUNS = {"accounts": "account", "jobs": "job", "leases": "lease", "machines": "machine", "results": "result",
@@ -97,7 +98,12 @@ _CONSTRAINTS = text("SELECT conname AS name FROM pg_constraint WHERE convalidate
 
 
 def lacking(tx: Tx) -> Iterator[Finding]:
-    """Find indexes and constraints of the schema that a database has lost, or cannot vouch for."""
+    """Find indexes and constraints of the schema that a database has lost, or cannot vouch for.
+
+    Nothing is known of those of a database that a newer release has brought up to date.
+    """
+    if is_newer(revision_in(tx)):
+        return
     found = {row.name: bool(row.is_unique) for row in tx.execute(_INDEXES[tx.dialect.name]) if row.is_valid}
     for table in metadata.sorted_tables:
         for index in sorted(table.indexes, key=lambda index: str(index.name)):

@@ -1,16 +1,20 @@
 """Bring a database's schema up to date, whoever comes first."""
 
-from functools import cache
+import logging
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
+
+from sheepfold.model.errors import BadInput
+from sheepfold.store.migrations.revisions import is_newer, known, newest
 
 LOCK = 7_305_122
 """PostgreSQL's advisory lock that lets one server at a time migrate; a number of our own choosing."""
+
+_log = logging.getLogger(__name__)
 
 
 def config() -> Config:
@@ -22,7 +26,7 @@ def config() -> Config:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Run the migrations that a database lacks, in one transaction."""
+    """Run the migrations that a database lacks, in one transaction; raises BadInput as `upgrade_on` does."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
@@ -30,15 +34,19 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
 
 def upgrade_on(connection: Connection, revision: str = "head") -> None:
-    """Run the migrations inside an open transaction; a database that lacks none is told by a single query."""
-    if revision == "head" and MigrationContext.configure(connection).get_current_revision() == _head():
+    """Run the migrations inside an open transaction; a database that lacks none is told by a single query.
+
+    One that a newer release has brought up to date is left as it is. Raises BadInput for one that no release has made.
+    """
+    found = MigrationContext.configure(connection).get_current_heads()
+    if revision == "head" and found == (newest(),):
         return
+    if len(found) == 1 and is_newer(found[0]):
+        _log.warning("schema=%s known=%s reason=brought up to date by a newer release", found[0], newest())
+        return
+    if len(found) > 1 or not set(found) <= set(known()):
+        raise BadInput(f"The database's schema is at revision {' and '.join(found)}, which no release of this program"
+                       f" has made; this one knows those up to {newest()}. Is the database another program's?")
     settings = config()
     settings.attributes["connection"] = connection
     command.upgrade(settings, revision)
-
-
-@cache
-def _head() -> str | None:
-    """Return the newest migration; a process reads them all for it, once."""
-    return ScriptDirectory.from_config(config()).get_current_head()
