@@ -14,6 +14,7 @@ from sheepfold.farm.flock import (
     read_genomes,
     retire_sheep,
     vote,
+    vote_as,
     vote_from,
 )
 from sheepfold.farm.voices import MOST_VOICES
@@ -73,6 +74,14 @@ def test_a_voters_newer_vote_replaces_the_older(flock: World):
     for voter, value in (("ann", 1), ("bob", 1), ("bob", -1), ("cid", -1), ("ann", 1)):
         vote(flock.farm, 1, voter, value)
     assert [filmed.sheep.rating for filmed in list_flock(flock.farm).sheep] == [-1, 0]
+
+
+def test_an_account_s_vote_replaces_one_by_its_name_as_older_servers_cast_it(flock: World):
+    for value in (1, -1):
+        vote(flock.farm, 1, "ann", 1)
+        vote_as(flock.farm, flock.account("ann"), 1, value)
+        assert list_flock(flock.farm).sheep[0].sheep.rating == value
+    assert votes_told(flock) == 4
 
 
 def votes_told(flock: World) -> int:

@@ -137,6 +137,26 @@ def test_an_account_that_voted_by_name_and_by_number_has_one_vote(engine_of_old)
     assert dict(map(tuple, found)) == {"BAD0BEEF00000001": 1, "account 1": -1, "account 2": 1}
 
 
+def test_of_two_votes_that_an_account_cast_on_servers_of_two_releases_the_newer_counts(engine_of_old):
+    upgrade(engine_of_old, "0024")
+    with engine_of_old.begin() as connection:
+        for statement in (
+            "INSERT INTO accounts (name, role, created_at) VALUES ('ann', 'artist', 1), ('bob', 'artist', 1),"
+            " ('cat', 'artist', 1), ('dan', 'artist', 1)",
+            "INSERT INTO jobs (account_id, kind, title, spec, priority, quorum, max_attempts, state, tasks_total,"
+            " created_at) VALUES (1, 'flame', '', '{}', 0, 1, 1, 'done', 1, 1)",
+            "INSERT INTO votes (job_id, voter, value, cast_at) VALUES (1000, 'ann', 1, 1), (1000, 'account 1', -1, 2),"
+            " (1000, 'bob', 1, 2), (1000, 'account 2', -1, 1), (1000, 'cat', -1, 1), (1000, 'account 4', 1, 1),"
+            " (1000, 'BAD0BEEF00000001', 1, 1)",
+        ):
+            connection.execute(text(statement))
+    upgrade(engine_of_old)
+    with engine_of_old.connect() as connection:
+        found = connection.execute(text("SELECT voter, value FROM votes ORDER BY voter")).all()
+    assert dict(map(tuple, found)) == {
+        "BAD0BEEF00000001": 1, "account 1": -1, "account 2": 1, "account 3": -1, "account 4": 1}
+
+
 def brought_to(db: Database, revision: str) -> None:
     """Have a database be at a revision that is none of ours."""
     db.write(lambda tx: tx.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision}))

@@ -80,8 +80,11 @@ def list_flock(farm: Farm) -> Flock:
 
 
 def vote_as(farm: Farm, account: Account, number: int, value: int, generation: int | None = None) -> None:
-    """Count the one vote that an account has on a sheep, by whichever way it comes; raises as `vote` does."""
-    vote(farm, number, f"account {account.id}", value, generation)
+    """Count the one vote that an account has on a sheep, by whichever way it comes; raises as `vote` does.
+
+    It replaces one by the account's name, too, as servers of before migration 0024 cast it.
+    """
+    vote(farm, number, f"account {account.id}", value, generation, former=account.name)
 
 
 def vote_from(farm: Farm, address: str, number: int, uid: str, value: int) -> bool:
@@ -102,17 +105,19 @@ def vote_from(farm: Farm, address: str, number: int, uid: str, value: int) -> bo
     return True
 
 
-def vote(farm: Farm, number: int, voter: str, value: int, generation: int | None = None) -> None:
+def vote(farm: Farm, number: int, voter: str, value: int, generation: int | None = None, *, former: str = "") -> None:
     """Count a voter's vote on a sheep, +1 or -1, in the living generation where none is named.
 
-    The same vote again changes nothing. Raises UnknownSheep, and BadInput for any other value.
+    It replaces the voter's older one, also one by a former name. The same vote again changes nothing. Raises
+    UnknownSheep, and BadInput for any other value.
     """
     if value not in {-1, 1}:
         raise BadInput(f"A vote is 1 or -1; found {value}.")
 
     def cast(tx: Tx) -> None:
         sheep = flock_rows.sheep_of(tx, SheepId(living_of(tx) if generation is None else generation, number))
-        if flock_rows.vote(tx, sheep.job_id, voter, value, farm.now()):
+        was_replaced = bool(former) and flock_rows.withdraw_vote(tx, sheep.job_id, former)
+        if flock_rows.vote(tx, sheep.job_id, voter, value, farm.now()) or was_replaced:
             event_rows.add(tx, [Event(What.VOTE_CAST, sheep.job_id, None, {"value": value})], farm.now())
 
     farm.db.write(cast)

@@ -76,6 +76,7 @@ _VOTE = text("""
     WHERE votes.value <> excluded.value
 """)
 # by pk_votes
+_WITHDRAW = text("DELETE FROM votes WHERE job_id = :job_id AND voter = :voter")
 _VOTE_OF = text("SELECT value FROM votes WHERE job_id = :job_id AND voter = :voter")
 _VOTES = text("""
     SELECT coalesce(sum(CASE WHEN value > 0 THEN 1 ELSE 0 END), 0) AS liked,
@@ -218,6 +219,11 @@ def retired_at(tx: Tx, job_id: JobId) -> int | None:
 def vote(tx: Tx, job_id: JobId, voter: str, value: int, now: int) -> bool:
     """Count a vote, +1 or -1; a voter's newer vote replaces the older. False where it is the same once more."""
     return tx.execute(_VOTE, {"job_id": job_id, "voter": voter, "value": value, "now": now}).rowcount > 0
+
+
+def withdraw_vote(tx: Tx, job_id: JobId, voter: str) -> bool:
+    """Take back a voter's vote on a sheep; False where there is none."""
+    return tx.execute(_WITHDRAW, {"job_id": job_id, "voter": voter}).rowcount > 0
 
 
 def vote_of(tx: Tx, job_id: JobId, voter: str) -> int | None:
