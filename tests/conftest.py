@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -131,6 +131,13 @@ def environment() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Start Debian's PostgreSQL in a folder of its own, unsafe and fast; end it with the tests."""
+    with new_postgres() as server:
+        yield server
+
+
+@contextmanager
+def new_postgres(*flags: str, **options: str) -> Iterator[PostgresServer]:
+    """Run a PostgreSQL of its own until the block ends: flags are those of `initdb`, options the server's."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         pytest.skip("There is no PostgreSQL here; Debian has it in the package postgresql.")
@@ -138,7 +145,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     with swept_folder("sheepfold-postgres-") as folder:
         if user:
             os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-        with _running(programs[-1].parent, folder, user) as server:
+        with _running(programs[-1].parent, folder, user, flags, options) as server:
             yield server
 
 
@@ -163,20 +170,22 @@ def swept_folder(prefix: str) -> Iterator[Path]:
 class _running:  # noqa: N801 - reads as a verb
     """Run a new PostgreSQL server until the block ends."""
 
-    def __init__(self, programs: Path, folder: Path, user: str | None) -> None:
+    def __init__(self, programs: Path, folder: Path, user: str | None, flags: Sequence[str],
+                 options: Mapping[str, str]) -> None:  # fmt: skip
         subprocess.run(
-            [programs / "initdb", "-D", folder / "data", "-U", "sheepfold", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            [programs / "initdb", "-D", folder / "data", "-U", "sheepfold", "-A", "trust", "-E", "UTF8", "--no-sync",
+             *flags],
             user=user, cwd=folder, env={"LC_ALL": "C.UTF-8"}, check=True, capture_output=True,
         )  # fmt: skip
         port = free_port()
-        options = {
+        usual = {
             "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": str(folder), "fsync": "off",
             "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": 100,
             "deadlock_timeout": "50ms", "autovacuum": "off",
         }  # fmt: skip
         argv = ["setpriv", "--pdeathsig", "INT"]  # so that it ends with the tests even when they are killed
         argv += [programs / "postgres", "-D", folder / "data"]
-        argv += [f"--{name}={value}" for name, value in options.items()]
+        argv += [f"--{name}={value}" for name, value in (usual | options).items()]
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 argv, user=user, cwd=folder, env={"LC_ALL": "C.UTF-8"}, stdout=log, stderr=log, start_new_session=True

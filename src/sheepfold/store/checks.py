@@ -18,6 +18,8 @@ DEAD_ROWS = 50_000
 """So many dead rows are noise; more of them than living ones means that autovacuum does not keep up, or is off."""
 WAL_BYTES = 2**30
 """A log that is larger is held back by something: a reader that never ends, a replica that is gone."""
+LONGEST_TRANSACTION_S = 900
+"""Rows that have died since it began are kept until it ends; of the farm's own only a large backup takes as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ def asked(db: Database, question: str, ask: Callable[[Tx], T], *, by_indexes: bo
         raise Unanswered(Finding("the database answers what it is asked", found, wholeness.DAMAGED)) from error
 
 
-# rows that nobody vacuums, transactions that nobody ends, logs that a replica which is gone still holds back
+# rows that nobody vacuums, transactions that nobody ends, logs that a replica which is gone or an archiver that fails
+# still holds back; and what reading has shown of pages, which is asked last: this check-up has read most of them
 _STRAINS = (
     Rule("PostgreSQL vacuums what churns", "{table} has {dead} dead rows beside {living} living ones",
          "See that autovacuum is on, and run VACUUM ANALYZE once.", """
@@ -86,23 +89,37 @@ _STRAINS = (
     """),
     Rule("no transaction stays open for long", "process {pid} has had one open for {seconds} s",
          "See in pg_stat_activity whose it is, and end it there.", """
-        SELECT pid, round(extract(epoch FROM now() - xact_start)) AS seconds
-        FROM pg_stat_activity WHERE datname = current_database() AND now() - xact_start > interval '15 minutes'
+        SELECT pid, CAST(extract(epoch FROM now() - xact_start) AS bigint) AS seconds
+        FROM pg_stat_activity
+        WHERE datname = current_database() AND extract(epoch FROM now() - xact_start) > :longest_transaction_s
     """),
     Rule("PostgreSQL's log does not pile up", "replication slot {slot} holds back {size} MiB",
          "Start the replica again, or drop its slot.", """
-        SELECT slot_name AS slot, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) / 1048576 AS size
+        SELECT slot_name AS slot, CAST(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) / 1048576 AS bigint) AS size
         FROM pg_replication_slots WHERE pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) > :wal_bytes
+    """),
+    Rule("PostgreSQL's log does not pile up",
+         "the archiver could not put {wal} away {seconds} s ago, nor anything since",
+         "See in PostgreSQL's own log what its archive_command says: until that succeeds, the log is kept whole.", """
+        SELECT last_failed_wal AS wal, CAST(extract(epoch FROM now() - last_failed_time) AS bigint) AS seconds
+        FROM pg_stat_archiver
+        WHERE current_setting('archive_mode') <> 'off' AND last_failed_time > coalesce(last_archived_time, '-infinity')
+    """),
+    Rule("no page of the database is torn", "PostgreSQL has read {failures} pages with wrong checksums",
+         wholeness.DAMAGED, """
+        SELECT checksum_failures AS failures
+        FROM pg_stat_database WHERE datname = current_database() AND checksum_failures > 0
     """),
 )  # fmt: skip
 _FILES = text("PRAGMA database_list")
 
 
 def strains(tx: Tx) -> Iterator[Finding]:
-    """Find what wears a database out over time, though no row is wrong yet."""
+    """Find what wears a database out over time, though no row is wrong yet, and what PostgreSQL has read of pages."""
     if tx.dialect.name == "postgresql":
         for rule in _STRAINS:
-            yield from broken(tx, rule, {"dead_rows": DEAD_ROWS, "wal_bytes": WAL_BYTES})
+            yield from broken(tx, rule, {"dead_rows": DEAD_ROWS, "wal_bytes": WAL_BYTES,
+                                          "longest_transaction_s": LONGEST_TRANSACTION_S})
         return
     for row in tx.execute(_FILES):
         log = Path(f"{row.file}-wal")

@@ -5,6 +5,7 @@ that came to nothing, and chores that are done. Each is a pass over its table, o
 """
 
 from sheepfold.model.credit import BOUND, MEASURABLE_S
+from sheepfold.model.flock import FIRST_NUMBER, NUMBERS_IN_A_GENERATION
 from sheepfold.store.clearing import NEEDED
 from sheepfold.store.findings import Rule
 
@@ -246,6 +247,25 @@ _LEASES = (
     """),
 )  # fmt: skip
 
+_PEOPLE_AND_SHEEP = (
+    Rule("a farm keeps an owner", "{account} is an owner's and is closed, as are those of all owners",
+         "`sheepfold account add NAME --role owner --data FOLDER` makes another owner, who may reopen it.", """
+        SELECT a.id AS account FROM accounts a
+        WHERE a.role = 'owner'
+          AND NOT EXISTS (SELECT 1 FROM accounts o LEFT JOIN people p ON p.account_id = o.id
+                          WHERE o.role = 'owner' AND p.closed_at IS NULL)
+    """),
+    Rule("a sheep has numbers that its clients count",
+         f"{{job}} is sheep {{number}} of generation {{generation}}, from {{first}} to {{last}};"
+         f" clients know {FIRST_NUMBER} to {NUMBERS_IN_A_GENERATION - 1}",
+         RESTORE, f"""
+        SELECT job_id AS job, generation, number, first, last FROM sheep
+        WHERE number < {FIRST_NUMBER} OR number >= {NUMBERS_IN_A_GENERATION}
+           OR first < {FIRST_NUMBER} OR first >= {NUMBERS_IN_A_GENERATION}
+           OR last < {FIRST_NUMBER} OR last >= {NUMBERS_IN_A_GENERATION}
+    """),  # noqa: S608 -- constants
+)  # fmt: skip
+
 _FILES_AND_CHORES = (
     Rule("no file that is needed is cleared", "{blob} is marked as cleared, and is needed",
          "Copy the file from a backup back to where it lay and set its cleared_at to null, or render its frame anew.",
@@ -267,4 +287,4 @@ _FILES_AND_CHORES = (
     """),  # noqa: S608 -- a constant
 )  # fmt: skip
 
-RULES = (*_CREDIT, *_JOBS, *_LANES, *_TASKS, *_LEASES, *_FILES_AND_CHORES, *_STORIES)
+RULES = (*_CREDIT, *_JOBS, *_LANES, *_TASKS, *_LEASES, *_PEOPLE_AND_SHEEP, *_FILES_AND_CHORES, *_STORIES)

@@ -20,7 +20,7 @@ def _wrong(tx: Tx, stored: Stored) -> Iterator[Finding]:
     try:
         task = stored.read()
     except ValueError as error:
-        yield Finding("a task's rows can be read", f"{named(tx, 'task', stored.task_id)}: {error}", RESTORE)
+        yield Finding("a task's rows can be read", f"{named(tx, 'task', stored.task_id)} cannot: {error}", RESTORE)
         return
     if stored.openings != openings(task):
         has = f"{task.state}, with {_active(task)} active leases, {len(task.results)} results, quorum {task.quorum}"
