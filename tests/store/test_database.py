@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import traceback
 
 import psycopg
 import pytest
@@ -42,6 +43,17 @@ def test_a_broken_rule_of_the_schema_is_a_bug_and_not_an_outage(db: Database):
     insert = text("INSERT INTO sheep (generation, number, job_id, first, last) VALUES (1, 100000, 1, 1, 1)")
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
         db.write(lambda tx: tx.execute(insert))
+
+
+def test_a_broken_rule_is_told_without_the_row_that_broke_it(db: Database):
+    insert = text("INSERT INTO accounts (name, role, password_hash, created_at) VALUES (:name, NULL, :hash, 1)")
+    row = {"name": "ann", "hash": "secret"}
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)) as found:
+        db.write(lambda tx: tx.execute(insert, row))
+    told = "".join(traceback.format_exception(found.value))
+    assert "test_database.py" in told
+    assert "role" in str(found.value)
+    assert "secret" not in told
 
 
 def test_a_foreign_key_is_held(db: Database):

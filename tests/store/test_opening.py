@@ -1,12 +1,13 @@
 """Opening a database, whichever it is."""
 
+import traceback
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from tests.serving import free_port
 
-from sheepfold.model.errors import StoreUnavailable
+from sheepfold.model.errors import BadInput, StoreUnavailable
 from sheepfold.store.database import Database
 from sheepfold.store.opening import open_database
 from sheepfold.store.postgres import PostgresDatabase
@@ -29,6 +30,18 @@ def test_the_address_shows_no_password(postgres_server, tmp_path: Path):
     opened = open_database(url, tmp_path)
     opened.close()
     assert "secret" not in opened.url
+
+
+@pytest.mark.parametrize("url", [
+    "postgresql://ann:sec@ret@127.0.0.1:1/farm", "postgres://ann:secret:127.0.0.1:1/farm",
+    "postgresql//ann:secret@127.0.0.1/farm", "postgresql://ann@127.0.0.1:secret/farm",
+])  # fmt: skip
+def test_an_address_that_makes_no_sense_is_refused_and_not_shown(url: str, tmp_path: Path):
+    with pytest.raises(BadInput) as found:
+        open_database(url, tmp_path)
+    told = "".join(traceback.format_exception(found.value))
+    assert "%40" in told
+    assert not any(part in told for part in ("ann:", "secret", "ret@"))
 
 
 def test_a_database_is_reached_through_a_socket(postgres_server, tmp_path: Path):

@@ -93,8 +93,16 @@ def translated() -> Iterator[None]:
         raise StoreUnavailable(f"The database does not answer: {_first_line(error)}") from error
     except (psycopg.DataError, DataError) as error:
         if getattr(getattr(error, "orig", error), "sqlstate", None) is not None:
-            raise
+            raise _without_rows(error) from None
         raise BadInput("The farm takes no text with a zero byte.") from error  # all that is refused before it is sent
+    except psycopg.Error as error:
+        raise _without_rows(error) from None
+
+
+def _without_rows(error: Exception) -> Exception:
+    """Return an error of PostgreSQL for the log: behind its first line a row may stand, with what is secret in it."""
+    found: Exception = getattr(error, "orig", None) or error
+    return type(found)(_first_line(error)).with_traceback(error.__traceback__)
 
 
 def _first_line(error: Exception) -> str:

@@ -3,14 +3,15 @@
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
 import psycopg
 import psycopg.rows
-from sqlalchemy import create_engine, event, make_url
+from sqlalchemy import URL, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
-from sheepfold.model.errors import PerhapsDone
+from sheepfold.model.errors import BadInput, PerhapsDone
 from sheepfold.store.database import T, Tx, translated
 from sheepfold.store.migrations.upgrade import upgrade
 from sheepfold.store.transaction import Pool
@@ -36,11 +37,11 @@ class PostgresDatabase:
     """A PostgreSQL database with its pool, and a thread that hears of other servers' commits."""
 
     def __init__(self, url: str) -> None:
-        address = make_url(url).set(drivername="postgresql+psycopg")
+        address = _read(url).set(drivername="postgresql+psycopg")
         self.url = address.render_as_string(hide_password=True)
         address = address.set(query={**LINE, **address.query})
         self._dsn = address.set(drivername="postgresql").render_as_string(hide_password=False)
-        engine = create_engine(address, poolclass=NullPool)
+        engine = create_engine(address, poolclass=NullPool, hide_parameters=True)
         with translated():
             upgrade(engine)
         event.listen(engine, "connect", _set_up)
@@ -128,6 +129,16 @@ class PostgresDatabase:
         if self._has_news.is_set():
             self._has_news.clear()
             connection.execute(f"NOTIFY {CHANNEL}")
+
+
+def _read(url: str) -> URL:
+    """Read an address; raises BadInput, which shows nothing of it: a part of the password may stand anywhere."""
+    with suppress(ArgumentError, ValueError):
+        address = make_url(url)
+        if "@" not in (address.host or ""):
+            return address
+    raise BadInput("A database's address is like postgresql://NAME:PASSWORD@HOST:PORT/DATABASE; in name and password "
+                   "an @ is written %40, a colon %3A, a slash %2F and a percent sign %25.")
 
 
 def _snapshot(tx: Tx) -> AbstractContextManager[object]:
