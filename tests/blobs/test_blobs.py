@@ -240,11 +240,16 @@ def test_two_prefixes_of_a_bucket_are_two_stores(spool_folder: Path, s3_url: str
         "s3://bucket?endpoint=http://store.example:9000",
         "s3://bucket?endpoint=http://127.0.0.1.example:9000",
         "s3://bucket?colour=red",
+        "s3://user:secret/more@bucket",
+        "s3://[secret]",
+        "s3://bucket?endpoint=https://user:secret/more@store.example",
+        "https://user:secret@store.example/bucket",
     ],
 )
-def test_a_url_that_makes_no_sense_is_refused(spool_folder: Path, url: str):
-    with pytest.raises(BadInput):
+def test_a_url_that_makes_no_sense_is_refused_and_its_keys_are_not_shown(spool_folder: Path, url: str):
+    with pytest.raises(BadInput) as found:
         open_blobs(url, spool_folder)
+    assert "secret" not in str(found.value)
 
 
 def test_plain_http_to_another_machine_must_be_asked_for(spool_folder: Path):

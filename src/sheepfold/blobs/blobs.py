@@ -92,7 +92,8 @@ def open_blobs(url_or_path: str | Path, spool_folder: Path) -> Blobs:
 
         return open_s3(text, spool_folder)
     if "://" in text and not text.startswith("file://"):
-        raise BadInput(f"Blobs lie in a folder, or at s3://BUCKET/PREFIX; found {text[:80]!r}.")
+        scheme = text.partition("://")[0]  # and no more of it: keys may stand in the rest
+        raise BadInput(f"Blobs lie in a folder, or at s3://BUCKET/PREFIX; found {scheme[:80]!r}.")
     from sheepfold.blobs.local import LocalBlobs  # noqa: PLC0415 - which imports Blob from here
 
     return LocalBlobs(Path(text.removeprefix("file://")), spool_folder)

@@ -4,11 +4,11 @@ import hashlib
 import ipaddress
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
@@ -147,7 +147,7 @@ def open_s3(url: str, spool_folder: Path) -> S3Blobs:
 
     Raises BadInput for a URL that makes no sense; the network is not touched.
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     settings = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if not parts.hostname or parts.port or parts.username or set(settings) - _SETTINGS:
         raise BadInput("A store of blobs is s3://BUCKET/PREFIX?endpoint=URL&region=NAME; no other settings are known.")
@@ -169,9 +169,18 @@ def open_s3(url: str, spool_folder: Path) -> S3Blobs:
     return S3Blobs(store, spool_folder)
 
 
+def _split(url: str) -> SplitResult:
+    """Split an address; raises BadInput, which does not show it: keys may stand in one that makes no sense."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        _ = parts.port
+        return parts
+    raise BadInput("The address of a store of blobs has no host, or a port that is no number.")
+
+
 def _may_be_plain(endpoint: str, allow_http: str) -> bool:
     """Say whether an endpoint is plain http, and refuse it where passwords and pictures would cross a network."""
-    parts = urlsplit(endpoint)
+    parts = _split(endpoint)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise BadInput("An S3 endpoint begins with http:// or https:// and names a host.")
     if parts.scheme == "https":
