@@ -200,6 +200,13 @@ def test_what_is_no_address_is_refused(world, url):
         webhooks.add_webhook(world.farm, world.account("ann"), Wanted(url))
 
 
+@pytest.mark.parametrize("url", ["https://u:secret/x@a.example/", "https://[secret]/", "u:secret@a.example"])
+def test_a_refused_address_is_not_repeated(world, url):
+    with pytest.raises(BadInput) as found:
+        webhooks.add_webhook(world.farm, world.account("ann"), Wanted(url))
+    assert "secret" not in str(found.value)
+
+
 def test_an_artist_does_not_hear_of_the_farm_and_sees_no_others_hooks(world):
     ann, bob = world.account("ann"), world.account("bob")
     with pytest.raises(Forbidden):

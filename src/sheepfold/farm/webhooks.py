@@ -194,7 +194,7 @@ def _checked_url(farm: Farm, url: str, resolve: Resolve) -> str:
         parts = urlsplit(url.strip())
         _ = parts.port
     except ValueError as error:
-        raise BadInput(f"This is no address: {error}.") from error
+        raise BadInput("This is no address: its host or its port makes no sense.") from error
     plain = parts._replace(fragment="").geturl()
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
         raise BadInput("A webhook's address begins with https:// or http:// and names a host, without a user.")

@@ -77,6 +77,16 @@ def test_what_is_no_url_of_the_web_is_refused(url: object) -> None:
         checked_url(url)
 
 
+@pytest.mark.parametrize("url", [
+    "http://user:secret@example.org/", "http://user:secret/more@example.org/", "user:secret@example.org",
+    "http://[secret]/", "http://user:sec@ret@example.org/",
+])  # fmt: skip
+def test_a_password_in_a_url_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(InvalidSpec) as found:
+        checked_url(url)
+    assert "sec" not in str(found.value)
+
+
 @given(st.text(max_size=40) | st.builds("http://{}/{}".format, st.text(max_size=20), st.text(max_size=20)))
 def test_any_text_is_refused_or_taken_for_good(text: str) -> None:
     try:

@@ -132,14 +132,20 @@ def checked_url(value: object) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise InvalidSpec(f"url is no URL: {error}.") from error
+        raise InvalidSpec("url is no URL: its host or its port makes no sense.") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InvalidSpec(f"url must begin with http:// or https:// and a host, not {shown(text)}.")
+        raise InvalidSpec(f"url must begin with http:// or https:// and a host, not {_veiled(text)}.")
     if "@" in parts.netloc or any(character in text for character in " \\<>\"'`{}|^"):
-        raise InvalidSpec(f"url must hold no name, password, space, quote or bracket: {shown(text)}.")
+        raise InvalidSpec(f"url must hold no name, password, space, quote or bracket: {_veiled(text)}.")
     host = _ascii_host(parts.hostname)
     netloc = host if port is None else f"{host}:{port}"
     return urlunsplit(SplitResult(parts.scheme, netloc, parts.path or "/", parts.query, parts.fragment))
+
+
+def _veiled(url: str) -> str:
+    """Show a URL without what may be a name and its password: the farm logs why it refuses an order."""
+    _, at, rest = url.rpartition("@")
+    return shown("…@" + rest if at else url)
 
 
 def _ascii_host(host: str) -> str:
