@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import hashlib
 import io
+import logging
 import re
 import sys
 import zlib
@@ -34,6 +35,16 @@ HOST = "http://sheep.example:8080/"
 
 def md5(text):
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize("where", ["/cgi/get?u=X{}", "/cgi/put?j=0&id=1&s={}&g=1&u={}", "/cgi/vote?u={}&id={}&vote=1"])
+def test_a_hash_in_a_wrong_place_stays_out_of_the_log(site, caplog, where):
+    caplog.set_level(logging.INFO)
+    hashed = md5("a key").upper()
+    site.http.request("PUT" if "put" in where else "GET", where.replace("{}", hashed))
+    (told,) = (line.getMessage().lower() for line in caplog.records if line.name == endpoints.__name__)
+    assert "refused=" in told
+    assert hashed.lower() not in told
 
 
 def redir(site, nick="", password_hash=ANONYMOUS_HASH, **headers):

@@ -45,6 +45,8 @@ ABILITIES = Abilities(
 _log = logging.getLogger(__name__)
 _ID = re.compile(r"[0-9]{1,10}|[0-9A-Fa-f]{16}", re.ASCII)
 """A number or a UID, but no key or hash of one, which are longer: those must not get into a log."""
+_SECRET = re.compile(r"[0-9A-Fa-f]{17,}")
+"""What may be one, where a refusal repeats what was sent."""
 _Answer = Callable[[Farm, Request], Awaitable[Response]]
 
 
@@ -77,7 +79,7 @@ async def _guarded(farm: Farm, kind: RequestKind, answer: _Answer, request: Requ
     except SheepfoldError as error:
         refusal = wire.answer_for(error, kind)
         _log.info("wire=%s request=%s%s refused=%s status=%d reason=%s", PROTOCOL, kind,
-                  _ids(request), type(error).__name__, refusal.status, error)
+                  _ids(request), type(error).__name__, refusal.status, _SECRET.sub("…", str(error)))
         headers = {} if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
         return Response(refusal.body, refusal.status, headers, refusal.media_type)
 
