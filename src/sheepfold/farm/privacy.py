@@ -29,12 +29,12 @@ def list_keys(farm: Farm, account: Account, limit: int = MOST, before: int | Non
 def revoke_key(farm: Farm, account: Account, key_id: int) -> None:
     """Revoke one key of an account's machines; raises NotFound."""
 
-    def revoke(tx: Tx) -> bool:
+    def revoke(tx: Tx) -> None:
+        if not people_rows.revoke_key(tx, account.id, key_id, farm.now()):
+            raise NotFound("There is no such key that still opens anything.")
         people_rows.note(tx, account.name, "revoked a key", str(key_id), farm.now())
-        return people_rows.revoke_key(tx, account.id, key_id, farm.now())
 
-    if not farm.db.write(revoke):
-        raise NotFound("There is no such key that still opens anything.")
+    farm.db.write(revoke)
 
 
 def export_person(farm: Farm, account: Account) -> Mapping[str, Any]:

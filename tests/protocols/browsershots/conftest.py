@@ -102,9 +102,9 @@ class PretendFactory:
         assert answer.status_code == 200, answer.text
         return xmlrpc.client.loads(answer.content)[0][0]
 
-    def encrypted(self) -> str:
+    def encrypted(self, challenge: str = "nonces.challenge") -> str:
         """Take a nonce and encrypt the password with it (protocol note, section 1.5)."""
-        told = self.call("nonces.challenge", self.name)
+        told = self.call(challenge, self.name)
         inner = hashlib.new(told["algorithm"], (told["salt"] + self.password).encode()).hexdigest()
         return hashlib.md5((inner + told["nonce"]).encode()).hexdigest()
 
