@@ -1,11 +1,8 @@
 """A job's page, in a real browser."""
 
-import pytest
 from playwright.sync_api import expect
 
-from sheepfold.farm.accounts import add_account
 from sheepfold.farm.browse import view_job
-from sheepfold.model.accounts import Role
 from sheepfold.model.jobs import JobState
 
 MANY = 700
@@ -127,13 +124,3 @@ def test_a_private_job_is_shared_by_a_link_from_its_page(site, look, axe):
     expect(page.get_by_role("button", name="Revoke")).to_have_count(0)
     friend.reload()
     expect(friend.locator("h1")).to_have_text("Not here")
-
-
-@pytest.mark.parametrize("path", ["cancel", "priority", "more", "private", "share", "unshare"])
-def test_others_change_nothing_of_a_job(site, path):
-    job = site.order("Coral")
-    stranger = add_account(site.farm, "rex", Role.ARTIST, "")
-    assert site.post(f"/jobs/{job.id}/{path}", site.cookie(stranger), priority="9").status_code == 403
-    assert site.post(f"/jobs/{job.id}/{path}", priority="9").status_code == 401
-    view = view_job(site.farm, job.id).job
-    assert (view.state, view.terms.priority) == (JobState.RUNNING, 0)

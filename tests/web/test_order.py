@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 from tests.web.keyboard import tab_to
 
@@ -128,18 +127,6 @@ def test_a_blender_project_that_is_none_is_told_in_a_sentence(site, look, axe, t
     page.set_input_files("[name=scene]", tmp_path / "scene.blend")
     page.get_by_role("button", name="Look at it first").click()
     expect(page.get_by_role("alert")).to_contain_text("neither a .blend file nor a zip")
-
-
-@pytest.mark.parametrize("path", ["/order", "/order/flame", "/order/blender", "/order/screenshot"])
-def test_volunteers_do_not_order(site, path):
-    rex = add_account(site.farm, "rex", Role.VOLUNTEER, "")
-    cookie = {"Cookie": f"sheepfold_web={site.cookie(rex)}"}
-    assert site.http.get(path, headers=cookie).status_code == 403
-    assert site.http.get(path).headers["location"].startswith("/sign-in")
-    for deed in ("", "/check", "/files"):
-        if path.count("/") == 2:
-            assert site.post(path + deed, site.cookie(rex)).status_code == 403
-            assert site.post(path + deed).status_code == 401
 
 
 def test_a_sheep_is_ordered_while_its_sketch_is_still_being_made(site, look):

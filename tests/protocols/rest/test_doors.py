@@ -12,10 +12,7 @@ from sheepfold.farm.accounts import add_account, add_key
 from sheepfold.farm.farm import open_farm
 from sheepfold.model.accounts import Role, Scope
 from sheepfold.protocols.visitors import COOKIE
-from sheepfold.web.pages import routes
 
-OPEN_FORMS = {"/begin", "/sign-in", "/sign-up", "/forgotten"}
-"""Forms that nobody needs to be signed in for."""
 NAMED = {"job_id": "1000", "task_id": "1", "hook_id": "1", "generation": "0", "number": "0", "kind": "flame",
          "deed": "revoke", "machine": "box", "name": "box", "team": "woolpack", "code": "abc"}
 
@@ -36,14 +33,6 @@ def filled(path):
     return re.sub(r"{(\w+)(:\w+)?}", lambda found: NAMED.get(found[1], "1"), path)
 
 
-def secrets(farm, http):
-    """Return everything that opens something to the owner's programs: a key of each scope, and a session's token."""
-    keys = {str(scope): add_key(farm, "boss", "box", scope).key for scope in Scope}
-    asked = {"abilities": {"kinds": ["flame"]}}
-    opened = http.post("/api/v1/sessions", json=asked, headers={"Authorization": f"Bearer {keys['work']}"})
-    return keys | {"session": opened.json()["session"]}
-
-
 def test_a_browsers_cookie_opens_nothing_of_the_api(farm, http):
     token = people.sign_in(farm, "boss", "correct horse", "Netscape 4")
     assert http.get("/account", headers={"Cookie": f"{COOKIE}={token}"}).status_code == 200
@@ -53,19 +42,6 @@ def test_a_browsers_cookie_opens_nothing_of_the_api(farm, http):
             for headers in ({"Cookie": f"{COOKIE}={token}"}, {"Authorization": f"Bearer {token}"}):
                 answer = http.request(method, "/api" + filled(path), headers=headers)
                 assert answer.status_code == 401, f"{method} {path} answers {answer.status_code} to {headers}"
-
-
-def test_a_programs_key_opens_no_page_and_sends_no_form(farm, http):
-    forms = {(method, route.path) for route in routes(farm) for method in getattr(route, "methods", None) or ()
-             if method == "POST" and route.path not in OPEN_FORMS}
-    closed = forms | {("GET", path) for path in ("/account", "/machines", "/owner", "/owner/people", "/mine", "/order")}
-    for what, secret in secrets(farm, http).items():
-        for headers in ({"Authorization": f"Bearer {secret}"}, {"Cookie": f"{COOKIE}={secret}"}):
-            for method, path in closed:
-                answer = http.request(method, filled(path), headers=headers)
-                where = answer.headers.get("location", "")
-                is_shut = answer.status_code in {401, 403} or where.startswith("/sign-in")
-                assert is_shut, f"{method} {path} answers {answer.status_code} to the {what} key"
 
 
 def test_a_key_in_an_address_or_a_form_opens_nothing(farm, http):

@@ -155,11 +155,6 @@ def test_an_old_heartbeat_to_the_bare_path_is_known_by_its_extras(site, clock):
     assert site.leases(job.id)[0].deadline_at == before + 700
 
 
-def test_a_heartbeat_of_nobody_is_answered_zero(site):
-    answer = site.http.get("/server/keepmealive.php")
-    assert wire.KeepAliveAnswer.from_xml(answer.content).status == 0
-
-
 # asking for jobs -----------------------------------------------------------------------------------------------------
 
 
@@ -167,11 +162,6 @@ def test_without_work_the_answer_is_200_with_figures(site):
     answer = site.client().ask()
     assert answer.status == 200
     assert answer.stats.connected_machine == 1
-
-
-def test_an_unknown_token_is_202(site):
-    answer = site.http.post(f"/s/{'0' * 32}/server/request_job.php")
-    assert wire.JobAnswer.from_xml(answer.content).status == 202
 
 
 def test_a_revoked_key_is_201(site):
@@ -400,16 +390,6 @@ def test_the_rust_client_finds_binary_and_chunks(site):
     parts = [client.http.get(f"{client.path('download-chunk')}?chunk={chunk.id}").content for chunk in job.chunks]
     assert [hashlib.md5(part).hexdigest() for part in parts] == [chunk.md5 for chunk in job.chunks]
     assert zipfile.is_zipfile(io.BytesIO(b"".join(parts)))
-
-
-def test_other_peoples_projects_are_404(site):
-    site.order()
-    client, stranger = site.client("b"), site.client("c", account="mallory")
-    job = client.job()
-    assert fetch(stranger, job, "job").status_code == 404
-    assert stranger.http.get(f"{stranger.path('download-chunk')}?chunk={job.chunks[0].id}").status_code == 404
-    assert stranger.http.get(f"{stranger.path('download-binary')}?job={job.id}").status_code == 404
-    assert client.http.get(f"/server/archive.php?type=job&job={job.id}").status_code == 404
 
 
 @pytest.mark.parametrize("query", ["", "type=job", "type=job&job=9999999", "type=x&job=1000", "type=job&job=x"])
