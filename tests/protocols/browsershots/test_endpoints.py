@@ -568,3 +568,13 @@ def test_a_call_may_be_sent_again_with_a_new_nonce_after_its_answer_was_lost(sit
         site.argo.call("screenshots.upload", "argo", encrypted, request, Binary(picture()))
     assert lost.value.faultCode == 401
     assert site.argo.upload(request, picture()) == first
+
+
+def test_a_key_in_the_place_of_a_name_reaches_no_log(site, caplog):
+    caplog.set_level("INFO", "sheepfold")
+    for method in ("nonces.challenge", "nonces.challengeUser", "factories.features", site.argo.password):
+        with pytest.raises(Fault):
+            site.argo.call(method, site.argo.password)
+    assert site.http.get(f"/redirect/{site.argo.password}/none/1/").status_code == 404
+    assert caplog.text.count("fault=404") == 5
+    assert site.argo.password not in caplog.text

@@ -70,6 +70,12 @@ def fault_of(error: SheepfoldError, call: MethodCall) -> Fault:
     return wire.fault_for(error)
 
 
+def for_log(text: str) -> str:
+    """Return a text without what may be a key, or a proof of one: a client may give it in the place of a name."""
+    return _SECRET.sub("(hidden)", text)
+
+
+_SECRET = re.compile(r"[0-9A-Fa-f]{32,}", re.ASCII)
 _FAULTS: dict[type[SheepfoldError], KnownFault] = {
     errors.UnknownMachine: KnownFault.FACTORY_NOT_FOUND,
     errors.UnknownTask: KnownFault.REQUEST_NOT_FOUND,

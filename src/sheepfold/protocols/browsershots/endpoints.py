@@ -11,7 +11,7 @@ from sheepfold.blobs.spool import Spool, Spooled
 from sheepfold.farm.farm import Farm
 from sheepfold.model.errors import BadInput, MalformedMessage, SheepfoldError, TooLarge, Unavailable
 from sheepfold.protocols.browsershots import pages, redirects, wire
-from sheepfold.protocols.browsershots.answering import PROTOCOL, Caller, answer
+from sheepfold.protocols.browsershots.answering import PROTOCOL, Caller, answer, for_log
 from sheepfold.protocols.browsershots.wire import Fault, KnownFault, Limits, MessageReader
 from sheepfold.protocols.direct import DirectRoute, at_once, judged
 from sheepfold.protocols.uploads import announced_length
@@ -68,12 +68,13 @@ def _fault(reader: MessageReader, error: Exception) -> Fault:
     else:
         _log.error("wire=%s method=%s failed", PROTOCOL, _method(reader), exc_info=error)
         fault = KnownFault.INTERNAL_ERROR.fault(type=type(error).__name__, detail="the server's log tells more")
-    _log.info("wire=%s method=%s fault=%d reason=%s", PROTOCOL, _method(reader), fault.code, fault.message)
+    _log.info("wire=%s method=%s fault=%d reason=%s", PROTOCOL, _method(reader), fault.code,
+              for_log(fault.message))
     return fault
 
 
 def _method(reader: MessageReader) -> str:
-    return (reader.method or "")[:40]
+    return for_log(reader.method or "")[:40]
 
 
 async def _fed(farm: Farm, request: Request, reader: MessageReader) -> bool:

@@ -13,7 +13,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.kinds.screenshot.contents import SIGN, SIGN_SIDE
 from sheepfold.model.errors import MissingParameter, SheepfoldError
 from sheepfold.model.tasks import TaskId
-from sheepfold.protocols.browsershots.answering import PROTOCOL, enter, fault_of, knock
+from sheepfold.protocols.browsershots.answering import PROTOCOL, enter, fault_of, for_log, knock
 from sheepfold.protocols.browsershots.pages import HEADERS, render
 from sheepfold.protocols.browsershots.wire import Fault, MethodCall
 from sheepfold.protocols.direct import DirectRoute, at_once
@@ -43,8 +43,8 @@ async def _redirect(farm: Farm, request: Request) -> Response:
         return await at_once(_led, farm, request)
     except SheepfoldError as error:
         fault = fault_of(error, MethodCall("redirect", (words["factory"], "", words["request"])))
-        _log.info("wire=%s redirect=%s request=%s fault=%d reason=%s", PROTOCOL, words["factory"][:48],
-                  words["request"][:10], fault.code, fault.message)
+        _log.info("wire=%s redirect=%s request=%s fault=%d reason=%s", PROTOCOL, for_log(words["factory"])[:48],
+                  words["request"][:10], fault.code, for_log(fault.message))
         return _refusal(fault)
 
 
