@@ -1,14 +1,7 @@
-"""Strangers' requests: near-valid ones of every wire, spoilt by chance, sent below HTTP to the whole application.
+"""Strangers' requests: how they are spoilt by chance, and sent below HTTP to the whole application."""
 
-What is sent follows from a seed alone. An answer of 5xx other than 503, a traceback in the log or a redirect that no
-wire knows is a mistake of the farm's.
-"""
-
-import asyncio
 import logging
 import random
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from starlette.types import ASGIApp, Message
@@ -54,52 +47,6 @@ class Tracebacks(logging.Handler):
 
 FORM = b"multipart/form-data; boundary=sheep"
 _BOOM = b'<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><a>&b;</a>'
-_CALL = (b"<?xml version='1.0'?><methodCall><methodName>%s</methodName><params>"
-         b"<param><value><string>box</string></value></param><param><value><int>1</int></value></param></params></methodCall>")
-_ORDER = (b'--sheep\r\nContent-Disposition: form-data; name="order"\r\nContent-Type: application/json\r\n\r\n'
-          b'{"kind": "screenshot", "spec": {"url": "http://example.org/", "browsers": ["Firefox"]}}\r\n--sheep--\r\n')
-_FRAME = (b'--sheep\r\nContent-Disposition: form-data; name="file"; filename="1000_0001.png"\r\n\r\n\x89PNG\r\n\x1a\n'
-          b'\r\n--sheep--\r\n')
-_TOLD = (b"login=vera&password=x&job=1000&frame=1&extras=1&revision=0&version=6.0.0&os=linux&bits=64&cpu_cores=1"
-         b"&ram_max=100000&computemethod=1")
-METHODS = (b"nonces.challenge", b"nonces.challengeUrl", b"requests.poll", b"requests.poll_new", b"screenshots.upload",
-           b"factories.features", b"system.listMethods", b"%s" % (b"x" * 300))
-SHEEPIT = ("config", "request_job", "send_frame", "archive", "error", "logout", "last_frame", "credits", "bin", "chunk",
-           "speedtest", "keepmealive", "download")
-
-
-def seeds(key: str, session: str) -> list[Asked]:
-    """Return requests that make sense, or nearly so, of all wires; some carry a key or a session that opens doors."""
-    bearer, token = ((b"authorization", f"Bearer {secret}".encode()) for secret in (key, session))
-    json = (b"content-type", b"application/json")
-    xml = (b"content-type", b"text/xml")
-    rest = [
-        Asked("POST", "/api/v1/sessions", b"", (bearer, json), b'{"abilities": {"kinds": ["flame"], "memory_mib": 1}}'),
-        Asked("POST", "/api/v1/leases", b"", (token, json), b'{"wait_s": 0}'),
-        Asked("POST", "/api/v1/leases", b"", (token,)),
-        Asked("PUT", "/api/v1/leases/1/result", b"render_time_s=4&cores=2", (token,), b"\x89PNG\r\n\x1a\n"),
-        Asked("POST", "/api/v1/leases/1/heartbeat", b"", (token, json), b'{"seconds_done": 3}'),
-        Asked("DELETE", "/api/v1/leases/1", b"reason=why&failed=1", (token,), b"a log"),
-        Asked("GET", "/api/v1/leases/1/inputs/genome", b"", (token,)),
-        Asked("POST", "/api/v1/jobs", b"", (bearer, (b"content-type", FORM), (b"idempotency-key", b"a")), _ORDER),
-        *(Asked("GET", path, b"limit=3&before=9", (bearer,)) for path in (
-            "/api/v1/jobs", "/api/v1/jobs/1000", "/api/v1/tasks/1/story", "/api/v1/tasks/1/preview",
-            "/api/v1/jobs/1000/products/film.mp4", "/api/v1/whoami", "/api/openapi.json")),
-    ]
-    sheepit = [Asked(method, f"{root}/server/{name}.php", _TOLD,
-                     ((b"content-type", FORM),) if name in {"send_frame", "error"} else (xml,),
-                     _FRAME if name in {"send_frame", "error"} else b"<cache><file md5='x'/></cache>")
-               for name in SHEEPIT for root in ("", "/s/" + session) for method in ("GET", "POST")]
-    calls = [Asked("POST", "/xmlrpc/", b"", (xml,), _CALL % name) for name in METHODS]
-    sheep = [Asked("GET", "/query.php", b"q=redir&u=spot&p=d41d8cd98f00b204e9800998ecf8427e&v=LNX_2.7b12&i=AB"),
-             Asked("GET", "/cgi/get", b"n=a&w=b&v=LNX_2.7b12&u=ABCD&r=1&c=1"), Asked("GET", "/cgi/list", b"u=AB"),
-             Asked("PUT", "/cgi/put", b"j=1&id=1&s=4&g=1&v=LNX&u=ABCD", (), b"four"),
-             Asked("GET", "/cgi/vote.cgi", b"id=1&vote=1&u=AB")]
-    pages = [Asked("GET", path) for path in ("/", "/fragments/jobs/1000", "/previews/1.jpg", "/products/1000/film.mp4",
-                                             "/screenshots/", "/redirect/box/abc/1/", "/static/none.css")]
-    return rest + sheepit + calls + sheep + pages
-
-
 NUMBERS = (b"0", b"-1", b"2147483648", b"9" * 19, b"9" * 4400, b"1e9", b"NaN", "٣".encode(), b"0x10", b"1_0", b" 1")
 TEXTS = (b"", b"%", b"%00", b"%FF%FE", b"../../etc/passwd", b"<a b='c'>&amp;", b"\x00", b"\xff\xfe", b"a" * 10_000,
          b"{", b"[" * 2000, b"'\"; --", b"&" * 3000, b"=", b"\r\nX: y", _BOOM, b"]]>", b"{{7*7}}")
@@ -191,24 +138,3 @@ async def answered(app: ASGIApp, asked: Asked) -> Answered:
         "root_path": "", "headers": [*asked.headers, *announced], "server": ("127.0.0.1", 80),
         "client": ("127.0.0.1", 9)}, receive, send)
     return answer
-
-
-class Upset(Exception):
-    """The farm made a mistake: the text says which, and of which request."""
-
-
-async def fuzz(app: ASGIApp, log: Tracebacks, known: Sequence[Asked], seed: int, count: int) -> Counter[int]:
-    """Send so many spoilt requests and count the answers by status; raises Upset at the first mistake."""
-    chance = random.Random(seed)
-    statuses: Counter[int] = Counter()
-    for number in range(count):
-        asked = spoilt(chance.choice(known), chance)
-        try:
-            answer = await asyncio.wait_for(answered(app, asked), 60)
-        except Exception as error:
-            raise Upset(f"input {number} of seed {seed}: {type(error).__name__}: {error}: {asked!r:.2000}") from error
-        if (answer.status >= 500 and answer.status != 503) or log.found:
-            raise Upset(f"input {number} of seed {seed}: {answer.status}, {log.found[:1]}: {asked!r:.2000}")
-        statuses[answer.status] += 1
-        log.lines.clear()
-    return statuses

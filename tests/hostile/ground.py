@@ -1,14 +1,21 @@
 """The ground of the hostile tests: an application asked below HTTP, and what strangers are likely to send."""
 
+import asyncio
+import json
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote_from_bytes
 
 from anyio.from_thread import BlockingPortal
+from bench.ground.fuzzing import Asked, answered
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from sheepfold.protocols.rest.endpoints import ROOT
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -69,6 +76,44 @@ class Door:
              "path": path, "raw_path": path.encode("utf-8", "replace"), "query_string": query, "root_path": "",
              "headers": list(headers), "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 9)},
             receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method of a route, its path with parameters in braces."""
+
+    method: str
+    path: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def is_met_by(self, method: str, path: str) -> bool:
+        """Say whether a request asks for this, or for what stands behind it in the table of routes."""
+        pattern = "[^/]+".join(map(re.escape, re.split(r"{[^}]*}", self.path)))
+        return method == self.method and re.fullmatch(pattern, path) is not None
+
+
+def operations_of(application: object) -> list[Operation]:
+    """Return all that an application can be asked for: the REST API's by its document, all else by its routes."""
+    document = json.loads(asyncio.run(answered(application, Asked("GET", ROOT + "/openapi.json"))).body)
+    found = [Operation(method.upper(), ROOT + path) for path, methods in document["paths"].items()
+             for method in methods]
+    while not hasattr(application, "routes"):
+        application = next(one for one in vars(application).values() if callable(one))
+    found += _operations(application.routes)
+    return list({re.sub("{[^}]*}", "{}", one.name): one for one in reversed(found)}.values())[::-1]
+
+
+def _operations(routes: Sequence[object], prefix: str = "") -> Iterator[Operation]:
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from _operations(route.routes, prefix + route.path) if route.routes else [
+                Operation("GET", prefix + route.path + "/{path}")]
+        elif hasattr(route, "path"):
+            methods = set(route.methods) - ({"HEAD"} if "GET" in route.methods else set())
+            yield from (Operation(method, prefix + route.path) for method in sorted(methods))
 
 
 def tries(count: int) -> settings:
