@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ _PARTS_AT_ONCE = 2
 _RANGE_BYTES = 4 * CHUNK_BYTES
 # Keeping the same bytes again within this time does not send them again.
 _FRESH_S = 3600
+_STATUS = re.compile(r"status code: ([0-9]{3})\b")
 _SETTINGS = frozenset({"endpoint", "region", "allow_http"})
 
 
@@ -213,11 +215,14 @@ def _is_digest(name: str) -> bool:
 def _translated(digest: str) -> Iterator[None]:
     """Turn a missing object into UnknownBlob and every other trouble of the store into StoreUnavailable.
 
-    The store's own words may hold its address and parts of a signed request, so they stay in the cause.
+    The store's own words may repeat what was sent to it, a session's token with it, so they go into no log, which
+    would write a cause down, too; of them the status alone is told.
     """
     try:
         yield
-    except FileNotFoundError as error:
-        raise UnknownBlob(f"There is no file {digest}.") from error
+    except FileNotFoundError:
+        raise UnknownBlob(f"There is no file {digest}.") from None
     except (BaseError, OSError, ValueError) as error:
-        raise StoreUnavailable(f"The store of blobs does not answer ({type(error).__name__}).") from error
+        answered = _STATUS.search(str(error))
+        why = type(error).__name__ + (f", status {answered[1]}" if answered else "")
+        raise StoreUnavailable(f"The store of blobs does not answer ({why}).") from None
