@@ -161,27 +161,35 @@ class People:
 
 def furnish(house, frames, kind="flame", size=SIZE):
     """Make accounts, keys and a job."""
-    with house.farm() as farm:
+    return furnish_each(house, {kind: frames}, size)[kind]
+
+
+def furnish_each(house, frames_of, size=SIZE):
+    """Make accounts, keys, and a job of each of some kinds; returns by kind who is known and which job is theirs."""
+    with house.farm() as farm, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHEEPFOLD_BPY_PYTHON", NOWHERE)  # projects are looked into here, not opened
         ann = add_account(farm, "ann", Role.ARTIST, "")
         add_account(farm, "vera", Role.VOLUNTEER, "")
-        keys = [add_key(farm, "vera", f"box{number}").key for number in range(3)]
+        keys = [add_key(farm, "vera", f"box{number}").key for number in range(4)]
         artist = add_key(farm, "ann", "desk").key
-        if kind == "flame":
-            spec = {"frames": frames, "width": size[0], "height": size[1], "quality": 1, "temporal_samples": 1}
-            order = Order("flame", spec, {"genome": GENOMES / "r2.flam3"})
-        elif kind == "screenshot":
-            widths = [NARROWEST + number for number in range(frames)]
-            for width in widths:
-                add_browser(farm, None, "box0", FIREFOX, "linux", Screen(width, NARROWEST, 24))
-            order = Order(kind, {"url": "http://127.0.0.1/page.html", "browsers": ["Firefox"], "widths": widths})
-        else:
-            add_local(farm, Target("4.5"))
-            scene = house.folder / "scene.blend"
-            scene.write_bytes(b"BLENDER-v402")
-            order = Order("blender", {"frames": f"1-{frames}", "width": size[0], "height": size[1]}, {"project": scene})
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("SHEEPFOLD_BPY_PYTHON", NOWHERE)  # projects are looked into here, not opened
-            return People(keys, artist, order_job(farm, ann, order).id)
+        return {kind: People(keys, artist, order_job(farm, ann, order_of(farm, house.folder, kind, frames, size)).id)
+                for kind, frames in frames_of.items()}
+
+
+def order_of(farm, folder, kind, frames, size):
+    """Return an order of some frames, after what the farm must have for it."""
+    if kind == "flame":
+        spec = {"frames": frames, "width": size[0], "height": size[1], "quality": 1, "temporal_samples": 1}
+        return Order("flame", spec, {"genome": GENOMES / "r2.flam3"})
+    if kind == "screenshot":
+        widths = [NARROWEST + number for number in range(frames)]
+        for width in widths:
+            add_browser(farm, None, "box0", FIREFOX, "linux", Screen(width, NARROWEST, 24))
+        return Order(kind, {"url": "http://127.0.0.1/page.html", "browsers": ["Firefox"], "widths": widths})
+    add_local(farm, Target("4.5"))
+    scene = folder / "scene.blend"
+    scene.write_bytes(b"BLENDER-v402")
+    return Order("blender", {"frames": f"1-{frames}", "width": size[0], "height": size[1]}, {"project": scene})
 
 
 def checked(answer, *statuses):
@@ -298,6 +306,17 @@ def answered(deed, *args):
         raise error.__cause__ if isinstance(error.__cause__, httpx.TransportError) else NotNow(str(error)) from None
 
 
+def insisted(deed, *args):
+    """Ask until there is an answer, as of a server that comes back by itself, or another in its place."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            return deed(*args)
+        except (httpx.TransportError, NotNow):
+            time.sleep(0.1)
+    raise AssertionError("No answer, ever.")
+
+
 MACHINES = {"rest": Rest, "electricsheep": ElectricSheep, "sheepit": SheepIt, "browsershots": Browsershots}
 KIND_OF = {"rest": "flame", "electricsheep": "flame", "sheepit": "blender", "browsershots": "screenshot"}
 
@@ -377,15 +396,21 @@ class Crew:
 
     def look(self):
         """Return the job as its artist sees it."""
-        return self._asked("").json()
+        return self._asked(f"/jobs/{self.people.job}").json()
 
     def fetch(self, product):
         """Fetch one of the things that the job was made into."""
-        return self._asked(f"/products/{product}").content
+        return self._asked(f"/jobs/{self.people.job}/products/{product}").content
+
+    def picture(self):
+        """Fetch the picture of the first task that is done."""
+        tasks = self._asked(f"/jobs/{self.people.job}/tasks").json()["tasks"]
+        done = next(task["id"] for task in tasks if task["state"] == "done")
+        return self._asked(f"/tasks/{done}/picture").content
 
     def _asked(self, path):
-        return checked(httpx.get(f"{self.house.url}{rest.BASE}/jobs/{self.people.job}{path}", trust_env=False,
-                                 timeout=30, headers={"Authorization": f"Bearer {self.people.artist}"}), 200)
+        return checked(httpx.get(self.house.url + rest.BASE + path, trust_env=False, timeout=30,
+                                 headers={"Authorization": f"Bearer {self.people.artist}"}), 200)
 
 
 def reckon(house, sent, tasks):

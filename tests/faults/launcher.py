@@ -1,8 +1,9 @@
 """The command line, armed: `launcher.py BORDER … -- WORD …` kills itself (SIGKILL) at the borders of named functions.
 
 A border is `before MODULE:NAME` or `after MODULE:NAME`, where the name is the one by which the function is called: that
-of the module that imported it. A number behind it says at which call, the first by default. The file that
-FAULTS_CLOCK names holds seconds by which this process's clock is wrong.
+of the module that imported it. A number behind it says at which call, the first by default. At a border that begins
+with `hold` nobody dies: whoever comes there says so in a line, HELD, and stays. The file that FAULTS_CLOCK names holds
+seconds by which this process's clock is wrong.
 """
 
 import functools
@@ -11,12 +12,16 @@ import itertools
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
+HELD = "held at the border"
+
 
 def arm(border):
-    when, place, *number = border.split()
+    is_held = border.startswith("hold ")
+    when, place, *number = border.removeprefix("hold ").split()
     module, _, path = place.partition(":")
     owner = importlib.import_module(module)
     *owners, name = path.split(".")
@@ -24,14 +29,21 @@ def arm(border):
         owner = getattr(owner, one)
     deed, calls, fatal = getattr(owner, name), itertools.count(1), int(number[0]) if number else 1
 
+    def cross(side, call):
+        if side != when:
+            return
+        if is_held:
+            os.write(2, f"{HELD}\n".encode())
+            threading.Event().wait()
+        if call == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     @functools.wraps(deed)
     def deadly(*args, **kwargs):
-        is_time = next(calls) == fatal
-        if is_time and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+        call = next(calls)
+        cross("before", call)
         answer = deed(*args, **kwargs)
-        if is_time and when == "after":
-            os.kill(os.getpid(), signal.SIGKILL)
+        cross("after", call)
         return answer
 
     setattr(owner, name, deadly)
