@@ -1,4 +1,4 @@
-"""A small proxy that does what networks do to requests: doubles them, cuts them, holds them back, loses answers."""
+"""What networks do: a proxy that doubles, cuts, holds back or loses requests, and a gate at which nobody is let in."""
 
 import contextlib
 import re
@@ -8,14 +8,16 @@ import threading
 import time
 from collections.abc import Iterator
 
+from tests.serving import free_port
+
 TRICKS = ("pass", "double", "cut", "lose", "late")
 
 
 class Proxy:
     """Passes requests on to a port, each with the next of some tricks; one request a connection."""
 
-    def __init__(self, port, tricks):
-        self.done = []
+    def __init__(self, port, tricks=()):
+        self.port, self.done = port, []
         self._tricks = iter(tricks)
         self._lock = threading.Lock()
         proxy = self
@@ -23,7 +25,7 @@ class Proxy:
         class Handler(socketserver.BaseRequestHandler):
             def handle(self):
                 with contextlib.suppress(OSError):
-                    proxy._pass_on(self.request, port)
+                    proxy._pass_on(self.request, proxy.port)
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -83,3 +85,45 @@ def read_message(line):
     while length and len(body) < int(length[1]):
         body += line.recv(65536)
     return head + b"\r\n\r\n" + body
+
+
+class Gate:
+    """A port that leads to another one while it is open; shut, it refuses connections, and those there were end."""
+
+    def __init__(self, port):
+        self.port, self._behind, self._lines, self._door = free_port(), port, [], None
+
+    @contextlib.contextmanager
+    def used(self) -> Iterator["Gate"]:
+        self.open()
+        try:
+            yield self
+        finally:
+            self.shut()
+
+    def open(self):
+        self._door = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._admit, args=(self._door,), daemon=True).start()
+
+    def shut(self):
+        for line in (self._door, *self._lines):
+            with contextlib.suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+        self._door.close()
+
+    def _admit(self, door):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = door.accept()
+                far = socket.create_connection(("127.0.0.1", self._behind), 30)
+                self._lines += [near, far]
+                for ways in ((near, far), (far, near)):
+                    threading.Thread(target=pass_bytes, args=ways, daemon=True).start()
+
+
+def pass_bytes(source, target):
+    with contextlib.suppress(OSError):
+        while chunk := source.recv(65536):
+            target.sendall(chunk)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)

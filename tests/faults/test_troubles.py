@@ -1,4 +1,4 @@
-"""What goes wrong around the server: its worker, its database, its blobs, its disk, its clock, the network."""
+"""What goes wrong around the server: its database, its blobs, its disk, its clock, the network."""
 
 import contextlib
 import os
@@ -20,19 +20,18 @@ from tests import disks
 from tests.conftest import PostgresServer, picture, swept_folder
 from tests.faults.ground import (
     KIND_OF,
-    LAUNCHER,
     PATIENCE_S,
     SIZE,
-    TERM_S,
     Crew,
     NotNow,
     assert_check_is_content,
     chores_waiting,
     furnish,
+    insisted,
     reckon,
 )
-from tests.faults.proxy import TRICKS, Proxy
-from tests.serving import CLEAN, free_port
+from tests.faults.proxy import TRICKS, Gate, Proxy
+from tests.serving import free_port
 
 FRAMES = 4
 pytestmark = pytest.mark.timeout(900)
@@ -42,40 +41,6 @@ def settled(house, crew, frames=FRAMES, limit_s=2 * PATIENCE_S):
     crew.finish(limit_s)
     house.stop()
     reckon(house, crew.sent, frames)
-    assert_check_is_content(house)
-
-
-# --- the worker
-
-WORKER = (
-    "after sheepfold.protocols.rest.client:RestLink.open",
-    "after sheepfold.protocols.rest.client:RestLink.claim",
-    "before sheepfold.worker.workshop:Workshop._rendered",
-    "after sheepfold.worker.workshop:Workshop._rendered",
-    "before sheepfold.protocols.rest.client:RestLink.submit",
-    "after sheepfold.protocols.rest.client:RestLink.submit",
-)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("flam3-animate") is None, reason="This renders with Debian's flam3.")
-def test_a_worker_may_be_killed_at_any_step(build, tmp_path):
-    house = build()
-    people = furnish(house, FRAMES)
-    house.start()
-    for border in (*WORKER, ""):
-        argv = [sys.executable, LAUNCHER, *([border] if border else []), "--", "work", "--server", house.url, "--key",
-                people.keys[0], "--kind", "flame", "--once", "--folder", tmp_path / "work"]
-        ended = subprocess.run([*map(str, argv)], env=CLEAN, capture_output=True, text=True, timeout=120, check=False)
-        assert ended.returncode == (-signal.SIGKILL if border else 0), ended.stderr[-3000:]
-        time.sleep(TERM_S + 1 if border.endswith("claim") else 0)
-    crew = Crew(house, people, "rest", 1)
-    crew.finish()
-    house.stop()
-    with house.farm() as farm:
-        paid = farm.db.read(lambda tx: tx.driver.execute("SELECT count(*), count(DISTINCT result_id) FROM ledger"
-                                                         ).fetchone())
-        assert paid[0] == paid[1] >= FRAMES
     assert_check_is_content(house)
 
 
@@ -135,22 +100,24 @@ def cluster():
         made.stop()
 
 
-def test_a_database_that_crashes_and_comes_back_has_lost_nothing(build, cluster):
+@pytest.mark.parametrize("protocol", ["rest", *(pytest.param(other, marks=pytest.mark.slow) for other in KIND_OF
+                                                if other != "rest")])
+def test_a_database_that_crashes_and_comes_back_has_lost_nothing(build, cluster, protocol):
     house = build()
     house.database_url = PostgresServer(cluster.port).url("farm")
     house.environment["DATABASE_URL"] = house.database_url
-    people = furnish(house, FRAMES)
+    people = furnish(house, FRAMES, KIND_OF[protocol])
     house.start()
-    crew = Crew(house, people, "rest")
+    crew = Crew(house, people, protocol)
     crew.make_one()
     order = crew.machine.claim()
+    assert crew.machine.lead(order)
+    body = crew.painted(order)
     cluster.stop()
-    for deed in (crew.machine.claim, lambda: crew.machine.send(order, b"")):
+    for deed in (crew.machine.claim, lambda: crew.machine.send(order, body)):
         with pytest.raises(NotNow):
             deed()
     cluster.start()
-    body = picture(77, SIZE)
-    crew.sent.append(body)
     crew.insist(crew.machine.send, order, body)
     settled(house, crew)
 
@@ -203,6 +170,43 @@ def test_a_store_of_blobs_that_goes_away_and_comes_back_has_lost_nothing(build, 
         settled(house, crew)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", KIND_OF)
+def test_a_store_of_blobs_that_refuses_connections_is_waited_for(build, monkeypatch, protocol):
+    port, keys = free_port(), {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    with s3(port), Gate(port).used() as gate:
+        httpx.put(f"http://127.0.0.1:{port}/farm", trust_env=False).raise_for_status()
+        house = build(words=("--no-house",), environment=keys | {
+            "BLOBS_URL": f"s3://farm/x?endpoint=http://127.0.0.1:{gate.port}&region=us-east-1"})
+        people = furnish(house, FRAMES, KIND_OF[protocol])
+        house.start()
+        crew = Crew(house, people, protocol)
+        while len(crew.sent) < FRAMES - 1:
+            crew.make_one()
+        order = insisted(crew.machine.claim)
+        assert insisted(crew.machine.lead, order)
+        body = crew.painted(order)
+        gate.shut()
+        for deed in (lambda: crew.machine.send(order, body), crew.picture):
+            with pytest.raises(NotNow):
+                deed()
+        gate.open()
+        crew.insist(crew.machine.send, order, body)
+        house.stop()
+        gate.shut()
+        house.words = ()
+        house.start()
+        until = time.monotonic() + PATIENCE_S
+        while house.log.read_text().count("chores=waiting") < 2:
+            assert time.monotonic() < until, house.log.read_text()[-3000:]
+            time.sleep(0.1)
+        assert [chore.split()[0] for chore in chores_waiting(house)] == [*["preview"] * FRAMES, "assemble"]
+        gate.open()
+        settled(house, crew)
+
+
 @contextlib.contextmanager
 def silenced(port):
     """Stop the store's process for a while: it takes connections and says nothing."""
@@ -247,6 +251,24 @@ def small_disk():
         yield folder
 
 
+@contextlib.contextmanager
+def refused(crew, folder, frames):
+    """Have a machine make pictures on a full disk until it is told to try again; it does so when the block has ended,
+    in which there is room again. What still fits into pages that there are is taken before.
+    """
+    order, taken, before = None, 0, len(crew.sent)
+    with filled(folder), contextlib.suppress(NotNow):
+        while taken < frames:
+            order = crew.machine.claim()
+            assert crew.machine.lead(order)
+            crew.machine.send(order, crew.painted(order))
+            taken += 1
+    assert taken < frames
+    yield
+    if len(crew.sent) > before + taken:
+        crew.insist(crew.machine.send, order, crew.sent[-1])
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("protocol", KIND_OF)
@@ -261,20 +283,31 @@ def test_a_full_disk_of_postgresql_is_an_answer_to_try_again_and_loses_nothing(b
         crew = Crew(house, people, protocol)
         crew.make_one()
         crew.wait_for_chores()
-        order, taken = None, []
-        with filled(small_disk), contextlib.suppress(NotNow):
-            while len(taken) < frames:  # what still fits into pages that there are is taken
-                order = crew.machine.claim()
-                assert crew.machine.lead(order)
-                crew.machine.send(order, crew.painted(order))
-                taken.append(order)
-        assert len(taken) < frames
-        cluster.start_again()
-        if len(crew.sent) > 1 + len(taken):
-            crew.insist(crew.machine.send, order, crew.sent[-1])
+        with refused(crew, small_disk, frames):
+            cluster.start_again()
         settled(house, crew, frames)
     finally:
         cluster.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", KIND_OF)
+@pytest.mark.parametrize("place", ["spool", "blobs", "."])
+def test_a_disk_without_room_is_an_answer_to_try_again_and_loses_nothing(build, place, protocol):
+    frames, house = 40, build()
+    with contextlib.ExitStack() as mounted:
+        for folder in (house.data, house.data / "spool", house.data / "blobs"):  # each on a disk of its own
+            folder.mkdir(exist_ok=True)
+            mounted.enter_context(disks.small_disk(folder, "64m"))
+        people = furnish(house, frames, KIND_OF[protocol])
+        house.start()
+        crew = Crew(house, people, protocol)
+        crew.make_one()
+        crew.wait_for_chores()
+        with refused(crew, house.data / place, frames):
+            pass
+        settled(house, crew, frames)
+        assert [path for path in (house.data / "spool").iterdir() if path.is_file()] == []
 
 
 @contextlib.contextmanager
@@ -319,34 +352,26 @@ def test_a_server_that_is_to_end_leaves_a_long_chore_to_the_next(build):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jump_s", [86_400, -86_400])
-def test_a_clock_that_jumps_by_a_day_loses_nothing(build, tmp_path, jump_s):
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("protocol", KIND_OF)
+def test_a_clock_that_jumps_by_a_day_loses_nothing(build, tmp_path, protocol, dialect, jump_s):
     clock = tmp_path / "clock"
-    house = build(environment={"FAULTS_CLOCK": str(clock)})
-    people = furnish(house, FRAMES)
+    house = build(dialect, environment={"FAULTS_CLOCK": str(clock)})
+    people = furnish(house, FRAMES, KIND_OF[protocol])
     house.start()
-    crew = Crew(house, people, "rest")
+    crew = Crew(house, people, protocol)
     crew.make_one()
     order = crew.machine.claim()
+    assert crew.machine.lead(order)
     clock.write_text(str(jump_s))
     time.sleep(2.5)
-    body = picture(5, SIZE)
-    crew.sent.append(body)
-    crew.insist(crew.machine.send, order, body)
+    crew.insist(crew.machine.send, order, crew.painted(order))
     crew.make_one()
     clock.write_text("0")
     settled(house, crew)
 
 
 # --- the network
-
-
-def insisted(deed, *args):
-    for _ in range(40):
-        try:
-            return deed(*args)
-        except (httpx.TransportError, NotNow):
-            time.sleep(0.1)
-    raise AssertionError("No answer, ever.")
 
 
 def through_tricks(build, protocol, tricks, frames=FRAMES, dialect="sqlite"):
@@ -378,7 +403,7 @@ def test_a_network_that_does_its_worst_changes_nothing(build, protocol, seed, di
     through_tricks(build, protocol, [*TRICKS, *chance.choices(TRICKS, k=60)], 20, dialect)
 
 
-# --- two servers, and one of several processes
+# --- a server of several processes
 
 
 @pytest.mark.slow
@@ -403,28 +428,3 @@ def kill_some_child_of(house, chance):
     """Kill a process of the server's, or one of that one's own: an inspection, a chore."""
     with contextlib.suppress(psutil.NoSuchProcess, IndexError):
         chance.choice(psutil.Process(house.process.pid).children(recursive=True)).kill()
-
-
-@pytest.mark.slow
-def test_of_two_servers_on_one_database_one_may_be_killed(build):
-    frames = 30
-    one = build("postgresql")
-    other = build()
-    other.data, other.database_url = one.data, one.database_url
-    other.environment["DATABASE_URL"] = one.database_url
-    people = furnish(one, frames)
-    one.start()
-    other.start()
-    first, second = Crew(one, people, "rest", 0), Crew(other, people, "electricsheep", 1)
-    made = threading.Thread(target=lambda: [second.make_one() for _ in range(10)])
-    made.start()
-    for _ in range(4):
-        first.make_one()
-    one.kill()
-    first.machine.http.base_url = str(first.machine.http.base_url).replace(str(one.port), str(other.port))
-    first.house = other  # the session that one server opened goes on at the other
-    made.join(120)
-    first.finish()
-    other.stop()
-    reckon(other, first.sent + second.sent, frames)
-    assert_check_is_content(other)
