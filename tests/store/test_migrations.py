@@ -1,15 +1,20 @@
 """All migrations together are the schema, on both databases."""
 
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from itertools import count
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from alembic.operations import BatchOperations, Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import BigInteger, Column, Integer, Text, create_engine, inspect, text
 from tests.commands import run_here
 from tests.conftest import World
+from tests.store.room import is_out, shapes, taken
 
 from sheepfold.farm.backups import make_next_backup
 from sheepfold.farm.forgetting import forget_old_rows
@@ -28,8 +33,8 @@ from sheepfold.farm.webhooks import newest_deliveries
 from sheepfold.model.errors import BadInput
 from sheepfold.store import straight
 from sheepfold.store.database import Database, Tx
-from sheepfold.store.migrations.revisions import newest, revision_in
-from sheepfold.store.migrations.upgrade import upgrade
+from sheepfold.store.migrations.revisions import known, newest, revision_in
+from sheepfold.store.migrations.upgrade import config, upgrade
 from sheepfold.store.opening import open_database
 from sheepfold.store.schema import metadata
 from sheepfold.store.wholeness import lacking
@@ -155,6 +160,87 @@ def test_of_two_votes_that_an_account_cast_on_servers_of_two_releases_the_newer_
         found = connection.execute(text("SELECT voter, value FROM votes ORDER BY voter")).all()
     assert dict(map(tuple, found)) == {
         "BAD0BEEF00000001": 1, "account 1": -1, "account 2": 1, "account 3": -1, "account 4": 1}
+
+
+LAST_BEFORE_THE_RULE = "0024"
+ROOT = Path(__file__).parents[2]
+
+
+def test_each_migration_leaves_room_for_the_code_of_the_release_before(engine_of_old):
+    """docs/decisions/0027-rolling-upgrades.md says how; what a release could do without may go in a later one."""
+    upgrade(engine_of_old, LAST_BEFORE_THE_RULE)
+    scripts, changelog = ScriptDirectory.from_config(config()), (ROOT / "CHANGELOG.md").read_text("utf-8")
+    before = shapes(engine_of_old)
+    for number, revision in enumerate(known(), 1):
+        assert revision == f"{number:04}"
+        if revision > LAST_BEFORE_THE_RULE:
+            upgrade(engine_of_old, revision)
+            after = shapes(engine_of_old)
+            ready_since = getattr(scripts.get_revision(revision).module, "ready_since", "")
+            assert taken(before, after) == [] or is_out(ready_since, changelog), revision
+            before = after
+
+
+def test_a_release_is_out_when_the_changelog_has_its_day():
+    changelog = "# Changelog\n\n## 0.2.0, unreleased\n\nFor 0.1.0, as for others.\n\n## 0.1.0, 2026-12-24\n"
+    assert [is_out(release, changelog) for release in ("0.1.0", "0.2.0", "0.3.0", "")] == [True, False, False, False]
+
+
+def in_batch(table: str, step: Callable[[BatchOperations], object]) -> Callable[[Operations], None]:
+    """Return a step on a table that SQLite can only make by building it anew."""
+
+    def stepped(op: Operations) -> None:
+        with op.batch_alter_table(table) as batch:
+            step(batch)
+
+    return stepped
+
+
+TAKES = (
+    ("votes has no cast_at any more", in_batch("votes", lambda batch: batch.alter_column(
+        "cast_at", existing_type=BigInteger(), new_column_name="given_at"))),
+    ("votes has INTEGER as given_at, which was BIGINT", in_batch("votes", lambda batch: batch.alter_column(
+        "given_at", existing_type=BigInteger(), type_=Integer()))),
+    ("votes wants a weight that older code does not give it", in_batch(
+        "votes", lambda batch: batch.add_column(Column("weight", Integer, nullable=False)))),
+    ("votes has a new rule, the unique ['voter']", lambda op: op.create_index("ux", "votes", ["voter"], unique=True)),
+    ("votes is gone", lambda op: op.drop_table("votes")),
+    ("shares is gone", lambda op: op.rename_table("shares", "links")),
+    ("jobs wants a ended_at that older code does not give it", in_batch("jobs", lambda batch: batch.alter_column(
+        "ended_at", existing_type=BigInteger(), nullable=False))),
+    ("jobs takes no kept_at that is empty any more", in_batch("jobs", lambda batch: batch.alter_column(
+        "kept_at", existing_type=BigInteger(), nullable=False, server_default="0"))),
+    ("nonces wants a network that older code does not give it", in_batch("nonces", lambda batch: batch.alter_column(
+        "network", existing_type=Text(), server_default=None))),
+    ("pauses has a new rule, the unique ['until_at']", in_batch(
+        "pauses", lambda batch: batch.create_unique_constraint("uq", ["until_at"]))),
+    ("pauses has a new rule, the check", in_batch(
+        "pauses", lambda batch: batch.create_check_constraint("ck", text("until_at > 0")))),
+    ("pauses has a new rule, the foreign key ['until_at'] of jobs ['id']", in_batch(
+        "pauses", lambda batch: batch.create_foreign_key("fk", "jobs", ["until_at"], ["id"]))),
+)
+LEAVES = (
+    lambda op: op.create_table("bells", Column("id", Integer, primary_key=True),
+                               Column("name", Text, nullable=False, unique=True)),
+    lambda op: op.add_column("jobs", Column("rung_at", BigInteger, nullable=True)),
+    lambda op: op.add_column("jobs", Column("bells", Integer, nullable=False, server_default="0")),
+    lambda op: op.create_index("ix", "votes", ["voter"]),
+    lambda op: op.drop_index("ix_jobs_kind_id", table_name="jobs"),
+    in_batch("votes", lambda batch: batch.alter_column("cast_at", existing_type=BigInteger(), nullable=True)),
+)
+
+
+def test_what_a_step_takes_from_older_code_is_told(engine):
+    def told(step: Callable[[Operations], object]) -> list[str]:
+        before = shapes(engine)
+        with engine.begin() as connection:
+            step(Operations(MigrationContext.configure(connection)))
+        return taken(before, shapes(engine))
+
+    for step in LEAVES:
+        assert told(step) == []
+    for wanted, step in TAKES:
+        assert told(step)[0].startswith(wanted)
 
 
 def brought_to(db: Database, revision: str) -> None:
