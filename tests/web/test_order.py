@@ -1,5 +1,6 @@
 """Ordering on the pages, in a real browser, with real genomes and a real look at them."""
 
+import json
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -190,3 +191,12 @@ def test_who_has_nothing_at_hand_orders_a_sample(site):
     assert site.post("/order/flame/sample", site.cookie(), title="Sculpture").status_code == 404
     assert site.post("/order/blender/sample", site.cookie(), title="Coral").status_code == 404
     assert site.post("/order/blender/sketch", site.cookie()).status_code == 422
+
+
+def test_an_order_with_a_field_that_makes_no_sense_is_told_of(site):
+    told = {"order": (None, json.dumps({"kind": "screenshot", "title": "a" * 121}))}
+    headers = {"Origin": site.url, "Cookie": f"sheepfold_web={site.cookie()}"}
+    for deed in ("", "/check", "/sketch"):
+        answer = site.http.post(f"/order/screenshot{deed}", files=told, headers=headers)
+        assert answer.status_code == 422
+        assert "title: String should have at most 120 characters" in answer.text

@@ -1,6 +1,7 @@
 """Orders, a page for each kind: files by drag and drop, checked and appraised before they are ordered."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -14,12 +15,13 @@ from sheepfold.farm.uploads import keep_upload
 from sheepfold.kinds.registry import KINDS, optional_module_of
 from sheepfold.kinds.seam import Offer
 from sheepfold.model.accounts import Account
-from sheepfold.model.errors import NotFound
+from sheepfold.model.errors import MalformedMessage, NotFound
 from sheepfold.model.jobs import Job
 from sheepfold.protocols.direct import judged
 from sheepfold.protocols.opening import ordered, sketched
 from sheepfold.protocols.rest.alive import SCREENSHOT, alive_list
 from sheepfold.protocols.rest.appraisals import appraised
+from sheepfold.protocols.rest.errors import Refused
 from sheepfold.protocols.rest.forms import OrderForm, order_form, whole_order
 from sheepfold.protocols.uploads import spooled_body
 from sheepfold.web.frame import ARTIST, HEADERS, Visit, on_thread, page_route
@@ -63,16 +65,26 @@ async def _form(visit: Visit) -> Response:
 
 async def _check(visit: Visit) -> Response:
     kind = _kind(visit)
-    async with order_form(visit.request, visit.farm) as form:
+    async with _filled_in(visit) as form:
         found = await ordered(visit.request, kind, _done, appraised, visit, kind, form)
     return visit.page("appraisal.html", found=found)
 
 
 async def _order(visit: Visit) -> Response:
     kind = _kind(visit)
-    async with order_form(visit.request, visit.farm) as form:
+    async with _filled_in(visit) as form:
         job = await ordered(visit.request, kind, _done, order_job, visit, kind, form)
     return Response(status_code=201, headers={"Location": f"/jobs/{job.id}"})
+
+
+@asynccontextmanager
+async def _filled_in(visit: Visit) -> AsyncIterator[OrderForm]:
+    """Read an order's form as `order_form` does; raises MalformedMessage also where a field of it makes no sense."""
+    try:
+        async with order_form(visit.request, visit.farm) as form:
+            yield form
+    except Refused as error:
+        raise MalformedMessage(str(error)) from error
 
 
 def _done(deed: Callable[[Farm, Account, Order], T], visit: Visit, kind: str, form: OrderForm) -> T:
@@ -91,7 +103,7 @@ async def _keep(visit: Visit) -> Response:
 
 async def _sketch(visit: Visit) -> Response:
     kind = _kind(visit)
-    async with order_form(visit.request, visit.farm) as form:
+    async with _filled_in(visit) as form:
         picture = await sketched(visit.request, appraisal.sketch, visit.farm, kind, offers()[kind].sketch, form.inputs)
     return Response(picture, headers=HEADERS, media_type="image/png")
 
