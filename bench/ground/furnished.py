@@ -19,7 +19,7 @@ from PIL import Image
 
 from sheepfold.blobs.spool import Spool
 from sheepfold.config import Settings
-from sheepfold.farm import browse, flock, nonces, people, shots, teams, webhooks
+from sheepfold.farm import browse, flock, nonces, people, shots, sight, teams, webhooks
 from sheepfold.farm.accounts import NewKey, add_key, hash_password, key_verifier
 from sheepfold.farm.archives import ensure_archive
 from sheepfold.farm.browsers import add_browser
@@ -186,6 +186,12 @@ class Furnished:
         self.farm.db.write(lambda tx: people_rows.add_ticket(tx, key_verifier(code), purpose, person.account.id, "",
                                                              (now, now + 600)))
         return code
+
+    def share(self) -> str:
+        """Return a link to a job; of old ones there are not many."""
+        if sight.count_shares(self.farm, self.flame.id) > 10:
+            sight.revoke_shares(self.farm, self.owner.account, self.flame.id)
+        return sight.share_job(self.farm, self.owner.account, self.flame.id)
 
     def hook(self) -> int:
         """Return a webhook of the owner's."""

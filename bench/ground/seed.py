@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sheepfold.farm import people, privacy, sight, teams
+from sheepfold.farm import people, privacy, teams
 from sheepfold.farm.accounts import add_key
 from sheepfold.farm.backups import ask_backup
 from sheepfold.farm.browsers import add_browser
@@ -89,7 +89,7 @@ _NAMES: dict[str, Callable[[Furnished], object]] = {
     "browser": _browser,
     "backup": lambda room: ask_backup(room.farm, room.owner.account).id,
     "head": lambda room: room.hashkey[:2],
-    "share": lambda room: sight.share_job(room.farm, room.owner.account, room.flame.id),
+    "share": Furnished.share,
 }  # fmt: skip
 
 
