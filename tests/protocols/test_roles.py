@@ -183,7 +183,8 @@ def at_work(world: World, http: TestClient) -> Site:
         "right": liar | {"key": bob, "orders": artist, "token": tokens[1]},
     }
     for number, (caller, words) in enumerate(told.items()):
-        told[caller] = words | {"hash": own_password_hash(words["key"], words["nick"]), "uid": f"{number:X}"}
+        owner = "vera" if words["key"] == vera else words["nick"]
+        told[caller] = words | {"hash": own_password_hash(words["key"], owner), "uid": f"{number:X}"}
     for caller in "right", "other":
         http.get(f"/cgi/get?u={told[caller]['uid']}", headers=basic(told[caller]))
     factory = PretendFactory(http, "barn", bob)
