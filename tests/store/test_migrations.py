@@ -1,6 +1,9 @@
 """All migrations together are the schema, on both databases."""
 
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import count
@@ -11,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import BatchOperations, Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import BigInteger, Column, Integer, Text, create_engine, inspect, text
+from sqlalchemy import BigInteger, Column, Integer, Text, create_engine, event, inspect, text
 from tests.commands import run_here
 from tests.conftest import World
 from tests.store.room import is_out, shapes, taken
@@ -256,6 +259,35 @@ def test_a_database_that_a_newer_release_brought_up_to_date_is_opened_as_it_is(d
         assert again.look(lambda tx: tx.execute(text("SELECT count(*) FROM of_a_newer_release")).scalar_one()) == 0
     assert [record.getMessage() for record in caplog.records] == [
         f"schema={NEWER} known={newest()} reason=brought up to date by a newer release"]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_a_migration_that_a_server_at_work_stands_in_the_way_of_is_tried_again(engine_of_old):
+    """The server holds jobs and wants blobs, and 0012, which holds blobs, wants jobs last: it is undone."""
+    upgrade(engine_of_old, "0011")
+    served: list[Future[None]] = []
+
+    def work(holds: threading.Event) -> None:
+        with engine_of_old.begin() as connection:
+            connection.execute(text("SET LOCAL deadlock_timeout = '1h'"))  # it is not this that is undone
+            connection.execute(text("LOCK TABLE jobs"))
+            holds.set()
+            connection.execute(text("LOCK TABLE blobs"))
+
+    def get_in_the_way(connection, cursor, statement, *_):
+        if statement.startswith("ALTER TABLE jobs") and not served:
+            served.append(pool.submit(work, holds := threading.Event()))
+            assert holds.wait(120)
+            with engine_of_old.connect() as other:
+                while not other.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+                    time.sleep(0.01)
+
+    with ThreadPoolExecutor(1) as pool:
+        event.listen(engine_of_old, "before_cursor_execute", get_in_the_way)
+        upgrade(engine_of_old)
+        served[0].result(120)
+    with engine_of_old.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == newest()
 
 
 @pytest.mark.parametrize("revision", ["1975ea83b712", "202612241800", "0000", "25", "\u0661\u0662\u0663\u0664", "head"])

@@ -1,18 +1,22 @@
 """Bring a database's schema up to date, whoever comes first."""
 
 import logging
+import time
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from sheepfold.model.errors import BadInput
 from sheepfold.store.migrations.revisions import is_newer, known, newest
 
 LOCK = 7_305_122
 """PostgreSQL's advisory lock that lets one server at a time migrate; a number of our own choosing."""
+TRIES = 6
+_DEADLOCK = "40P01"
 
 _log = logging.getLogger(__name__)
 
@@ -26,11 +30,22 @@ def config() -> Config:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Run the migrations that a database lacks, in one transaction; raises BadInput as `upgrade_on` does."""
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-        upgrade_on(connection, revision)
+    """Run the migrations that a database lacks, in one transaction; raises BadInput as `upgrade_on` does.
+
+    Servers may be at work on PostgreSQL meanwhile: where one of them and this wait for each other, and it is this that
+    the database undoes, it is tried again.
+    """
+    for attempt in range(1, TRIES + 1):
+        try:
+            with engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+                return upgrade_on(connection, revision)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _DEADLOCK or attempt == TRIES:
+                raise
+        time.sleep(0.05 * 2**attempt)
+    raise AssertionError  # the last attempt has returned or raised
 
 
 def upgrade_on(connection: Connection, revision: str = "head") -> None:
