@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from sheepfold.app import make_app
-from sheepfold.farm import people, sight
+from sheepfold.farm import people, sight, teams
 from sheepfold.farm.accounts import add_key
 from sheepfold.farm.browse import story, view_job
 from sheepfold.model.accounts import Role
@@ -113,8 +113,18 @@ def test_no_page_shows_a_hidden_job_whose_id_is_spelled_otherwise(world, job, cl
     assert not any("a test" in answer.text for answer in shown.values())
 
 
-@pytest.mark.parametrize("who", ["ann", "boss", "link"])
-def test_who_may_see_it_sees_every_page(world, job, client, asked, who):
+@pytest.fixture
+def mate(world, job):
+    """Show the job to ann's team; returns the name of another one who is in it."""
+    ann = world.account("ann")
+    teams.make_team(world.farm, ann, "woolpack")
+    teams.join(world.farm, world.account("mate", Role.VOLUNTEER), teams.invite(world.farm, ann, "woolpack"))
+    sight.show_to_team(world.farm, ann, job.id, is_shown=True)
+    return "mate"
+
+
+@pytest.mark.parametrize("who", ["ann", "boss", "link", "mate"])
+def test_who_may_see_it_sees_every_page(world, job, mate, client, asked, who):
     headers = cookie(world, who) if who != "link" else {}
     if who == "link":
         token = sight.share_job(world.farm, world.account("ann"), job.id)
@@ -129,6 +139,15 @@ def test_who_may_see_it_sees_every_page(world, job, client, asked, who):
 def test_who_holds_a_link_changes_nothing(world, job, client, asked):
     client.get("/shared/" + sight.share_job(world.farm, world.account("ann"), job.id))
     assert {client.post(target, headers=ORIGIN).status_code for method, _, target in asked if method == "POST"} == {401}
+
+
+def test_who_is_in_its_team_changes_nothing(world, job, mate, client, asked):
+    headers, form = ORIGIN | cookie(world, mate), {"priority": "5", "private": "no", "frames": "3"}
+    statuses = {path: client.post(target, headers=headers, data=form).status_code
+                for method, path, target in asked if method == "POST" and not path.endswith("/problem")}
+    assert set(statuses.values()) <= {403, 404}, statuses
+    left = view_job(world.farm, job.id).job
+    assert (left.private_at is not None, left.state, left.terms.priority) == (True, "done", 0)
 
 
 def test_a_revoked_link_shows_nothing(world, job, client):
