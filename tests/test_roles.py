@@ -220,10 +220,11 @@ class Site:
     names: Mapping[str, str]
     rows: Rows
 
-    def ask(self, door: str, caller: str, *, visitors: bool = True, **headers: str) -> tuple[str, set[str]]:
+    def ask(self, door: str, caller: str, *, visitors: bool = True, head: bool = False, **headers: str
+            ) -> tuple[str, set[str]]:  # fmt: skip
         """Ask at a door with its form; returns where the answer leads, or its status, and what that changed.
 
-        All is as before then.
+        All is as before then. Of a GET one may ask for the `head` alone.
         """
         method, path = door.split(" ")
         form = self.filled(door, MATRIX[door].form)
@@ -231,7 +232,8 @@ class Site:
         told = {"Origin": ORIGIN, "Content-Type": sort} if method == "POST" else {}
         told |= self.callers[caller] | headers
         http, path = self.served[visitors], self.filled(door, path)
-        answer = http.request(method, path, headers=told, **{"params" if method == "GET" else "content": form})
+        sent = {"params" if method == "GET" else "content": form}
+        answer = http.request("HEAD" if head else method, path, headers=told, **sent)
         http.cookies.clear()
         return answer.headers.get("location", str(answer.status_code)).removeprefix(ORIGIN), self.rows.undo()
 
@@ -370,6 +372,14 @@ def test_each_caller_is_let_in_where_the_matrix_says_and_nowhere_else(site, door
             assert answer == site.wanted(door, caller, visitors=visitors), f"{caller}, visitors: {visitors}"
             may = caller in let_in(MATRIX[door].level, visitors=visitors)
             assert bool(changed) == (does and may), (caller, changed)
+
+
+@pytest.mark.parametrize("door", [door for door in MATRIX if door.startswith("GET")])
+def test_a_head_is_for_whom_the_whole_is_for(site, door):
+    for caller in "nobody", "guest", "volunteer", "owner":
+        answer, changed = site.ask(door, caller, visitors=False, head=True)
+        may = caller in let_in(MATRIX[door].level, visitors=False)
+        assert (answer == site.filled(door, MATRIX[door].leads), changed) == (may, set()), (caller, answer)
 
 
 @pytest.mark.parametrize("door", [door for door in MATRIX if door.startswith("POST")])
