@@ -2,8 +2,9 @@
 
 Each claim is a whole one: needs matched, a lease granted and durable, its event written, and the assignment read.
 Beside it lanes are tidied once a second, as the house does. Printed are the times, how they compare with the first farm
-of the database, and how evenly the accounts were served. Give the small farm's size twice, first and last, where others
-use the machine: `--tasks 1000 10000000 1000`.
+of the database, how evenly the accounts were served, and in the end whether claims are flat: whether in the median none
+took more than 1.5 times what it took in the smallest farm. Give the small farm's size twice, first and last, where
+others use the machine: `--tasks 1000 10000000 1000`.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ QUICK_TASKS, QUICK_JOBS = (1_000, 20_000), (1, 100)
 ACCOUNTS_AT_MOST = 1_000
 AT_ONCE = 32
 TERM_S = 600
+FLAT = 1.5
+"""Claims are flat where they take no more than this many times the smallest farm's."""
 
 
 def main() -> None:
@@ -49,10 +52,13 @@ def main() -> None:
     for kind in KINDS if asked.database == "both" else (asked.database,):
         try:
             first: Times | None = None
+            measured: dict[Size, list[Times]] = {}
             for tasks, jobs in itertools.product(asked.tasks, asked.jobs):
                 times = _measure(kind, tasks, min(jobs, tasks), asked)
+                measured.setdefault((tasks, min(jobs, tasks)), []).append(times)
                 first = first or times
                 print(f"{'':10} of the first farm's: {times.compared(first)}", flush=True)
+            print(f"{kind:10} {verdict(measured)}", flush=True)
         except NoPostgres as reason:
             print(f"{kind}: not measured. {reason}")
 
@@ -85,6 +91,30 @@ class Times:
             f"{name} p50 {percentile_ms(own, 0.5) / percentile_ms(others, 0.5):.2f}, "
             f"p99 {percentile_ms(own, 0.99) / percentile_ms(others, 0.99):.2f}"
             for name, own, others in (("one by one", self.alone, first.alone), ("at once", self.crowd, first.crowd)))
+
+
+Size = tuple[int, int]
+"""How many tasks a farm has, and how many jobs."""
+
+
+def verdict(measured: Mapping[Size, Sequence[Times]]) -> str:
+    """Say whether claims are flat: how their medians compare with the smallest farm's, at worst.
+
+    What was measured several times in farms of one size is taken together.
+    """
+    smallest = min(measured)
+    others = [size for size in measured if size != smallest]
+    if not others:
+        return "claims are flat or not, nobody knows: all farms were of one size"
+    ratio, way, (tasks, jobs) = max((_median(measured[size], way) / _median(measured[smallest], way), way, size)
+                                    for way in ("alone", "crowd") for size in others)
+    name = {"alone": "one by one", "crowd": f"{AT_ONCE} at once"}[way]
+    found = f"at worst {ratio:.2f} times the smallest farm's p50, {name} at {tasks:,} tasks of {jobs:,} jobs"
+    return f"claims are flat: {found}" if ratio <= FLAT else f"claims are NOT flat within {FLAT}: {found}"
+
+
+def _median(measured: Sequence[Times], way: str) -> float:
+    return percentile_ms([time for times in measured for time in getattr(times, way)], 0.5)
 
 
 def _measure(kind: str, tasks: int, jobs: int, asked: argparse.Namespace) -> Times:

@@ -1,7 +1,8 @@
 """Full cycles a second through HTTP: claim, upload of a 100 KB PNG, inspection, settlement, credit.
 
 The server is a real `sheepfold serve`, the load comes from a process of its own, and both share this machine. Beside
-the figures stands the bare work of the same cycles, measured in the same run.
+the figures stands the bare work of the same cycles, measured in the same run: on one core, and by as many processes at
+once as the server has.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from ground.bare import bare
+from ground.bare import bare, bare_by
 from ground.databases import KINDS, NoPostgres, database
 from ground.figures import latencies, machine
 from ground.filling import ABILITIES, NEEDS, Filling, fill
@@ -68,7 +69,9 @@ def _measure(kind: str, protocol: str, asked: argparse.Namespace) -> None:
         folder = Path(name)
         keys = _furnish(folder, url, asked)
         (folder / "picture.png").write_bytes(picture)
-        least = bare(url, folder, picture, min(BARE_CYCLES, asked.tasks // 4))
+        cycles = min(BARE_CYCLES, asked.tasks // (4 * (1 + asked.processes)))
+        least = bare(url, folder, picture, cycles)
+        least_by_all = bare_by(asked.processes, url, folder, picture, cycles)
         with served(folder, url, with_house=asked.house, processes=asked.processes) as (server, port):
             secrets = [_session(port, key) for key in keys] if protocol == "rest" else [uuid.uuid4().hex for _ in keys]
             orders = Orders(port, protocol, secrets, asked.seconds, str(folder / "picture.png"))
@@ -84,7 +87,9 @@ def _measure(kind: str, protocol: str, asked: argparse.Namespace) -> None:
           f"    processor time of a cycle: {', '.join(f'{who} {time_ms:.2f} ms' for who, time_ms in spent.items())}\n"
           f"    bare work, one after another on one core: {least.cycles_per_s:.0f} cycles/s "
           f"(ms: {', '.join(f'{step[:-3]} {time_ms:.2f}' for step, time_ms in asdict(least).items())})\n"
-          f"    ratio   {rate / least.cycles_per_s:.2f} of the bare work", flush=True)
+          f"    bare work, by processes at once, as many as the server's: {least_by_all:.0f} cycles/s\n"
+          f"    ratio   {rate / least.cycles_per_s:.2f} of the bare work on one core, "
+          f"{rate / least_by_all:.2f} of that by as many processes as the server's ({asked.processes})", flush=True)
 
 
 def _furnish(folder: Path, url: str, asked: argparse.Namespace) -> list[str]:

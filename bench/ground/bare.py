@@ -1,15 +1,20 @@
 """The bare work of a cycle, without a farm around it: the least that any server must do, one cycle after another.
 
 Hash a picture, write it and flush it, decode it, claim its task in one durable transaction and settle it in another:
-plain statements at driver level, on tables of the farm's own schema.
+plain statements at driver level, on tables of the farm's own schema. Where several processes do it at once, each has
+tasks of its own, and at SQLite they take turns by a lock of the system, as a farm's processes do.
 """
 
+import fcntl
 import hashlib
+import multiprocessing
 import os
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +49,8 @@ _SETTLE = (
 )
 _PARAMETER = re.compile(r":(\w+)")
 _FIRST_ID = 2**40  # out of the way of the farm's own rows
+MEET_S = 120.0
+"""Processes that are to work at once have all started by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +69,17 @@ class Bare:
         return 1000 / (self.hash_ms + self.write_ms + self.decode_ms + self.claim_ms + self.settle_ms)
 
 
-def bare(url: str, folder: Path, picture: bytes, cycles: int) -> Bare:
-    """Do the bare work so many times and return what each step took in the mean."""
+def bare(url: str, folder: Path, picture: bytes, cycles: int, share: int = 0, shares: int = 1) -> Bare:
+    """Do the bare work so many times and return what each step took in the mean; on one of so many shares of the tasks.
+
+    No two shares have a job in common, as long as there are enough of them.
+    """
     spent = dict.fromkeys(Bare.__slots__, 0.0)
     transact, rows = _driver(url)
-    tasks = rows(f"SELECT id, job_id, lane_id FROM tasks WHERE openings > 0 ORDER BY id DESC LIMIT {cycles:d}")
-    for number, (task, job, lane) in enumerate(tasks):
+    tasks = rows("SELECT id, job_id, lane_id FROM tasks WHERE openings > 0 ORDER BY id DESC")
+    jobs = sorted({job for _, job, _ in tasks})
+    own = [one for one in tasks if (jobs.index(one[1]) if shares <= len(jobs) else one[0]) % shares == share][:cycles]
+    for number, (task, job, lane) in enumerate(own):
         body = marked(picture, f"bare {os.getpid()} {number}")
         clock = [time.perf_counter()]
         digest, _md5 = hashlib.sha256(body).hexdigest(), hashlib.md5(body, usedforsecurity=False).hexdigest()
@@ -78,14 +90,26 @@ def bare(url: str, folder: Path, picture: bytes, cycles: int) -> Bare:
         with Image.open(path) as image:
             image.load()
         clock.append(time.perf_counter())
-        values = {"task": task, "job": job, "lane": lane, "lease": _FIRST_ID + number, "digest": digest}
+        values = {"task": task, "job": job, "lane": lane, "lease": _FIRST_ID + task, "digest": digest}
         transact(_CLAIM, values)
         clock.append(time.perf_counter())
         transact(_SETTLE, values)
         clock.append(time.perf_counter())
         for name, began, ended in zip(spent, clock, clock[1:], strict=False):
-            spent[name] += (ended - began) * 1000 / len(tasks)
+            spent[name] += (ended - began) * 1000 / len(own)
     return Bare(**spent)
+
+
+def bare_by(processes: int, url: str, folder: Path, picture: bytes, cycles: int) -> float:
+    """Have so many processes do the bare work so many times each, at once; returns how many cycles a second they do."""
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, spawning, _meet, (spawning.Barrier(processes),)) as pool:
+        done = [pool.submit(bare, url, folder, picture, cycles, share, processes) for share in range(processes)]
+        return sum(one.result().cycles_per_s for one in done)
+
+
+def _meet(all_here: threading.Barrier) -> None:
+    all_here.wait(MEET_S)
 
 
 def _write(path: Path, body: bytes) -> None:
@@ -98,15 +122,19 @@ def _write(path: Path, body: bytes) -> None:
 def _driver(url: str) -> tuple[Transact, Rows]:
     """Return what runs statements in one durable transaction, and what reads rows."""
     if url.startswith("sqlite"):
-        lite = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        file = Path(url.removeprefix("sqlite:///"))
+        lite = sqlite3.connect(file, isolation_level=None)
         lite.execute("PRAGMA journal_mode=WAL")
         lite.execute("PRAGMA synchronous=FULL")
+        turn = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
 
         def transact(statements: tuple[str, ...], values: Values) -> None:
+            fcntl.flock(turn, fcntl.LOCK_EX)
             lite.execute("BEGIN IMMEDIATE")
             for statement in statements:
                 lite.execute(statement, values)
             lite.execute("COMMIT")
+            fcntl.flock(turn, fcntl.LOCK_UN)
 
         return transact, lambda query: lite.execute(query).fetchall()
     connection = psycopg.connect(url, autocommit=True)
