@@ -378,9 +378,12 @@ class Crew:
     def finish(self, limit_s=2 * PATIENCE_S):
         """Work until the job is done and all that is made of it is made."""
         until = time.monotonic() + limit_s
-        while not self.is_done():
+        while (job := self.insist(self.look))["state"] != "done" or job["chores_waiting"]:
             assert time.monotonic() < until, self.house.log.read_text()[-3000:]
-            self.make_one()
+            if job["state"] == "done":  # who asked for work now might be held until there is some
+                time.sleep(0.1)
+            else:
+                self.make_one()
 
     def is_done(self):
         return self.insist(self._is_done)
