@@ -26,11 +26,15 @@ def test_no_secret_reaches_the_log_whatever_is_spoken(fold, run, form):
         session = opened.json()["session"]
         http.post("/api/v1/leases", headers={"Authorization": f"Bearer {session}"}, json={"nonsense": session})
         http.get(f"/api/v1/jobs?key={key}", headers={"Authorization": f"Bearer {key}x"})
+        for password, status in (("correct horse", 303), ("incorrect horse", 403)):
+            person = {"name": "ann", "password": password}
+            assert http.post("/sign-in", data=person, headers={"Origin": serving.url}).status_code == status
+        cookie = http.cookies["sheepfold_web"]
     assert run("job", "wait", number, "--server", serving.url, "--key", key, "--timeout", "60").status == 0
     fold.end()
     log = "".join(serving.log).lower()
     assert "wire=electricsheep" in log
-    for secret in (key, session, *password_verifiers(key, "ann"), "correct horse"):
+    for secret in (key, session, cookie, *password_verifiers(key, "ann"), "correct horse", "correct+horse"):
         assert secret.lower() not in log
     assert "traceback" not in log
     if form == "json":
