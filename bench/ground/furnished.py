@@ -201,7 +201,7 @@ class Furnished:
         return webhooks.add_webhook(self.farm, self.owner.account, webhooks.Wanted(PAGE, Form.JSON, ())).id
 
     def _signed_in(self, account: Account) -> Person:
-        key = add_key(self.farm, account.name, f"desk-of-{account.name}", Scope.MANAGE)
+        key = add_key(self.farm, account.name, f"desk{self.number()}", Scope.MANAGE)
         return Person(account, key, people.open_web_session(self.farm, account, "a browser"))
 
     # --- machines and their work

@@ -20,7 +20,7 @@ from .seed import Seed
 
 TURN = 500
 """After so many inputs ten minutes pass, and everybody comes anew."""
-LEAST = {"rest": 0.4, "sheepit": 0.4, "browsershots": 0.4, "electricsheep": 0.4, "pages": 0.4}
+LEAST = dict.fromkeys(("rest", "sheepit", "browsershots", "electricsheep", "pages"), 0.3)
 """The share of each wire's inputs that must come past its door, where there is something to be upset."""
 ENOUGH = 100
 """Of fewer inputs of a wire a share says nothing."""
@@ -64,7 +64,7 @@ async def rage(app: ASGIApp, log: Tracebacks, room: Furnished, known: Sequence[S
     chance, tally = random.Random(seed), Tally()
     weights = list(itertools.accumulate(one.weight for one in known))
     for number in range(count):
-        if number % TURN == TURN - 1:
+        if number % TURN == 0:
             room.turn()
         origin = chance.choices(known, cum_weights=weights)[0]
         asked = spoilt(origin.make(room), chance)
