@@ -42,7 +42,7 @@ ABILITIES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("
 class Clock:
     """A farm's clock, moved by hand."""
 
-    now: int = 1_800_000_000
+    now: int = 2_100_000_000
 
     def __call__(self) -> int:
         return self.now

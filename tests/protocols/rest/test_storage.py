@@ -34,7 +34,7 @@ def test_what_is_cleared_is_gone_with_a_sentence_and_its_story_stays(site, tmp_p
     asks = (lambda: ann.download_picture(task_id, tmp_path / "a"), lambda: ann.download_frames(job_id, tmp_path / "b"),
             lambda: ann.render_again(job_id, 0), lambda: ann.change(job_id, kept=True))  # fmt: skip
     for ask in asks:
-        with pytest.raises(FarmProblem, match="were cleared on 2027") as found:
+        with pytest.raises(FarmProblem, match="were cleared on 2036") as found:
             ask()
         assert (found.value.status, found.value.is_about("cleared")) == (410, True)
     assert site.http.get(f"/tasks/{task_id}/story", headers=site.bearer(site.key("ann", "ann-desk"))).is_success
