@@ -1,7 +1,7 @@
 """A farm's server as tests start it: `sheepfold serve` as a process of its own, or its application in a thread here."""
 
+import itertools
 import os
-import random
 import re
 import signal
 import socket
@@ -24,15 +24,17 @@ CLEAN = {name: value for name, value in os.environ.items()
 """This environment, without what it says of some farm."""
 
 _STRIDE = 64
+_PORTS = itertools.cycle(range(20_000 + os.getpid() % _STRIDE, 32_000, _STRIDE))
 
 
 def free_port() -> int:
     """Return a port for a server that comes and goes: nobody else takes it while the server is away.
 
-    The system gives ports from 32768 on to whoever wants any; below, tests that run at once keep to their own numbers.
+    The system gives ports from 32768 on to whoever wants any; below, tests that run at once keep to their own numbers,
+    and one test takes them in turn: what it has chosen may not listen yet.
     """
     while True:
-        port = random.randrange(20_000 + os.getpid() % _STRIDE, 32_000, _STRIDE)
+        port = next(_PORTS)
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError:
