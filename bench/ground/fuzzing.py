@@ -27,10 +27,12 @@ class Answered:
     status: int = 0
     headers: dict[bytes, bytes] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
+    endpoint: object = None
+    """What the application's routes led to."""
 
 
 class Tracebacks(logging.Handler):
-    """Keeps what was logged with a traceback or as an error, and every line's text."""
+    """Keeps what was logged with a traceback, which is kept with it, or as an error, and every line's text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,10 +41,9 @@ class Tracebacks(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line."""
-        line = record.getMessage()
-        self.lines.append(line)
+        self.lines.append(record.getMessage())
         if record.exc_info or record.levelno >= logging.ERROR:
-            self.found.append(line)
+            self.found.append(self.format(record))
 
 
 FORM = b"multipart/form-data; boundary=sheep"
@@ -132,9 +133,11 @@ async def answered(app: ASGIApp, asked: Asked) -> Answered:
 
     announced = () if any(name == b"content-length" for name, _ in asked.headers) else (
         (b"content-length", str(len(asked.body)).encode()),)
-    await app({
+    scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": asked.method, "scheme": "http",
         "path": asked.path, "raw_path": asked.path.encode("utf-8", "replace"), "query_string": asked.query,
         "root_path": "", "headers": [*asked.headers, *announced], "server": ("127.0.0.1", 80),
-        "client": ("127.0.0.1", 9)}, receive, send)
+        "client": ("127.0.0.1", 9)}
+    await app(scope, receive, send)
+    answer.endpoint = scope.get("endpoint")
     return answer

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import logging
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
 
 from anyio.from_thread import BlockingPortal
-from bench.ground.fuzzing import Asked, answered
+from bench.ground.fuzzing import Answered, Asked, Tracebacks, answered
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -20,29 +19,6 @@ from sheepfold.protocols.rest.endpoints import ROOT
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-@dataclass
-class Answer:
-    """What came back of a request."""
-
-    status: int = 0
-    headers: dict[bytes, bytes] = field(default_factory=dict)
-    body: bytearray = field(default_factory=bytearray)
-    endpoint: object = None
-    """What the application's routes led to."""
-
-
-class Tracebacks(logging.Handler):
-    """Keeps what was logged with a traceback, or as an error."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tracebacks: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info or record.levelno >= logging.ERROR:
-            self.tracebacks.append(self.format(record))
-
-
 class Door:
     """An application that is asked below HTTP, where even what no server would let through arrives."""
 
@@ -51,34 +27,13 @@ class Door:
         self._portal = portal
         self._log = log
 
-    def ask(self, method: str, path: str, query: bytes = b"", headers: Headers = (), body: bytes = b"") -> Answer:
+    def ask(self, method: str, path: str, query: bytes = b"", headers: Headers = (), body: bytes = b"") -> Answered:
         """Send a request; fails where it is answered with a 5xx but 503, or the farm stumbles over it."""
-        answer = Answer()
-        self._portal.call(self._asked, answer, method, path, query, headers, body)
+        self._log.lines.clear()
+        answer = self._portal.call(answered, self.application, Asked(method, path, query, tuple(headers), body))
         assert answer.status == 503 or 200 <= answer.status < 500, (answer.status, method, path, query)
-        assert not self._log.tracebacks, self._log.tracebacks
+        assert not self._log.found, self._log.found
         return answer
-
-    async def _asked(self, answer: Answer, method: str, path: str, query: bytes, headers: Headers, body: bytes) -> None:
-        chunks = [body[start:start + 4096] for start in range(0, len(body), 4096)] or [b""]
-        sent = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-        sent[-1]["more_body"] = False
-
-        async def receive() -> dict[str, object]:
-            return sent.pop(0) if sent else {"type": "http.disconnect"}
-
-        async def send(message: dict[str, object]) -> None:
-            if message["type"] == "http.response.start":
-                answer.status, answer.headers = message["status"], dict(message["headers"])
-            else:
-                answer.body += message.get("body", b"")
-
-        scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-             "path": path, "raw_path": path.encode("utf-8", "replace"), "query_string": query, "root_path": "",
-             "headers": list(headers), "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 9)}
-        await self.application(scope, receive, send)
-        answer.endpoint = scope.get("endpoint")
 
 
 @dataclass(frozen=True, slots=True)

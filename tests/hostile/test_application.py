@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import anyio.from_thread
 import pytest
 from bench.ground.furnished import ENVIRONMENT, PAGE, Clock, Furnished, Person, furnished_settings
+from bench.ground.fuzzing import Tracebacks
 from bench.ground.seed import bearer, cookie
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,6 @@ from tests.conftest import DATABASES, new_database
 from tests.hostile.ground import (
     Door,
     Operation,
-    Tracebacks,
     near_numbers,
     odd_headers,
     operations_of,

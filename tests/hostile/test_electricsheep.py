@@ -14,11 +14,12 @@ import anyio.from_thread
 import numpy as np
 import pytest
 import uvicorn
+from bench.ground.fuzzing import Tracebacks
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from starlette.applications import Starlette
-from tests.hostile.ground import Door, Tracebacks, near_numbers, odd_headers, queries_of, tries, values
+from tests.hostile.ground import Door, near_numbers, odd_headers, queries_of, tries, values
 
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account
