@@ -61,13 +61,14 @@ def test_some_may_be_tried_more_often_than_others(tries):
         tries.count("forgotten", most=4 * MOST_TRIES)
 
 
-def all_at_once(tries: Tries, count: int, error: type[Exception] | None) -> tuple[list[Exception | None], int]:
+def all_at_once(tries: Tries, count: int, error: type[Exception] | None,
+                most_tries: int = MOST_TRIES) -> tuple[list[Exception | None], int]:
     """Make tries that come together and end with an error, or well; returns how each ended, and the most at once."""
     running = most = 0
 
     async def made() -> None:
         nonlocal running, most
-        async with tries.counted_in_turn("here"):
+        async with tries.counted_in_turn({"here": most_tries}):
             running += 1
             most = max(most, running)
             await asyncio.sleep(0.05)
@@ -89,6 +90,12 @@ def test_tries_that_come_together_wait_for_each_other(tries):
 def test_of_wrong_tries_that_come_together_no_more_are_let_through(tries):
     ended, most = all_at_once(tries, 3 * MOST_TRIES, BadCredentials)
     assert [type(error) for error in ended] == [BadCredentials] * MOST_TRIES + [TooManyTries] * 2 * MOST_TRIES
+    assert most == MOST_TRIES
+
+
+def test_a_name_with_more_tries_makes_no_more_of_them_at_once(tries):
+    ended, most = all_at_once(tries, 3 * MOST_TRIES, BadCredentials, most_tries=2 * MOST_TRIES)
+    assert [type(error) for error in ended] == [BadCredentials] * 2 * MOST_TRIES + [TooManyTries] * MOST_TRIES
     assert most == MOST_TRIES
 
 

@@ -4,13 +4,15 @@ import asyncio
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 from sheepfold.model.errors import BadCredentials, Overloaded, SheepfoldError, TooManyTries
 
 MOST_TRIES, WINDOW_S = 10, 600
-"""How many tries an address, or a name, has in how many seconds."""
+"""How many tries a name has in how many seconds."""
+MOST_OF_A_CLASS = 40
+"""How many an address has: a class shares it, and each pupil mistypes once."""
 LONGEST_TURN_S = 10.0
 """How long a try waits for those before it: a class of 40 behind one router, each hash half a second, two at once."""
 _POLL_S = 0.1
@@ -44,34 +46,35 @@ class Tries:
 
         Raises TooManyTries, also where as many are under way already.
         """
-        if not self._begin(names):
+        if not self._begin(dict.fromkeys(names, MOST_TRIES)):
             raise TooManyTries(_AT_ONCE)
         with self._ending(names):
             yield
 
     @asynccontextmanager
-    async def counted_in_turn(self, *names: str) -> AsyncIterator[None]:
-        """Count a try as `counted` does, but wait, on no thread, while as many are under way.
+    async def counted_in_turn(self, most: Mapping[str, int]) -> AsyncIterator[None]:
+        """Count a try under some names, which have so many each, as `counted` does, but wait, on no thread, for others.
 
-        Raises TooManyTries, and Overloaded where that takes too long.
+        It waits while MOST_TRIES are under way for a name, or as many as it has left. Raises TooManyTries, and
+        Overloaded where that takes too long.
         """
         ends_at = time.monotonic() + LONGEST_TURN_S
-        while not self._begin(names):
+        while not self._begin(most):
             if time.monotonic() >= ends_at:
                 raise Overloaded(_AT_ONCE)
             await asyncio.sleep(_POLL_S)
-        with self._ending(names):
+        with self._ending(tuple(most)):
             yield
 
-    def _begin(self, names: tuple[str, ...]) -> bool:
+    def _begin(self, most: Mapping[str, int]) -> bool:
         """Note that a try is under way, or say that others are whose end must be known first; raises TooManyTries."""
         with self._lock:
-            wrong = {name: self._recent(name) for name in names}
-            if any(made >= MOST_TRIES for made in wrong.values()):
+            left = {name: tries - self._recent(name) for name, tries in most.items()}
+            if any(tries <= 0 for tries in left.values()):
                 raise TooManyTries
-            if any(made + self._under_way[name] >= MOST_TRIES for name, made in wrong.items()):
+            if any(self._under_way[name] >= min(tries, MOST_TRIES) for name, tries in left.items()):
                 return False
-            self._under_way.update(names)
+            self._under_way.update(most.keys())
             return True
 
     @contextmanager

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 from sheepfold.farm import people
 from sheepfold.farm.addresses import network_of, read_address
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.tries import MOST_OF_A_CLASS, MOST_TRIES
 from sheepfold.model.errors import BadCredentials, Forbidden, SheepfoldError, TooManyTries, Unavailable
 from sheepfold.protocols.visitors import COOKIE
 from sheepfold.web.frame import (
@@ -22,12 +23,6 @@ from sheepfold.web.frame import (
     token_of,
 )
 
-MOST_FORGOTTEN = 40
-"""How often an address may ask for a new password, or set one, in ten minutes: each takes two, and a class shares it.
-
-No password is guessed here: a code is too long for that, and of the letters to one account only as many are sent as
-there are tries.
-"""
 _TOO_MANY_CODES = "Too many wrong invitations were tried from your network: try again in ten minutes."
 _TOO_FORGETFUL = "New passwords were asked for too often from your network: try again in ten minutes."
 
@@ -103,9 +98,9 @@ async def _make_owner(visit: Visit) -> Response:
 async def _sign_in(visit: Visit) -> Response:
     form = await visit.form()
     name = form.get("name", "")[:80]
-    keys = (f"from {_network(visit)}", f"as {name.strip().lower()}")
+    most = {f"from {_network(visit)}": MOST_OF_A_CLASS, f"as {name.strip().lower()}": MOST_TRIES}
     try:
-        async with visit.farm.tries.counted_in_turn(*keys):
+        async with visit.farm.tries.counted_in_turn(most):
             token = await on_thread(people.sign_in, visit.farm, name, form.get("password", "")[:1000], _browser(visit))
     except BadCredentials:
         return _again(visit, "sign-in.html", "The name or the password is wrong.", 403, name)
@@ -118,7 +113,7 @@ async def _sign_up(visit: Visit) -> Response:
     form = await visit.form()
     name, password, code = form.get("name", "")[:80], form.get("password", ""), form.get("code", "")[:80]
     try:
-        async with visit.farm.tries.counted_in_turn(f"up {_network(visit)}"):
+        async with visit.farm.tries.counted_in_turn({f"up {_network(visit)}": MOST_OF_A_CLASS}):
             account = await on_thread(people.sign_up, visit.farm, name, password, code)
     except TooManyTries:
         return _again(visit, "sign-up.html", _TOO_MANY_CODES, 429, name)
@@ -132,7 +127,8 @@ async def _sign_up(visit: Visit) -> Response:
 async def _forgotten(visit: Visit) -> Response:
     form = await visit.form()
     try:
-        visit.farm.tries.count(f"forgotten {_network(visit)}", most=MOST_FORGOTTEN)
+        # No password is guessed here: a code is too long for that, and letters to one account are counted by name.
+        visit.farm.tries.count(f"forgotten {_network(visit)}", most=MOST_OF_A_CLASS)
         if form.get("code"):
             await on_thread(people.reset_password, visit.farm, form["code"][:80], form.get("password", ""))
             return visit.go("/sign-in")
