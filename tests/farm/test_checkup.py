@@ -27,6 +27,7 @@ from sheepfold.farm.checkup import MOST_SILENT, TASKS_AT_A_TIME, check
 from sheepfold.farm.dispatch import open_session, session_of
 from sheepfold.farm.farm import open_farm
 from sheepfold.farm.keeping import keep_file, md5_of, name_blob
+from sheepfold.farm.orders import Order, order_job
 from sheepfold.farm.retention import HOLD_S
 from sheepfold.farm.upkeep import sweep_blobs
 from sheepfold.kinds.inspector import Inspector
@@ -310,6 +311,18 @@ def test_what_is_broken_by_hand_is_found_and_named(copy: Copy, statement: str, i
     findings = list(check(copy.world.farm, read_blobs=True))
     assert [one for one in findings if one.invariant == invariant and words in one.what], findings
     assert all(one.remedy for one in findings)
+
+
+def test_a_project_may_be_called_anything_but_must_be_there(copy: Copy, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SHEEPFOLD_BPY_PYTHON", "/nonexistent/python")
+    project = copy.world.folder / "castle.blend"
+    project.write_bytes(b"BLENDER-v402")
+    spec = {"frames": "1", "width": 64, "height": 48}
+    job = order_job(copy.world.farm, copy.world.account("zoe"), Order("blender", spec, {"castle.blend": project}))
+    assert copy.world.findings() == []
+    copy.run(f"DELETE FROM job_inputs WHERE job_id = {job.id}")
+    [found] = [one for one in check(copy.world.farm) if one.invariant == ORDER]
+    assert found.what == f"job {job.id} has 0 inputs: a project is one file, by any name"
 
 
 def test_a_file_outlives_the_sweep_and_the_next_backup_though_its_row_is_lost(copy: Copy):

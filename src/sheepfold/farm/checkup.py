@@ -24,8 +24,6 @@ from sheepfold.store.task_checks import wrong_tasks
 
 TASKS_AT_A_TIME = 500
 ORDERS_AT_A_TIME = 500
-INPUTS = {"blender": ("project",), "flame": ("genome",)}
-"""What no order of a kind is without."""
 MOST_SILENT = 5
 """After so many files in a row of which the store says nothing, it is asked no more: each may take a minute."""
 
@@ -79,7 +77,10 @@ def _lacks(order: OrderRow) -> Iterator[str]:
         yield f"has a spec that cannot be read: {order.spec[:40]}"
         return
     is_sheep = order.kind == "flame" and spec.get("shape") in {"loop", "edge"}
-    yield from (f"has no input {name}" for name in INPUTS.get(order.kind, ()) if name not in order.inputs)
+    if order.kind == "blender" and len(order.inputs) != 1:
+        yield f"has {len(order.inputs)} inputs: a project is one file, by any name"
+    if order.kind == "flame" and "genome" not in order.inputs:
+        yield "has no input genome"
     if spec.get("shape") == "edge" and "genome2" not in order.inputs:
         yield "has no input genome2"
     if "expire_s" in spec and not order.has_visit:  # orders older than this field have no visits
