@@ -33,8 +33,9 @@ class Packed:
 def ensure_archive(farm: Farm, job: Job) -> ArchiveRow:
     """Return the archive of a job's project as it now is, made where an older farm did not; two at once make the same.
 
-    A zip is handed on as it came, a .blend packed into one. Raises InvalidSpec with a sentence for the artist where
-    the project cannot be trusted, UnknownBlob where the job has none, and StoreUnavailable where the disk is full.
+    A zip is handed on as it came, but for headers by which clients would go wrong; a .blend is packed into one. Raises
+    InvalidSpec with a sentence for the artist where the project cannot be trusted, UnknownBlob where the job has none,
+    and StoreUnavailable where the disk is full.
     """
     known = farm.db.look(lambda tx: renderer_rows.find_archive(tx, job.id, job.revision))
     if known is not None:
