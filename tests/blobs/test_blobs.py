@@ -53,6 +53,14 @@ def test_the_same_bytes_twice_are_one_blob(blobs: Blobs, spool_folder: Path):
     assert [digest for digest, _ in blobs.list_digests()] == [first.digest]
 
 
+def test_a_store_tells_whose_it_is_and_that_is_no_blob(blobs: Blobs):
+    assert blobs.owner() == ""
+    for farm in ("4f1c", "83ab"):
+        blobs.belong_to(farm)
+        assert blobs.owner() == farm
+    assert list(blobs.list_digests()) == []
+
+
 def test_the_spool_file_outlives_keep_so_that_it_can_be_inspected(blobs: Blobs, spool_folder: Path):
     with Spool(spool_folder, 100) as spool:
         spool.write(SHEEP)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 SMALL = ("--frames", "2", "--size", "32x32", "--quality", "1")
 
 
@@ -36,3 +38,11 @@ def test_a_database_that_is_not_there_is_one_line(run, tmp_path):
     assert (ended.status, ended.out) == (1, "")
     assert "Traceback" not in ended.err
     assert ended.err.splitlines()[-1].startswith("sheepfold: ")
+
+
+@pytest.mark.parametrize("words", [("check",), ("backup", "copy"), ("account", "list"), ("job", "list"), ("storage",)])
+def test_where_no_farm_is_none_is_made(run, tmp_path, words):
+    ended = run(*words, "--data", tmp_path / "frm")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith(f"sheepfold: There is no farm in {tmp_path / 'frm'}")
+    assert list(tmp_path.iterdir()) == []

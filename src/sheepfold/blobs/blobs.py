@@ -8,6 +8,9 @@ from typing import Protocol
 from sheepfold.blobs.spool import Digest, Spooled
 from sheepfold.model.errors import BadInput
 
+OWNER = "farm"
+"""The file, or object, beside all blobs that says whose they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:
@@ -72,6 +75,14 @@ class Blobs(Protocol):
 
     def list_digests(self) -> Iterator[tuple[Digest, float]]:
         """List blobs and when each was last kept (Unix seconds), in no order, as they are asked for."""
+        ...
+
+    def owner(self) -> str:
+        """Return the id of the farm whose blobs these are; nothing where nobody has said so."""
+        ...
+
+    def belong_to(self, farm: str) -> None:
+        """Say whose blobs these are, in a file or object `farm` beside them."""
         ...
 
     def check(self, digest: Digest) -> bool:

@@ -7,11 +7,11 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from sheepfold.blobs.blobs import Blob
+from sheepfold.blobs.blobs import OWNER, Blob
 from sheepfold.blobs.spool import CHUNK_BYTES, Digest, Spool, Spooled, parse_digest, sweep_spools, translated_os_errors
 from sheepfold.files import sync
 from sheepfold.model.errors import UnknownBlob
@@ -100,6 +100,21 @@ class LocalBlobs:
                         yield parse_digest(entry.name), entry.stat(follow_symlinks=False).st_mtime
                     except (UnknownBlob, FileNotFoundError):
                         continue  # not ours, or deleted meanwhile
+
+    def owner(self) -> str:
+        """See Blobs."""
+        with translated_os_errors("read whose files these are"), suppress(FileNotFoundError):
+            return (self._root / OWNER).read_text()
+        return ""
+
+    def belong_to(self, farm: str) -> None:
+        """See Blobs. The file appears whole or not at all."""
+        with translated_os_errors("write whose files these are"), Spool(self._incoming, len(farm)) as spool:
+            spool.write(farm.encode())
+            written = spool.finish().path
+            _complete(written)
+            written.rename(self._root / OWNER)
+            sync(self._root)
 
     def check(self, digest: Digest) -> bool:
         """See Blobs."""

@@ -15,7 +15,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from sheepfold.blobs.blobs import Blob
+from sheepfold.blobs.blobs import OWNER, Blob
 from sheepfold.blobs.spool import CHUNK_BYTES, Digest, Spool, Spooled, parse_digest, translated_os_errors
 from sheepfold.model.errors import BadInput, StoreUnavailable, UnknownBlob
 
@@ -109,6 +109,17 @@ class S3Blobs:
                 for entry in page:
                     if _is_digest(entry["path"]):
                         yield Digest(entry["path"]), entry["last_modified"].timestamp()
+
+    def owner(self) -> str:
+        """See Blobs."""
+        with suppress(UnknownBlob), _translated(OWNER):
+            return bytes(obstore.get(self._store, OWNER).bytes()).decode()
+        return ""
+
+    def belong_to(self, farm: str) -> None:
+        """See Blobs."""
+        with _translated(OWNER):
+            obstore.put(self._store, OWNER, farm.encode())
 
     def check(self, digest: Digest) -> bool:
         """See Blobs."""

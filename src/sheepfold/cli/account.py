@@ -41,7 +41,7 @@ def add(
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     if len(password) < PASSWORD_LENGTH:
         raise typer.BadParameter(f"A password has at least {PASSWORD_LENGTH} characters.")
-    with farm_in(data) as farm:
+    with farm_in(data, may_be_new=True) as farm:
         added = accounts.add_account(farm, name, role, password)
     say(Said({"account": added.name, "role": added.role}, f"Added {added.name} ({added.role})."), as_json=as_json)
 

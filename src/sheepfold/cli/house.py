@@ -18,5 +18,5 @@ def house(data: DataOption, log: LogOption = LogForm.PLAIN) -> None:
     ended = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, lambda *_: ended.set())
-    with farm_in(data) as farm, house_kept(farm):
+    with farm_in(data, may_be_new=True) as farm, house_kept(farm):
         ended.wait()

@@ -10,7 +10,9 @@ import typer
 
 from sheepfold.config import settings_for
 from sheepfold.farm.farm import Farm, open_farm
+from sheepfold.model.errors import BadInput
 from sheepfold.protocols.registry import verifiers
+from sheepfold.store.opening import is_made
 
 DataOption = Annotated[
     Path, typer.Option("--data", envvar="SHEEPFOLD_DATA", help="The farm's folder.", file_okay=False, metavar="DIR")
@@ -18,7 +20,13 @@ DataOption = Annotated[
 
 
 @contextmanager
-def farm_in(data: Path) -> Iterator[Farm]:
-    """Open the farm in a data folder, as DATABASE_URL, BLOBS_URL and PUBLIC_URL say."""
-    with open_farm(settings_for(data, os.environ), verifiers) as farm:
+def farm_in(data: Path, *, may_be_new: bool = False) -> Iterator[Farm]:
+    """Open the farm in a data folder, as DATABASE_URL, BLOBS_URL and PUBLIC_URL say; raises BadInput for none.
+
+    One that `may_be_new` is made where there is none.
+    """
+    settings = settings_for(data, os.environ)
+    if not may_be_new and not is_made(settings.database_url, settings.data):
+        raise BadInput(f"There is no farm in {data}, and DATABASE_URL names none: `sheepfold serve` makes one.")
+    with open_farm(settings, verifiers) as farm:
         yield farm

@@ -44,7 +44,8 @@ def serve_farm(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
     certificate = None
     if tls_cert is not None and tls_key is not None:
         certificate = _checked(tls_cert, tls_key)
-    with farm_in(data) as farm:  # also where others serve it: it is brought up to date once, and errors are told here
+    # also where others serve it: it is brought up to date once, and errors are told here
+    with farm_in(data, may_be_new=True) as farm:
         if certificate is None and tls_port is not None:
             certificate = ensure_certificate(data / "tls", host, int(time.time()))
         doors = _open_doors(host, port, tls_port, certificate)

@@ -103,7 +103,7 @@ def _clear(folder: Path) -> None:
 
 
 def _populate(data: Path, password: str) -> dict[str, str]:
-    with farm_in(data) as farm:
+    with farm_in(data, may_be_new=True) as farm:
         for name, role in PEOPLE.items():
             accounts.add_account(farm, name, role, password)
         return {machine: accounts.add_key(farm, owner, machine).key for machine, owner in MACHINES.items()}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sheepfold.blobs.blobs import Blobs, open_blobs
 from sheepfold.config import Settings
+from sheepfold.farm.belonging import see_database, see_files
 from sheepfold.farm.boards import Boards
 from sheepfold.farm.needs import NeedsIndex
 from sheepfold.farm.outlook import Outlook
@@ -62,19 +63,23 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
     """Open a farm in its data folder, made where it is missing, and close it at the end.
 
     `now` is the clock, the system's by default; one that is handed over measures periods, too. An inspector that is
-    handed over stays open, and may serve several farms.
+    handed over stays open, and may serve several farms. Raises Conflict where the folder's files are another farm's.
     """
     clock = now or (lambda: int(time.time()))
     spool_folder = settings.data / "spool"
     make_private_folder(settings.data)
     spool_folder.mkdir(exist_ok=True)
+    blobs = open_blobs(settings.blobs_url or settings.data / "blobs", spool_folder)
+    see_database(settings, blobs)
     with ExitStack() as closing:
         db = open_database(settings.database_url, settings.data)
         closing.callback(db.close)
+        if not settings.blobs_url:  # of a store elsewhere the sweep asks: it may not answer now
+            see_files(db, blobs)
         yield Farm(
             settings=settings,
             db=db,
-            blobs=open_blobs(settings.blobs_url or settings.data / "blobs", spool_folder),
+            blobs=blobs,
             inspector=inspector or closing.enter_context(_own_inspector(settings)),
             anonymous=db.write(lambda tx: _ensure_anonymous(tx, clock())),
             needs=NeedsIndex(db),

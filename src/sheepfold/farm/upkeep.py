@@ -11,6 +11,7 @@ from itertools import islice
 
 from sheepfold.blobs.spool import Digest, sweep_folders, sweep_spools
 from sheepfold.farm.backups import Backups
+from sheepfold.farm.belonging import see_files
 from sheepfold.farm.chores import heed_clock, household, take_up_again
 from sheepfold.farm.evolution import Evolution
 from sheepfold.farm.expiry import expire_orders
@@ -24,7 +25,7 @@ from sheepfold.farm.settlement import settle
 from sheepfold.farm.uploads import sweep_uploads
 from sheepfold.model import lifecycle
 from sheepfold.model.credit import favour
-from sheepfold.model.errors import Unavailable
+from sheepfold.model.errors import Conflict, Unavailable
 from sheepfold.model.tasks import TaskId
 from sheepfold.store import clearing, kept_answers, order_keys
 from sheepfold.store import lanes as lane_rows
@@ -119,8 +120,14 @@ def sweep_blobs(farm: Farm) -> int:
 def sweep_in_steps(farm: Farm, *, is_full: bool = False) -> Iterator[int]:
     """Drop what `sweep_blobs` does, some blobs at each step; gives how many were dropped in it.
 
-    Where the disk `is_full`, younger ones go as well: all that nobody can be about to name any more.
+    Where the disk `is_full`, younger ones go as well: all that nobody can be about to name any more. None go where they
+    are another farm's, which is logged.
     """
+    try:
+        see_files(farm.db, farm.blobs)
+    except Conflict as error:
+        _log.error("sweep=left reason=%s", error)
+        return
     limit = farm.now() - farm.settings.orphan_blob_age_s
     if is_full:
         limit = max(limit, guarded_since(farm))

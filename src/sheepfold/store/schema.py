@@ -539,3 +539,6 @@ pauses = Table(
     Column("what", Text, primary_key=True),
     at("until_at"),
 )
+
+# which farm this is: one row with a word that no other farm has, made with the table
+identity = Table("identity", metadata, Column("farm", Text, primary_key=True))
