@@ -28,10 +28,12 @@ from sheepfold.model.errors import Cleared, Forbidden, LeaseNotHeld, StoreUnavai
 from sheepfold.model.events import What
 from sheepfold.model.jobs import Job
 from sheepfold.store import chores as chore_rows
+from sheepfold.store import clearing
 from sheepfold.store import events as event_rows
 from sheepfold.store import flock as flock_rows
 from sheepfold.store import retention as retention_rows
-from sheepfold.store.chores import LONGEST_DELAY_S
+from sheepfold.store.chores import LONGEST_DELAY_S, ChoreWhat
+from sheepfold.store.clearing import Pile
 
 DAY_S = 86_400
 
@@ -427,6 +429,19 @@ def test_above_the_ceiling_the_oldest_originals_go_first_and_then_films_and_prev
     assert world.findings() == []
 
 
+def test_a_cleared_job_comes_next_only_where_there_is_a_ceiling_and_at_no_time(world: World):
+    told(world, keep_days=1)
+    job = made(world)
+    assert [(due.job_id, view_storage(world.farm).clears_at(due)) for due in view_storage(world.farm).next] == [
+        (job.id, job.ended_at + DAY_S)]
+    world.clock.advance(2 * DAY_S)
+    retain(world)
+    assert view_storage(world.farm).next == ()
+    told(world, storage_limit_bytes=10**12)
+    found = view_storage(world.farm)
+    assert [(due.job_id, found.clears_at(due)) for due in found.next] == [(job.id, None)]
+
+
 def bytes_of_originals(world: World, job: Job) -> int:
     return sum(world.farm.blobs.size(Digest(digest)) for digest in originals(world, job))
 
@@ -440,6 +455,34 @@ def test_what_lies_on_the_disk_is_counted_by_what_it_is_there_for(world: World):
     assert piles["previews"].blobs == 2
     assert piles["products"].blobs >= 1
     assert sum(pile.size_bytes for pile in piles.values()) == bytes_of(world)
+
+
+def check_piles(world: World) -> None:
+    """Hold what is told of the disk, without counting it anew, against a count."""
+    found = world.farm.db.read(lambda tx: clearing.count_piles(tx, "", 9999))[0]
+    told = [pile for pile in view_storage(world.farm).piles if pile != Pile(pile.sort, 0, 0)]
+    assert told == sorted(found, key=lambda pile: clearing.SORTS.index(pile.sort))
+
+
+def test_what_is_cleared_and_emptied_is_taken_off_the_piles_that_it_was_counted_in(world: World, monkeypatch):
+    monkeypatch.setattr(retention, "TASKS_AT_A_TIME", 1)
+    jobs = [finished(world, world.flame()), made(world, 7), made(world, 7)]  # the latter share all their files
+    flock_rows_retired(world, jobs[0])
+    world.clock.advance(DAY_S)
+    count_all(world.farm)
+    check_piles(world)
+    for what, mark in ((ChoreWhat.CLEAR, "cleared_at"), (ChoreWhat.EMPTY, "emptied_at")):
+        for job in jobs:
+            assert retention._begin(world.farm, what, job.id, "a test")
+            pieces = 0
+            while world.do_chores():
+                pieces += 1
+                check_piles(world)
+                world.clock.advance(1)
+            assert pieces > 1
+            assert getattr(now(world, job), mark) is not None
+    assert view_storage(world.farm).size_bytes == bytes_of(world)
+    assert [pile.sort for pile in view_storage(world.farm).piles if pile.blobs] == ["inputs"]  # the sheep's genome
 
 
 def breed(world: World, rounds: int) -> None:

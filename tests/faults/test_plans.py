@@ -58,7 +58,7 @@ def test_counting_sweeping_and_checking_read_some_rows_for_each_blob_and_no_more
     world.findings()
     assert sweep_blobs(world.farm) == BLOBS + FRAMES
     about_blobs = {statement: rows for statement, rows in read.items() if "FROM blobs b" in statement}
-    assert len(about_blobs) == len(("count", "check", "look of the sweep", "sweep", "what lies there still"))
+    assert len(about_blobs) == len(("count", "check", "look of the sweep", "piles", "sweep", "what lies there still"))
     assert max(about_blobs.values()) < 50 * (BLOBS + FRAMES)
 
 

@@ -211,10 +211,10 @@ def _marked(farm: Farm, chore: Chore, tx: Tx) -> tuple[list[str], list[TaskId]] 
     digests = clearing.named_by_tasks(tx, tasks)
     if chore.task_id is None:
         digests += clearing.named_by_job(tx, chore.job_id)
-    if chore.what is ChoreWhat.EMPTY:
-        digests += clearing.drop_previews(tx, tasks)
-        digests += clearing.drop_products(tx, chore.job_id)
-    return clearing.let_go(tx, digests, now), tasks
+    if chore.what is not ChoreWhat.EMPTY:
+        return clearing.let_go(tx, digests, now), tasks
+    digests += clearing.made_of(tx, chore.job_id, tasks)
+    return clearing.let_go(tx, digests, now, partial(clearing.drop_made, tx, chore.job_id, tasks)), tasks
 
 
 def keep_job(farm: Farm, account: Account, job_id: JobId, *, is_kept: bool) -> Job:

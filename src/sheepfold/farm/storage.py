@@ -50,8 +50,8 @@ class Storage:
         return not self.keep_days and not self.limit_bytes
 
     def clears_at(self, due: Due) -> int | None:
-        """Return when a job's time is over; None where only the lack of room can end it."""
-        return due.ended_at + self.keep_days * DAY_S if self.keep_days else None
+        """Return when a job's time is over; None where only the lack of room can end it, as that of a cleared one."""
+        return due.ended_at + self.keep_days * DAY_S if self.keep_days and not due.is_cleared else None
 
 
 class Count:
@@ -91,10 +91,8 @@ def view_storage(farm: Farm) -> Storage:
         piles, counted_at = clearing.piles_of(tx)
         if counted_at is None:
             return None
-        is_off = not settings.keep_days and not settings.storage_limit_bytes
-        waiting = () if is_off else tuple(_next(tx, farm.now()))
         return Storage(tuple(piles), counted_at, settings.storage_limit_bytes, settings.keep_days,
-                       chore_rows.count_clearing(tx), retention_rows.count_kept(tx), waiting)
+                       chore_rows.count_clearing(tx), retention_rows.count_kept(tx), tuple(_next(farm, tx)))
 
     found = farm.db.read(read)
     if found is None:
@@ -111,6 +109,8 @@ def read_storage(farm: Farm, account: Account) -> Storage:
     return view_storage(farm)
 
 
-def _next(tx: Tx, now: int) -> Iterable[Due]:
-    waiting = retention_rows.due(tx, now, SHOWN)
-    return waiting or retention_rows.emptiable(tx, SHOWN)
+def _next(farm: Farm, tx: Tx) -> Iterable[Due]:
+    """Return the jobs to be cleared next, or else those to be emptied, for which only a ceiling is a reason."""
+    keep_days, limit_bytes = farm.settings.keep_days, farm.settings.storage_limit_bytes
+    waiting = retention_rows.due(tx, farm.now(), SHOWN) if keep_days or limit_bytes else ()
+    return waiting or (retention_rows.emptiable(tx, SHOWN) if limit_bytes else ())

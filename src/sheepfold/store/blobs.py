@@ -50,7 +50,8 @@ class ProductRow:
 _ADD = text("""
     INSERT INTO blobs (digest, md5, size_bytes, kept_at) VALUES (:digest, :md5, :size_bytes, :now)
     ON CONFLICT (digest) DO UPDATE
-    SET cleared_at = NULL, md5 = CASE WHEN excluded.md5 = '' THEN blobs.md5 ELSE excluded.md5 END
+    SET cleared_at = NULL, md5 = CASE WHEN excluded.md5 = '' THEN blobs.md5 ELSE excluded.md5 END,
+        kept_at = CASE WHEN blobs.cleared_at IS NULL THEN blobs.kept_at ELSE excluded.kept_at END
 """)  # which also locks the row against whoever would clear it in this moment
 _BLOB = text("SELECT digest, md5, size_bytes, cleared_at FROM blobs WHERE digest = :digest")
 

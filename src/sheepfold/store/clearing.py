@@ -4,7 +4,8 @@ A blob that is cleared keeps its row, since results go on naming it; its bytes a
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -79,7 +80,10 @@ _UNKNOWN = {
     "sqlite": text("SELECT b.digest FROM (SELECT value AS digest FROM json_each(:names))" + _ROWLESS),  # noqa: S608
     "postgresql": text("SELECT b.digest FROM (SELECT unnest(CAST(:names AS text[])) AS digest)" + _ROWLESS),  # noqa: S608
 }
-_UNNEEDED = _on_both("SELECT b.digest, b.size_bytes, b.cleared_at, " + _SORT + " AS sort" + _SOME + f"NOT ({NEEDED})")
+_UNNEEDED = _on_both("SELECT b.digest, " + _SORT + " AS sort" + _SOME + f"NOT ({NEEDED})")
+# what was kept since the last count is in no pile yet; all piles are counted at once
+_PILED = _on_both("SELECT b.digest, b.size_bytes, " + _SORT + " AS sort" + _SOME + "b.cleared_at IS NULL"  # noqa: S608 -- constants
+                  " AND b.kept_at <= (SELECT counted_at FROM storage WHERE sort = 'unnamed')")
 _MARK = _on_both("UPDATE blobs SET cleared_at = :now WHERE cleared_at IS NULL AND digest IN [:names]")
 _FORGET = _on_both("DELETE FROM blobs WHERE digest IN [:names]")
 
@@ -108,22 +112,41 @@ def unknown_of(tx: Tx, digests: Sequence[str]) -> set[str]:
     return {str(row.digest) for row in tx.execute(_UNKNOWN[tx.dialect.name], {"names": _listed(tx, digests)})}
 
 
-def let_go(tx: Tx, digests: Iterable[str], now: int) -> list[str]:
+def let_go(tx: Tx, digests: Iterable[str], now: int, unname: Callable[[], object] = lambda: None) -> list[str]:
     """Mark those of these blobs that nobody needs, and forget those that nothing even names; returns them.
 
-    Their bytes may be dropped once this is committed, unless they were kept again meanwhile.
+    Rows that name some of them go by `unname`: each blob is taken off the pile that it was counted in before. Their
+    bytes may be dropped once this is committed, unless they were kept again meanwhile.
     """
-    sort = tx.dialect.name
-    wanted = {"names": _listed(tx, sorted(set(digests)))}
+    sort, names = tx.dialect.name, sorted(set(digests))
+    wanted = {"names": _listed(tx, names)}
     if sort == "postgresql":
         tx.execute(_LOCK, wanted)
+    before = _piled(tx, names)
+    unname()
     rows = tx.execute(_UNNEEDED[sort], wanted).all()
     tx.execute(_FORGET[sort], {"names": _listed(tx, [row.digest for row in rows if row.sort == UNNAMED])})
     tx.execute(_MARK[sort], {"names": _listed(tx, [row.digest for row in rows if row.sort != UNNAMED]), "now": now})
-    for row in rows:
-        if row.cleared_at is None:
-            tx.execute(_LIGHTEN, {"sort": row.sort, "size_bytes": row.size_bytes})
+    _move(tx, before, _piled(tx, sorted(before.keys() - {row.digest for row in rows})))
     return [str(row.digest) for row in rows]
+
+
+def _piled(tx: Tx, names: Sequence[str]) -> dict[str, Pile]:
+    """Return the pile that each of these blobs makes by itself, of those that lie there and were counted."""
+    rows = tx.execute(_PILED[tx.dialect.name], {"names": _listed(tx, names)})
+    return {str(row.digest): Pile(row.sort, 1, row.size_bytes) for row in rows}
+
+
+def _move(tx: Tx, before: Mapping[str, Pile], after: Mapping[str, Pile]) -> None:
+    """Change the piles by what some blobs were and what they are; in one order, so that nobody waits in a circle."""
+    blobs, sizes = Counter[str](), Counter[str]()
+    for piles, sign in ((before, -1), (after, 1)):
+        for pile in piles.values():
+            blobs[pile.sort] += sign
+            sizes[pile.sort] += sign * pile.size_bytes
+    for sort in SORTS:
+        if blobs[sort] or sizes[sort]:
+            tx.execute(_CHANGE_PILE, {"sort": sort, "blobs": blobs[sort], "size_bytes": sizes[sort]})
 
 
 # a job's tasks in pieces, by uq_tasks_job_id_frame_part; what they name by their own indexes
@@ -140,13 +163,14 @@ _OF_TASKS = _on_both("""
 """)
 _OF_JOB = text("SELECT digest FROM job_inputs WHERE job_id = :job_id"
                " UNION SELECT digest FROM archives WHERE job_id = :job_id")
-_PREVIEWS = _on_both("DELETE FROM previews WHERE task_id IN [:names] RETURNING digest")
-_THUMBNAILS = _on_both("""
-    DELETE FROM thumbnails WHERE source IN (SELECT r.digest FROM results r JOIN blobs b ON b.digest = r.digest
-                                            WHERE r.task_id IN [:names] AND b.cleared_at IS NOT NULL)
-    RETURNING digest
-""")
-_PRODUCTS = text("DELETE FROM products WHERE job_id = :job_id RETURNING digest")
+_PREVIEWS = "FROM previews WHERE task_id IN [:names]"
+_THUMBNAILS = """
+    FROM thumbnails WHERE source IN (SELECT r.digest FROM results r JOIN blobs b ON b.digest = r.digest
+                                     WHERE r.task_id IN [:names] AND b.cleared_at IS NOT NULL)
+"""
+_PRODUCTS = "FROM products WHERE job_id = :job_id"
+_MADE = _on_both(" UNION ".join(f"SELECT digest {rows}" for rows in (_PREVIEWS, _THUMBNAILS, _PRODUCTS)))
+_DROP_MADE = [_on_both(f"DELETE {rows}") for rows in (_PREVIEWS, _THUMBNAILS, _PRODUCTS)]
 
 
 def piece_of(tx: Tx, job_id: JobId, after: TaskId | None, limit: int) -> list[TaskId]:
@@ -165,15 +189,16 @@ def named_by_tasks(tx: Tx, tasks: Sequence[TaskId]) -> list[str]:
     return [str(row.digest) for row in tx.execute(_OF_TASKS[tx.dialect.name], {"names": _listed(tx, tasks)})]
 
 
-def drop_products(tx: Tx, job_id: JobId) -> list[str]:
-    """Forget what a job was made into; returns the blobs that are perhaps unnamed now."""
-    return [str(row.digest) for row in tx.execute(_PRODUCTS, {"job_id": job_id})]
+def made_of(tx: Tx, job_id: JobId, tasks: Sequence[TaskId]) -> list[str]:
+    """Return the blobs that a job was made into, and the previews and thumbnails of some of its cleared tasks."""
+    rows = tx.execute(_MADE[tx.dialect.name], {"job_id": job_id, "names": _listed(tx, tasks)})
+    return [str(row.digest) for row in rows]
 
 
-def drop_previews(tx: Tx, tasks: Sequence[TaskId]) -> list[str]:
-    """Forget previews and thumbnails of cleared tasks; returns the blobs that are perhaps unnamed now."""
-    names = {"names": _listed(tx, tasks)}
-    return [str(row.digest) for query in (_PREVIEWS, _THUMBNAILS) for row in tx.execute(query[tx.dialect.name], names)]
+def drop_made(tx: Tx, job_id: JobId, tasks: Sequence[TaskId]) -> None:
+    """Forget what `made_of` returns: its blobs are perhaps unnamed then."""
+    for query in _DROP_MADE:
+        tx.execute(query[tx.dialect.name], {"job_id": job_id, "names": _listed(tx, tasks)})
 
 
 _COUNTED = text(f"""
@@ -185,7 +210,9 @@ _SET_PILE = text("""
     ON CONFLICT (sort) DO UPDATE
     SET blobs = excluded.blobs, size_bytes = excluded.size_bytes, counted_at = excluded.counted_at
 """)
-_LIGHTEN = text("UPDATE storage SET blobs = blobs - 1, size_bytes = size_bytes - :size_bytes WHERE sort = :sort")
+_CHANGE_PILE = text("""
+    UPDATE storage SET blobs = blobs + :blobs, size_bytes = size_bytes + :size_bytes WHERE sort = :sort
+""")
 _PILES = text("SELECT sort, blobs, size_bytes, counted_at FROM storage")
 
 
@@ -206,8 +233,11 @@ def set_piles(tx: Tx, piles: Iterable[Pile], now: int) -> None:
 
 
 def piles_of(tx: Tx) -> tuple[list[Pile], int | None]:
-    """Return what was counted last, less what was let go since, and when; None where nobody has counted yet."""
+    """Return what was counted last, less what was let go since, and when; None where nobody has counted yet.
+
+    No pile is less than nothing, though a blob may have come to serve another end between the count and its going.
+    """
     rows = tx.execute(_PILES).all()
-    piles = {row.sort: Pile(row.sort, row.blobs, row.size_bytes) for row in rows}
+    piles = {row.sort: Pile(row.sort, max(0, row.blobs), max(0, row.size_bytes)) for row in rows}
     counted_at = max((int(row.counted_at) for row in rows), default=None)
     return [piles[sort] for sort in SORTS if sort in piles], counted_at

@@ -13,13 +13,14 @@ from sheepfold.store.schema import CLEARABLE, EMPTIABLE
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A job that may be cleared, the oldest first."""
+    """A job that may be cleared, or emptied if it `is_cleared`, the oldest first."""
 
     job_id: JobId
     title: str
     kind: str
     account: str
     ended_at: int
+    is_cleared: bool
 
 
 # never touched: what is being put together, pictures that later ones are held against, and the living flock
@@ -33,7 +34,8 @@ _SPARED = f"""
 _CLEARABLE = f"j.{CLEARABLE.replace(' AND ', ' AND j.')} AND NOT ({_SPARED})"
 _EMPTIABLE = f"j.{EMPTIABLE.replace(' AND ', ' AND j.')} AND NOT ({_SPARED})"
 _JOB = """
-    SELECT j.id, j.title, j.kind, a.name AS account, j.ended_at FROM jobs j JOIN accounts a ON a.id = j.account_id
+    SELECT j.id, j.title, j.kind, a.name AS account, j.ended_at, j.cleared_at IS NOT NULL AS is_cleared
+    FROM jobs j JOIN accounts a ON a.id = j.account_id
 """
 _OLDEST = " ORDER BY j.ended_at, j.id LIMIT :limit"
 _DUE = text(f"{_JOB} WHERE {_CLEARABLE} AND j.ended_at <= :until {_OLDEST}")
@@ -97,4 +99,4 @@ def pause(tx: Tx, until_at: int) -> None:
 
 
 def _due(row: Row[Any]) -> Due:
-    return Due(JobId(row.id), row.title, row.kind, row.account, row.ended_at)
+    return Due(JobId(row.id), row.title, row.kind, row.account, row.ended_at, bool(row.is_cleared))
