@@ -1,3 +1,4 @@
+import io
 import json
 import math
 import shutil
@@ -182,10 +183,18 @@ def test_a_captured_blender_that_answers_in_brackets_crashed(tmp_path: Path, mon
         examine.examine(tmp_path / "a", "", tmp_path)
 
 
-def examine_in(room: Path, limits: confine.Limits | None = None) -> str:
+def zipped(scene: bytes) -> bytes:
+    """Pack a scene, which is looked at when it is unpacked and no earlier."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.blend", scene)
+    return packed.getvalue()
+
+
+def examine_in(room: Path, limits: confine.Limits | None = None, content: bytes = b"BLENDER-v405") -> str:
     """Examine a scene of which this Blender finds nothing; returns why it is refused."""
     room.mkdir()
-    (room / "a").write_bytes(b"BLENDER-v405")
+    (room / "a").write_bytes(content)
     with pytest.raises((InvalidSpec, Overloaded)) as refused:
         examine.examine(room / "a", "", room, limits)
     return str(refused.value)
@@ -194,11 +203,12 @@ def examine_in(room: Path, limits: confine.Limits | None = None) -> str:
 def test_no_more_scenes_are_examined_at_once_than_the_memory_is_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake_blender(tmp_path, monkeypatch, "date +%s.%N > begin; sleep 0.3; date +%s.%N > end")
+    tell = 'echo "{\\"error\\": \\"$began $(date +%s.%N)\\"}"'
+    fake_blender(tmp_path, monkeypatch, f"began=$(date +%s.%N); sleep 0.3; {tell}")
     rooms = [tmp_path / str(number) for number in range(6)]
     with ThreadPoolExecutor(len(rooms)) as pool:
-        assert all("crashed" in why for why in pool.map(examine_in, rooms))
-    begins, ends = ([float((room / "examined" / name).read_text()) for room in rooms] for name in ("begin", "end"))
+        told = [why.rpartition(": ")[2].split() for why in pool.map(examine_in, rooms)]
+    begins, ends = zip(*[(float(begin), float(end)) for begin, end in told], strict=True)
     at_once = [sum(begin <= moment < end for begin, end in zip(begins, ends, strict=True)) for moment in begins]
     assert max(at_once) <= examine.AT_ONCE
 
@@ -211,10 +221,14 @@ def test_who_would_wait_for_ever_is_told_to_come_again(tmp_path: Path, monkeypat
         while not all((room / "begun").exists() for room in rooms):
             time.sleep(0.01)
         assert "other projects" in examine_in(tmp_path / "late", confine.Limits(time_s=0.1))
+        assert "other projects" in examine_in(tmp_path / "no scene", confine.Limits(time_s=0.1), zipped(b"a letter"))
+        assert "neither a .blend" in examine_in(tmp_path / "no project", confine.Limits(time_s=0.1), b"a letter")
         for room in rooms:
             (room / "enough").touch()
         assert all("crashed" in why for why in first)
     assert "too long" in examine_in(tmp_path / "again", confine.Limits(time_s=0.1))
+    assert "no Blender file" in examine_in(tmp_path / "unpacked", confine.Limits(time_s=0.1), zipped(b"a letter"))
+    assert not any(room.exists() for room in [*rooms, tmp_path / "unpacked" / "examined"])
 
 
 def test_a_blender_has_its_share_of_the_memory_and_what_it_needs_to_start() -> None:

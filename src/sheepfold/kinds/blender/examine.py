@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ MOST_FPS = 1_000_000
 """Of a scene, far beyond those of any camera; orders themselves go up to 120."""
 _START_MIB, _CORE_START_MIB = 1024, 128
 """What Blender may need before it opens anything: 200 MiB on two cores; numpy takes some for each core."""
+_places = threading.BoundedSemaphore(AT_ONCE)  # on the disk, taken before turns
 _turns = threading.BoundedSemaphore(AT_ONCE)
 _first = threading.BoundedSemaphore(1)  # of who takes turns next: two who hold one each and want two would wait in vain
 _KEPT = "findings.json"
@@ -155,16 +157,15 @@ def check(spec: Spec, inputs: Mapping[str, Path], folder: Path) -> Findings | No
 def _inspected(
     python: Path, path: Path, main: str, folder: Path, limits: confine.Limits | None
 ) -> dict[str, Any]:
+    project.look_into(path, main)  # whose project is none is told so without waiting
     room = folder / "examined"
-    room.mkdir(exist_ok=True)
-    scene = project.unpack(path, room, main)
-    project.read_through(path)
-    project_mib = project.opened_bytes(room) // confine.MIB
-    own = _limits(psutil.virtual_memory().total // confine.MIB, os.cpu_count() or 1, project_mib)
-    held, turns = (limits, 1) if limits else own
-    words = home.command(python, "--inspect", str(scene))
-    with _turn(held.time_s, turns):
-        outcome = confine.run(words, home.environment(room), room, home.readable(python), held)
+    with _unpacked(path, main, room, (limits or confine.Limits()).time_s) as scene:
+        project_mib = project.opened_bytes(room) // confine.MIB
+        own = _limits(psutil.virtual_memory().total // confine.MIB, os.cpu_count() or 1, project_mib)
+        held, turns = (limits, 1) if limits else own
+        words = home.command(python, "--inspect", str(scene))
+        with _turn(held.time_s, turns):
+            outcome = confine.run(words, home.environment(room), room, home.readable(python), held)
     answer = _parsed(outcome.output)
     if "error" in answer:
         raise InvalidSpec(f"Blender cannot read this project: {_shortened(str(answer['error']), room)}")
@@ -177,6 +178,21 @@ def _inspected(
             " on this server: pack less into it, or have the server's owner give it more memory."
         )
     return answer
+
+
+@contextmanager
+def _unpacked(path: Path, main: str, room: Path, patience_s: float) -> Iterator[Path]:
+    """Unpack a project for as long as Blender looks at it: only AT_ONCE lie on the disk, however many wait.
+
+    Raises Overloaded where there is no place in time, and what `project.unpack` and `project.read_through` raise.
+    """
+    with ExitStack() as held:
+        _take(held, _places, time.monotonic() + patience_s)
+        held.callback(shutil.rmtree, room, ignore_errors=True)
+        room.mkdir(exist_ok=True)
+        scene = project.unpack(path, room, main)
+        project.read_through(path)
+        yield scene
 
 
 def _limits(machine_mib: int, cores: int, project_mib: int) -> tuple[confine.Limits, int]:
