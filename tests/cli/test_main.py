@@ -1,5 +1,6 @@
 """The first word of the command line, and the help of all others."""
 
+import errno
 import json
 import re
 import subprocess
@@ -118,3 +119,38 @@ def test_what_lists_also_writes_json(fold):
     fold.done("account", "add", "spot", "--role", "owner", "--password-stdin", said="correct horse\n")
     for words in (("account", "list"), ("renderer", "list"), ("check",)):
         json.loads(fold.done(*words, "--json"))
+
+
+def test_what_the_file_system_refuses_is_one_line_that_names_the_file(run):
+    words = ("account", "add", "ann", "--password-stdin", "--data", "/proc/farm")
+    refused = run(*words, said="correct horse\n")
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err.splitlines()[-1] == "sheepfold: /proc/farm: No such file or directory"
+    assert "Traceback" not in refused.err
+    assert "Traceback" in run("--verbose", *words, said="correct horse\n").err
+
+
+@pytest.mark.parametrize("bug", [OSError(errno.EBADF, "Bad file descriptor"), KeyError("x"), ValueError("y")])
+def test_a_bug_keeps_its_traceback(run, monkeypatch, tmp_path, bug):
+    def stumble(*_):
+        raise bug
+
+    monkeypatch.setattr("sheepfold.cli.account.farm_in", stumble)
+    with pytest.raises(type(bug)):
+        run("account", "list", "--data", tmp_path)
+
+
+def test_whoever_reads_only_the_first_lines_hears_nothing_of_the_rest(fold):
+    fold.done("account", "add", "ann", "--password-stdin", said="correct horse\n")
+    words = [sys.executable, "-m", "sheepfold", "account", "list", "--data", str(fold.data)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as listing:
+        listing.stdout.close()
+        assert [line for line in listing.stderr if not line.startswith("20")] == []
+
+
+@pytest.mark.parametrize("words", [("storage",), ("story", "task", "1"), ("people", "list"), ("farm", "queue"),
+                                   ("job", "list"), ("flock", "list"), ("account", "list")], ids=" ".join)
+def test_a_farm_s_folder_is_no_file(run, tmp_path, words):
+    (tmp_path / "file").write_text("no folder")
+    refused = run(*words, "--data", tmp_path / "file")
+    assert (refused.status, "is a file" in refused.err) == (2, True), refused

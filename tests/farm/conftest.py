@@ -1,9 +1,12 @@
-"""A farm whose webhooks may lead to this machine, and a receiver there."""
+"""What tests of the farm share: a place for another farm, and webhooks that may lead to this machine."""
 
 import time
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from tests.conftest import World, new_database
 from tests.farm.receiver import receiving
 
 
@@ -27,3 +30,19 @@ def near(world):
     world.farm = replace(world.farm, settings=replace(world.farm.settings, webhook_allowed_ranges=("127.0.0.0/8",),
                                                       public_url="https://farm.example"))
     return world
+
+
+@contextmanager
+def no_farm(data: Path, dialect: str, request: pytest.FixtureRequest, world: World):
+    """Give settings of a farm that is not there yet, on an empty database of the same sort."""
+    if dialect == "sqlite":
+        yield replace(world.farm.settings, data=data, database_url="")
+        return
+    with new_database(dialect, request, data) as url:
+        yield replace(world.farm.settings, data=data, database_url=url)
+
+
+@pytest.fixture
+def elsewhere(dialect: str, request: pytest.FixtureRequest, world: World, tmp_path: Path):
+    with no_farm(tmp_path / "elsewhere", dialect, request, world) as settings:
+        yield settings

@@ -14,20 +14,21 @@ from pathlib import Path
 import obstore
 import pytest
 from tests.blobs.conftest import s3_endpoint, s3_url  # noqa: F401 -- fixtures
-from tests.conftest import HEIGHT, WIDTH, World, backwards, balances, new_database, picture
-from tests.farm.conftest import until
+from tests.conftest import HEIGHT, WIDTH, World, backwards, balances, picture
+from tests.farm.conftest import no_farm, until
 
 from sheepfold.blobs.blobs import open_blobs
 from sheepfold.blobs.local import LocalBlobs
 from sheepfold.blobs.spool import Digest
 from sheepfold.certificate import ensure_certificate
 from sheepfold.farm import backup
-from sheepfold.farm.backup import FILES, MANIFEST, STILL_S, back_up, read_backup, restore
+from sheepfold.farm.backup import STILL_S, back_up, restore
 from sheepfold.farm.backups import ask_backup, list_backups, make_next_backup
 from sheepfold.farm.browse import list_jobs, view_job
 from sheepfold.farm.checkup import check
 from sheepfold.farm.dispatch import held_lease
 from sheepfold.farm.farm import open_farm
+from sheepfold.farm.manifest import FILES, MANIFEST, read_backup
 from sheepfold.farm.retention import HOLD_S, Retention, is_held
 from sheepfold.farm.upkeep import sweep_blobs
 from sheepfold.model.errors import BadInput, Conflict, Unavailable, UnknownBlob
@@ -38,22 +39,6 @@ from sheepfold.store import snapshot
 from sheepfold.store.chores import ChoreWhat
 
 DAY_S = 86_400
-
-
-@contextmanager
-def no_farm(data: Path, dialect: str, request: pytest.FixtureRequest, world: World):
-    """Give settings of a farm that is not there yet, on an empty database of the same sort."""
-    if dialect == "sqlite":
-        yield replace(world.farm.settings, data=data, database_url="")
-        return
-    with new_database(dialect, request, data) as url:
-        yield replace(world.farm.settings, data=data, database_url=url)
-
-
-@pytest.fixture
-def elsewhere(dialect: str, request: pytest.FixtureRequest, world: World, tmp_path: Path):
-    with no_farm(tmp_path / "elsewhere", dialect, request, world) as settings:
-        yield settings
 
 
 def test_a_backup_is_a_farm_again(world: World, elsewhere, tmp_path, shared_inspector):
@@ -341,7 +326,7 @@ def of_the_old_format(folder: Path) -> None:
     for part in own.iterdir():
         part.rename(folder / part.name)
     own.rmdir()
-    del told["lost"]
+    del told["lost"], told["sums"]
     (folder / MANIFEST).write_text(json.dumps(told | {"format": 1}))
 
 
@@ -365,7 +350,7 @@ def test_wherever_a_backup_breaks_off_its_folder_holds_a_whole_one(
     while not is_whole:
         shutil.rmtree(second, ignore_errors=True)
         shutil.copytree(first, second)
-        with disk.dying(second, len(found) * apart), suppress(OSError):
+        with disk.dying(second, len(found) * apart), suppress(Unavailable):
             back_up(world.farm, second)
             is_whole = True
         data = world.folder / f"again-{len(found)}"
@@ -429,7 +414,8 @@ def test_what_the_farm_has_lost_and_the_backup_before_still_has_is_kept_there(wo
     made = back_up(world.farm, tmp_path / "backup")
     for digest, _ in list(world.farm.blobs.list_digests()):
         world.farm.blobs.delete(digest)
-    assert replace(back_up(world.farm, tmp_path / "backup"), own=made.own, new_blobs=made.new_blobs) == made
+    again = back_up(world.farm, tmp_path / "backup")
+    assert (again.blobs, again.lost) == (made.blobs, made.lost)
     assert restore(elsewhere, tmp_path / "backup").blobs == 1
     assert len(list((elsewhere.data / "blobs").glob("??/*"))) == 1
 
@@ -442,7 +428,7 @@ def test_two_backups_into_one_folder_are_one_after_the_other(overdue: World, tmp
     made = back_up(overdue.farm, tmp_path / "backup", told=again)
     assert made == read_backup(tmp_path / "backup")
     again = back_up(overdue.farm, tmp_path / "backup")
-    assert again == replace(made, new_blobs=0, own=again.own)
+    assert again == replace(made, new_blobs=0, own=again.own, sums=again.sums)
 
 
 def test_a_backup_elsewhere_does_not_end_the_hold_of_another(overdue: World, tmp_path):
@@ -455,17 +441,25 @@ def test_a_backup_elsewhere_does_not_end_the_hold_of_another(overdue: World, tmp
 
 @pytest.mark.parametrize("broken", ["blob", "database"])
 def test_a_restore_that_was_broken_off_is_no_farm_and_is_begun_again(
-        overdue: World, elsewhere, tmp_path, shared_inspector, broken: str):
+        overdue: World, elsewhere, tmp_path, shared_inspector, monkeypatch, broken: str):
+    def end(_: object) -> None:
+        raise OSError(errno.EIO, "the disk is dead", "here")
+
     made = back_up(overdue.farm, tmp_path / "backup")
-    parts = {"blob": "blobs/*/*", "database": "farm-*/database/*"}
-    part = max((tmp_path / "backup").glob(parts[broken]))
-    part.rename(tmp_path / "away")
-    part.mkdir()
-    with pytest.raises(OSError, match="directory"):
-        restore(elsewhere, tmp_path / "backup")
+    part = max((tmp_path / "backup").glob("blobs/*/*"))
+    with monkeypatch.context() as patch:
+        if broken == "blob":
+            part.rename(tmp_path / "away")
+            part.mkdir()
+        else:
+            patch.setattr(backup.backup_rows, "forget_unfinished", end)  # behind the last table
+        where = f"{part}: Is a directory" if broken == "blob" else "here: the disk is dead"
+        with pytest.raises(Unavailable, match=f"The farm in {elsewhere.data} cannot be made: {where}"):
+            restore(elsewhere, tmp_path / "backup")
     assert not (elsewhere.data / "farm.sqlite").exists()
-    part.rmdir()
-    (tmp_path / "away").rename(part)
+    if broken == "blob":
+        part.rmdir()
+        (tmp_path / "away").rename(part)
     assert restore(elsewhere, tmp_path / "backup") == made
     assert not list(elsewhere.data.glob("farm.sqlite?*"))
     with open_farm(elsewhere, backwards, overdue.clock, shared_inspector) as again:

@@ -8,8 +8,9 @@ from tests.conftest import World
 from tests.farm.conftest import until
 
 from sheepfold.farm import backup, backups
-from sheepfold.farm.backup import MANIFEST, back_up, last_backup
+from sheepfold.farm.backup import back_up, last_backup
 from sheepfold.farm.backups import Backups, ask_backup, list_backups, make_next_backup, view_backup
+from sheepfold.farm.manifest import MANIFEST
 from sheepfold.farm.retention import HOLD_S
 from sheepfold.model.errors import BadInput, NotFound
 from sheepfold.store import retention as retention_rows
@@ -51,7 +52,7 @@ def test_one_that_fails_says_why_and_is_not_tried_again(world: World, safe):
     assert make_next_backup(world.farm)
     found = view_backup(world.farm, asked.id)
     assert found.ended_at == world.clock.now
-    assert "FileExistsError" in found.trouble
+    assert found.trouble == f"Unavailable: The backup cannot be made: {safe}: File exists."
     assert not make_next_backup(world.farm)
 
 

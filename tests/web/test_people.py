@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from sheepfold.app import make_app
 from sheepfold.farm import people, privacy
 from sheepfold.farm.accounts import add_account, add_key, holder_of
-from sheepfold.farm.backup import read_backup
 from sheepfold.farm.backups import make_next_backup
+from sheepfold.farm.manifest import read_backup
 from sheepfold.farm.owner import PAUSE, RESUME, change_machine, change_role, close_account, read_audit
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import BadCredentials, Forbidden

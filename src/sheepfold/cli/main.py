@@ -1,5 +1,6 @@
 """The command line: its first word leads to a module, imported only then: a worker needs none of a server's parts."""
 
+import errno
 import importlib
 import logging
 import sys
@@ -54,8 +55,12 @@ COMMANDS: dict[str, Entry] = {
 }
 
 
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_log = logging.getLogger(__name__)
+
+
 def main() -> None:
-    """Run the command line; what the farm refuses is one line, not a traceback."""
+    """Run the command line; what the farm or the file system refuses is one line, not a traceback."""
     words = sys.argv[1:]
     level = logging.DEBUG if words[:1] == ["--verbose"] else logging.INFO
     words = words[1:] if level == logging.DEBUG else words
@@ -69,8 +74,13 @@ def main() -> None:
         # called without typer's own frame, so that a server's log has plain tracebacks
         explained(app_of(words[0]))(words[1:], prog_name=f"sheepfold {words[0]}")
     except (SheepfoldError, BadSetting, FarmUnreachable, FarmRefused, FarmProblem) as error:
-        print(f"sheepfold: {error}", file=sys.stderr)  # noqa: T201 -- an error's place
-        sys.exit(1)
+        sys.exit(f"sheepfold: {error}")
+    except OSError as error:
+        if error.filename is None and error.errno not in _FULL:
+            raise  # of no file: a bug, or what whoever has met it should have told
+        _log.debug("file=%s", error.filename, exc_info=error)
+        place = error.filename2 or error.filename
+        sys.exit(f"sheepfold: {f'{place}: ' if place else ''}{error.strerror}")
 
 
 def app_of(command: str) -> typer.Typer:

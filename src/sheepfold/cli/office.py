@@ -15,7 +15,7 @@ ServerOption = Annotated[str, typer.Option("--server", envvar="SHEEPFOLD_SERVER"
                                            metavar="URL", rich_help_panel=_PANEL)]
 KeyOption = Annotated[str, typer.Option("--key", envvar="SHEEPFOLD_KEY", help="With --server: a key, such as "
                                         "`machine add` makes.", metavar="KEY", rich_help_panel=_PANEL)]
-FolderOption = Annotated[Path | None, typer.Option("--data", envvar="SHEEPFOLD_DATA", metavar="DIR",
+FolderOption = Annotated[Path | None, typer.Option("--data", envvar="SHEEPFOLD_DATA", metavar="DIR", file_okay=False,
                                                    help="Or: the farm's folder here.", rich_help_panel=_PANEL)]
 AccountOption = Annotated[str, typer.Option("--account", help="With --data: for whom; the first owner by default.",
                                             metavar="NAME", rich_help_panel=_PANEL)]

@@ -24,6 +24,19 @@ from sheepfold.blobs.blobs import Blobs, open_blobs
 from sheepfold.blobs.spool import Digest, spool_file
 from sheepfold.config import Settings
 from sheepfold.farm.farm import Farm
+from sheepfold.farm.manifest import (
+    DATABASE,
+    FILES,
+    FORMAT,
+    MANIFEST,
+    OWN,
+    Backup,
+    blobs_of,
+    files_in,
+    prove_own,
+    read_backup,
+    sums_of,
+)
 from sheepfold.farm.retention import HOLD_S, hold
 from sheepfold.files import make_private_folder, sync
 from sheepfold.model.accounts import Account
@@ -36,53 +49,16 @@ from sheepfold.store.people import AuditLine
 from sheepfold.store.snapshot import check_new, load_database, save_database
 from sheepfold.store.wholeness import unknown_files
 
-MANIFEST = "backup.json"
 LOCK = "backup.lock"
-FORMAT, OLD_FORMAT = 2, 1
-"""In the old one a folder had one place for the database of all its backups, in which each put its own."""
-OWN = "farm-{}"
-"""The folder of what a backup shares with no other, by a token: database, certificate, and the list of its files."""
 ANY_TOKEN = "[0-9a-f]" * 32
-FILES = "files.txt"
 BACKED_UP = "made a backup"
 SIGN_PERIOD_S = 60.0
 """How often a backup under way gives a sign of life, however long one of its steps takes."""
 STILL_S = 3600
 """For how long a backup may copy nothing, as when its disk hangs, until the farm drops things again."""
 BLOBS_AT_A_TIME = 50
-LOST_SHOWN = 3
 Told = Callable[[int, int], None]
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """What a backup holds: of which sort of database, at which revision of the schema, with how many blobs.
-
-    `lost` are those that it lacks, since the farm that it is of had lost them.
-    """
-
-    format: int
-    database: str
-    revision: str
-    made_at: int
-    blobs: int
-    size_bytes: int
-    new_blobs: int
-    """How many of them were not there yet from a backup before."""
-    own: str = "."
-    """The folder in which its database lies, from that of all backups."""
-    lost: tuple[str, ...] = ()
-
-    @property
-    def trouble(self) -> str:
-        """Say what it lacks; nothing where it is whole."""
-        if not self.lost:
-            return ""
-        count, more = len(self.lost), len(self.lost) - LOST_SHOWN
-        names = ", ".join(self.lost[:LOST_SHOWN]) + (f" and {more:,} more, all in {MANIFEST}" if more > 0 else "")
-        return (f"The backup lacks {count:,} file{'s' if count > 1 else ''} that the farm had lost: {names}. Everything"
-                " else can be restored from it.")
 
 
 def back_up(farm: Farm, folder: Path, by: Account | None = None, told: Told = lambda done, total: None,
@@ -93,22 +69,43 @@ def back_up(farm: Farm, folder: Path, by: Account | None = None, told: Told = la
     raises ends the backup, and leaves the one before as it was, as does whatever else breaks it off. `lives` is called
     each minute while it goes on, on a thread of its own. Raises BadInput where the folder is the farm's own, Conflict
     where another backup is being made there or a newer release has brought PostgreSQL up to date, and Unavailable where
-    the backup stood still for so long that blobs may have been dropped.
+    the backup stood still for so long that blobs may have been dropped, or where a disk fails, most of all its own.
     """
     if folder.resolve().is_relative_to(farm.settings.data.resolve()):
         raise BadInput("A backup does not lie inside of the farm that it is of.")
-    make_private_folder(folder)
-    with _alone_in(folder), _Hold(farm, lives) as held, _own_folder(folder, OWN.format(farm.token())) as own:
-        copied = save_database(farm.db, own / "database", held.goes_on)
-        saved = _save_blobs(farm, folder, own / FILES, told, held)
-        held.check()
-        made = Backup(FORMAT, copied.sort, copied.revision, farm.now(), saved.count, saved.size_bytes, saved.new,
-                      own.stem, tuple(saved.lost))
-        _finish(farm, folder, made)
-        _drop_others(folder, made.own, farm.db.read(unknown_files).union(saved.lost))
+    with _saying("The backup cannot be made", folder):
+        made = _back_up(farm, folder, told, lives)
     who = by.name if by else "console"
     farm.db.write(lambda tx: people_rows.note(tx, who, BACKED_UP, str(folder.absolute()), farm.now()))
     return made
+
+
+def _back_up(farm: Farm, folder: Path, told: Told, lives: Callable[[], None]) -> Backup:
+    make_private_folder(folder)
+    with _alone_in(folder), _Hold(farm, lives) as held, _own_folder(folder, OWN.format(farm.token())) as own:
+        copied = save_database(farm.db, own / DATABASE, held.goes_on)
+        saved = _save_blobs(farm, folder, own / FILES, told, held)
+        if (farm.settings.data / "tls").is_dir():
+            shutil.copytree(farm.settings.data / "tls", own / "tls")
+        held.check()
+        made = Backup(FORMAT, copied.sort, copied.revision, farm.now(), saved.count, saved.size_bytes, saved.new,
+                      own.stem, tuple(saved.lost), sums_of(own))
+        _finish(folder, made)
+        _drop_others(folder, made.own, farm.db.read(unknown_files).union(saved.lost))
+    return made
+
+
+@contextmanager
+def _saying(what: str, folder: Path) -> Iterator[None]:
+    """Turn a disk's error, also where it was told of as the farm's, into Unavailable, which names the file."""
+    try:
+        yield
+    except (OSError, StoreUnavailable) as error:
+        found = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(found, OSError):
+            raise Unavailable(f"{what}: {error}") from error
+        where = found.filename2 or found.filename or folder
+        raise Unavailable(f"{what}: {where}: {found.strerror or found}.") from error
 
 
 class _Hold:
@@ -183,14 +180,11 @@ def _own_folder(folder: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(own, ignore_errors=True)
 
 
-def _finish(farm: Farm, folder: Path, made: Backup) -> None:
+def _finish(folder: Path, made: Backup) -> None:
     """Finish a backup whose database and blobs are saved: with its last step it takes the place of the one before."""
-    own = folder / f"{made.own}.part"
-    if (farm.settings.data / "tls").is_dir():
-        shutil.copytree(farm.settings.data / "tls", own / "tls")
     partial = folder / (MANIFEST + ".part")
     partial.write_text(json.dumps(asdict(made), indent=1) + "\n")
-    own.rename(folder / made.own)
+    (folder / f"{made.own}.part").rename(folder / made.own)
     os.sync()  # what it vouches for is on the disk before it is
     partial.replace(folder / MANIFEST)
     sync(folder)
@@ -202,51 +196,50 @@ def last_backup(farm: Farm) -> AuditLine | None:
 
 
 def restore(settings: Settings, folder: Path) -> Backup:
-    """Make the farm that settings describe of a backup; every blob is hashed on the way.
+    """Make the farm that settings describe of a backup, and return as much of it as is back; every file is hashed.
 
     The database comes last, so that one that was broken off is no farm, and is begun again. Raises BadInput where the
-    folder is no backup, or one of a newer release, or there is a farm already or something that was one's, and
-    UnknownBlob where a blob of the backup is not what its name says.
+    folder is no backup, or one of a newer release, or its database or lists are not as they were saved, or there is a
+    farm already or something that was one's, or where the farm would lie in its backup; UnknownBlob where a blob of the
+    backup is not what its name says; and Unavailable where a disk fails.
     """
     made = read_backup(folder)
+    if settings.data.resolve().is_relative_to(folder.resolve()):
+        raise BadInput(f"A farm does not lie inside of a backup: {settings.data} is in {folder}.")
+    if faults := list(prove_own(folder, made)):
+        raise BadInput(f"The backup is not as it was saved: {'; '.join(fault.what for fault in faults)}."
+                       f" {faults[0].remedy}")
+    with _saying(f"The farm in {settings.data} cannot be made", settings.data):
+        return _restore(settings, folder, made)
+
+
+def _restore(settings: Settings, folder: Path, made: Backup) -> Backup:
     own = folder / made.own
     check_new(settings.database_url, settings.data, made.database, made.revision)
     make_private_folder(settings.data)
     spool_folder = settings.data / "spool"
     blobs = open_blobs(settings.blobs_url or settings.data / "blobs", spool_folder)
-    for path in _files_of(folder, made):
-        _restore_blob(blobs, path, spool_folder)
+    sizes = [_restore_blob(blobs, path, spool_folder) for path in blobs_of(folder, made) if path.exists()]
     if (own / "tls").is_dir():
         shutil.copytree(own / "tls", settings.data / "tls", dirs_exist_ok=True)
     # a backup knows of its own making, which would go on into the folder of the farm that it is of
-    load_database(settings.database_url, settings.data, own / "database", made.revision,
+    load_database(settings.database_url, settings.data, own / DATABASE, made.revision,
                   backup_rows.forget_unfinished)
-    return made
+    return replace(made, blobs=len(sizes), size_bytes=sum(sizes))
 
 
-def _restore_blob(blobs: Blobs, path: Path, spool_folder: Path) -> None:
-    """Keep a backup's blob, also in place of one that was there before and is spoilt."""
+def _restore_blob(blobs: Blobs, path: Path, spool_folder: Path) -> int:
+    """Keep a backup's blob, also in place of one that was there before and is spoilt; returns its size in bytes."""
     spooled = spool_file(path, spool_folder)
     try:
         if spooled.sha256 != path.name:
             raise UnknownBlob(f"The backup's file {path.name} is spoilt: its SHA-256 is {spooled.sha256}. To restore"
-                              " all others, move it away.")
+                              " all others, move it away; `sheepfold restore --check` finds all such files at once.")
         if blobs.exists(spooled.sha256) and not blobs.check(spooled.sha256):
             blobs.delete(spooled.sha256)
-        blobs.keep(spooled)
+        return blobs.keep(spooled).size_bytes
     finally:
         spooled.discard()
-
-
-def read_backup(folder: Path) -> Backup:
-    """Return what a folder's backup holds; raises BadInput where it is none, or one that was never finished."""
-    try:
-        made = Backup(**json.loads((folder / MANIFEST).read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise BadInput(f"{folder} holds no finished backup: there is no {MANIFEST} that can be read.") from error
-    if made.format not in {FORMAT, OLD_FORMAT}:
-        raise BadInput(f"The backup is of format {made.format}; this program reads {OLD_FORMAT} and {FORMAT}.")
-    return replace(made, lost=tuple(made.lost))
 
 
 def _drop_others(folder: Path, own: str, kept: set[str]) -> None:
@@ -270,7 +263,7 @@ def _drop_others(folder: Path, own: str, kept: set[str]) -> None:
 
 
 def _drop_from(place: Path, kept: set[str]) -> None:
-    for path in _files_in(place):
+    for path in files_in(place):
         if path.name not in kept:
             path.unlink()
 
@@ -335,23 +328,3 @@ def _found(farm: Farm, row: BlobRow, folder: Path) -> Path:
         if source.stat().st_size == row.size_bytes:
             return source
     raise UnknownBlob(f"The file {digest} is spoilt.")
-
-
-def _files_of(folder: Path, made: Backup) -> Iterator[Path]:
-    """Return the files of a backup; others lie there where a later one was broken off, perhaps amid a file."""
-    if made.format == OLD_FORMAT:
-        yield from _blob_files(folder)
-        return
-    with (folder / made.own / FILES).open() as names:
-        for name in names:
-            if (path := folder / "blobs" / name[:2] / name.rstrip()).exists():
-                yield path
-
-
-def _blob_files(folder: Path) -> Iterator[Path]:
-    for place in sorted((folder / "blobs").glob("??")):
-        yield from _files_in(place)
-
-
-def _files_in(place: Path) -> list[Path]:
-    return [path for path in sorted(place.glob("*")) if path.suffix != ".part"]

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 import psycopg
 from sqlalchemy import TextClause
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, InterfaceError, OperationalError
 
 from sheepfold.model.errors import BadInput, StoreUnavailable
 from sheepfold.store.transaction import Tx as Tx  # noqa: PLC0414 -- every module of the store and the farm has it from here
@@ -97,6 +97,17 @@ def translated() -> Iterator[None]:
         raise BadInput("The farm takes no text with a zero byte.") from error  # all that is refused before it is sent
     except psycopg.Error as error:
         raise _without_rows(error) from None
+    except (sqlite3.DatabaseError, DatabaseError) as error:
+        if not _is_damage(getattr(error, "orig", None) or error):
+            raise
+        raise StoreUnavailable(f"The database is damaged: {_first_line(error)}. See to the disk, and restore the last"
+                               " backup that was well.") from error
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Say whether SQLite has found pages that it cannot have written, or a file that is no database."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # above stands what more is known
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _without_rows(error: Exception) -> Exception:

@@ -4,13 +4,15 @@ SQLite is copied by its own online backup into one file. Of PostgreSQL every tab
 a file each, so that neither pg_dump nor a server of the same version is needed.
 """
 
+import errno
 import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
 from sqlalchemy import Table, text
 
 from sheepfold.files import make_private_folder, sync
@@ -36,7 +38,8 @@ def save_database(db: Database, folder: Path, goes_on: Callable[[], None] = lamb
     """Write all that a database holds at this moment into a folder.
 
     `goes_on` is called after each piece, of some megabytes at most. Raises Conflict where a newer release has brought
-    PostgreSQL up to date: it may have tables and columns of which nothing is known here.
+    PostgreSQL up to date: it may have tables and columns of which nothing is known here; and OSError where the folder
+    cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if db.url.startswith("sqlite"):
@@ -47,6 +50,18 @@ def save_database(db: Database, folder: Path, goes_on: Callable[[], None] = lamb
 def revision_of(db: Database) -> str:
     """Return the number of the last migration that a database has seen."""
     return db.look(revision_in)
+
+
+def check_copy(folder: Path, sort: str, revision: str) -> list[str]:
+    """Say what is wrong with what `save_database` wrote, as far as that shows at a glance: a file is missing, or no
+    database.
+    """
+    if sort == "sqlite":
+        trouble = _trouble_of_sqlite(folder / SQLITE_FILE, revision)
+        return [trouble] if trouble else []
+    tables = metadata.sorted_tables if revision == newest() else ()  # what another release had is not known
+    files = [_file_of(folder, table) for table in tables]
+    return [f"{file} is missing" for file in files if not file.is_file()]
 
 
 def check_new(url: str, data: Path, sort: str, revision: str) -> None:
@@ -70,7 +85,8 @@ def check_new(url: str, data: Path, sort: str, revision: str) -> None:
 def load_database(url: str, data: Path, folder: Path, revision: str, change: Callable[[Tx], None]) -> None:
     """Make a new database of what `save_database` wrote, as `change` changes it: the whole of it, or none.
 
-    Raises BadInput as `check_new` does.
+    Raises BadInput as `check_new` does, and where a file is not what was written, and OSError where one cannot be read
+    or SQLite's file not be written.
     """
     check_new(url, data, "sqlite" if _is_sqlite(url) else "postgresql", revision)
     if _is_sqlite(url):
@@ -97,11 +113,31 @@ def _save_sqlite(tx: Tx, file: Path, goes_on: Callable[[], None]) -> str:
     partial = file.with_suffix(".part")
     partial.unlink(missing_ok=True)
     revision = revision_in(tx)  # from this look on the transaction sees one moment, while others go on writing
-    with closing(sqlite3.connect(partial)) as target:
+    with _blaming(partial), closing(sqlite3.connect(partial)) as target:
         tx.driver.backup(target, pages=PAGES_AT_A_TIME, progress=lambda *_: goes_on())
         target.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
     partial.replace(file)
     return revision
+
+
+@contextmanager
+def _blaming(file: Path) -> Iterator[None]:
+    """Turn what SQLite says of a disk that fails into OSError, which names the file: it is none of a farm at work."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise OSError(errno.EIO, str(error), str(file)) from error
+
+
+def _trouble_of_sqlite(file: Path, revision: str) -> str:
+    if not file.is_file():
+        return f"{file} is missing"
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as copy:
+            found = copy.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        return f"{file} is no whole database of a farm: {error}"
+    return "" if found == (revision,) else f"{file} is no database at revision {revision}"
 
 
 def _check_no_file(target: Path) -> None:
@@ -125,11 +161,15 @@ def _load_sqlite(target: Path, source: Path, change: Callable[[Tx], None]) -> No
     shutil.copyfile(source, partial)
     with closing(open_database(f"sqlite:///{partial}", target.parent)) as db:
         db.write(change)
-    with closing(sqlite3.connect(partial)) as made:
+    with _blaming(partial), closing(sqlite3.connect(partial)) as made:
         made.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
     sync(partial)
     partial.rename(target)
     sync(target.parent)
+
+
+def _file_of(folder: Path, table: Table) -> Path:
+    return folder / f"{table.name}.copy"
 
 
 def _columns(table: Table) -> str:
@@ -142,7 +182,7 @@ def _save_tables(tx: Tx, folder: Path, goes_on: Callable[[], None]) -> str:
                        " make the backup with that release.")
     for table in metadata.sorted_tables:
         copy = f'COPY "{table.name}" ({_columns(table)}) TO STDOUT'
-        with (folder / f"{table.name}.copy").open("wb") as file, tx.driver.cursor().copy(copy) as rows:
+        with _file_of(folder, table).open("wb") as file, tx.driver.cursor().copy(copy) as rows:
             for chunk in rows:
                 file.write(chunk)
                 goes_on()
@@ -159,13 +199,21 @@ def _check_no_farm(tx: Tx) -> None:
 
 def _load_tables(tx: Tx, folder: Path) -> None:
     _check_no_farm(tx)
+    tx.execute(text("DELETE FROM identity"))  # the database was made with one of its own
     for table in metadata.sorted_tables:
-        copy = f'COPY "{table.name}" ({_columns(table)}) FROM STDIN'
-        with (folder / f"{table.name}.copy").open("rb") as file, tx.driver.cursor().copy(copy) as rows:
-            while chunk := file.read(CHUNK_BYTES):
-                rows.write(chunk)
+        _load_table(tx, table, _file_of(folder, table))
         if "id" in table.columns and table.columns["id"].identity is not None:
             tx.execute(text(f"""
                 SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), (SELECT max(id) FROM "{table.name}"))
                 WHERE EXISTS (SELECT 1 FROM "{table.name}")
             """))  # noqa: S608 -- of the schema's own names
+
+
+def _load_table(tx: Tx, table: Table, source: Path) -> None:
+    try:
+        with (source.open("rb") as file,
+              tx.driver.cursor().copy(f'COPY "{table.name}" ({_columns(table)}) FROM STDIN') as rows):
+            while chunk := file.read(CHUNK_BYTES):
+                rows.write(chunk)
+    except (psycopg.DataError, psycopg.IntegrityError) as error:  # behind its first line a row may stand
+        raise BadInput(f"{source} is damaged: {str(error).splitlines()[0]}") from None
