@@ -62,6 +62,22 @@ def test_half_a_certificate_is_refused(fold):
     assert "belong together" in ended.err
 
 
+def test_a_certificate_without_a_port_to_use_it_at_is_refused(fold):
+    genome = fold.genome()
+    ended = fold.do("serve", "--port", "0", "--tls-cert", genome, "--tls-key", genome)
+    assert ended.status == 2
+    assert "are for --tls-port" in " ".join(ended.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("command", ["serve", "house"])
+def test_a_setting_that_makes_no_sense_is_refused_and_one_that_is_none_is_warned_of(tmp_path, apart, command):
+    ended = apart(command, "--data", tmp_path / "new", SHEEPFOLD_KEEP_DAYS="-1", SHEEPFOLD_KEEP_DAY="3")
+    warning, refusal = ended.err.splitlines()
+    assert warning.endswith("WARNING setting=SHEEPFOLD_KEEP_DAY ignored=unknown nearest=SHEEPFOLD_KEEP_DAYS")
+    assert re.fullmatch(r"sheepfold: SHEEPFOLD_KEEP_DAYS cannot be '-1': .* 0 means for ever; .*", refusal)
+    assert (ended.status, (tmp_path / "new").exists()) == (1, False)
+
+
 def test_a_certificate_that_is_none_is_refused(fold):
     genome = fold.genome()
     ended = fold.do("serve", "--port", "0", "--tls-port", "0", "--tls-cert", genome, "--tls-key", genome)

@@ -7,7 +7,7 @@ import typer
 
 from sheepfold.app import house_kept
 from sheepfold.cli.logs import LogForm, LogOption
-from sheepfold.cli.options import DataOption, farm_in
+from sheepfold.cli.options import DataOption, farm_in, warn_of_unknown_settings
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
@@ -15,6 +15,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 @app.command()
 def house(data: DataOption, log: LogOption = LogForm.PLAIN) -> None:
     """Keep house for the farm in DIR until SIGINT or SIGTERM: expire leases, make previews and films, sweep."""
+    warn_of_unknown_settings()
     ended = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, lambda *_: ended.set())

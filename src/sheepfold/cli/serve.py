@@ -13,13 +13,14 @@ import typer
 from sheepfold.app import Door, open_door, serve
 from sheepfold.certificate import ensure_certificate
 from sheepfold.cli.logs import LogForm, LogOption, log_to_stderr
-from sheepfold.cli.options import DataOption, farm_in
+from sheepfold.cli.options import DataOption, farm_in, warn_of_unknown_settings
 from sheepfold.kinds import walls
 from sheepfold.supervisor import supervise
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 _log = logging.getLogger(__name__)
-_Pem = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE", help="In PEM; both or none.")]
+_Pem = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE",
+                                           help="In PEM, for --tls-port; both or none.")]  # fmt: skip
 
 
 @app.command()
@@ -41,6 +42,9 @@ def serve_farm(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
     """
     if (tls_cert is None) is not (tls_key is None):
         raise typer.BadParameter("--tls-cert and --tls-key belong together.")
+    if tls_cert is not None and tls_port is None:
+        raise typer.BadParameter("--tls-cert and --tls-key are for --tls-port, which says where HTTPS is spoken.")
+    warn_of_unknown_settings()
     certificate = None
     if tls_cert is not None and tls_key is not None:
         certificate = _checked(tls_cert, tls_key)
