@@ -92,6 +92,16 @@ class Life(RuleBasedStateMachine):
         if lease.state is not LeaseState.ACTIVE:
             assert self.task == before
 
+    @precondition(lambda self: any(lease.state is LeaseState.EXPIRED for lease in self.task.leases))
+    @rule()
+    def come_too_late(self) -> None:
+        """Send a picture when others have failed all that was left to try."""
+        late = next(lease for lease in self.task.leases if lease.state is LeaseState.EXPIRED)
+        for machine in range(1, 6):
+            self.claim(machine)
+            self.task = lifecycle.give_up(self.task, self.task.leases[-1].id, self.now, failed=True)
+        self._send(late, self.mood[0])
+
     @precondition(lambda self: self.task.leases)
     @rule(data=st.data())
     def submit(self, data: st.DataObject) -> None:
