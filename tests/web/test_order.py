@@ -1,6 +1,7 @@
 """Ordering on the pages, in a real browser, with real genomes and a real look at them."""
 
 import json
+import zipfile
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -128,6 +129,42 @@ def test_a_blender_project_that_is_none_is_told_in_a_sentence(site, look, axe, t
     page.set_input_files("[name=scene]", tmp_path / "scene.blend")
     page.get_by_role("button", name="Look at it first").click()
     expect(page.get_by_role("alert")).to_contain_text("neither a .blend file nor a zip")
+
+
+def test_a_zip_of_several_scenes_offers_them_by_name(site, look, axe, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHEEPFOLD_BPY_PYTHON", "/nonexistent/python")
+    with zipfile.ZipFile(tmp_path / "film.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = b"a film of sheep"
+        for name in ("scenes/wolf.blend", "wool.png", "羊.BLEND", "__MACOSX/scenes/._wolf.blend"):
+            archive.writestr(name, b"BLENDER-v405")
+    page = look("/order/blender", account=site.artist)
+    page.set_input_files("[name=scene]", tmp_path / "film.zip")
+    expect(page.get_by_role("alert")).to_contain_text("choose one with main: 'scenes/wolf.blend', '羊.BLEND'")
+    offered = page.locator("#scenes option")
+    expect(offered).to_have_count(2)
+    assert [option.get_attribute("value") for option in offered.all()] == ["scenes/wolf.blend", "羊.BLEND"]
+    page.get_by_label("Main scene").fill(offered.nth(1).get_attribute("value"))
+    page.keyboard.press("Tab")
+    expect(page.locator("#appraised dd").first).to_have_text("1")
+    expect(page.get_by_role("alert")).to_have_count(0)  # since it is hidden
+    assert axe(page) == []
+    page.get_by_role("button", name="Order it").click()
+    expect(page.locator("h1")).to_have_text("film")
+    assert view_job(site.farm, list_jobs(site.farm)[0].id).job.spec["main"] == "羊.BLEND"
+
+
+def test_a_file_of_a_long_name_is_ordered(site, look, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHEEPFOLD_BPY_PYTHON", "/nonexistent/python")
+    scene = tmp_path / f"{'a fold of sheep, ' * 12}.blend"
+    scene.write_bytes(b"BLENDER-v405")
+    page = look("/order/blender", account=site.artist)
+    page.set_input_files("[name=scene]", scene)
+    expect(page.locator("#appraised dd").first).to_have_text("1")
+    expect(page.locator("#scenes option")).to_have_count(0)
+    page.get_by_role("button", name="Order it").click()
+    expect(page.locator("h1")).to_contain_text("a fold of sheep")
+    (name, _), = view_job(site.farm, list_jobs(site.farm)[0].id).job.inputs.items()
+    assert name == f"{'a_fold_of_sheep__' * 12}.blend"[-80:].lstrip("_")
 
 
 def test_a_sheep_is_ordered_while_its_sketch_is_still_being_made(site, look):

@@ -99,8 +99,38 @@ function dropOthers() {
   }
 }
 
+// Of a long name its end stays, which says what the file is.
 function plainName(name) {
-  return name.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^[^A-Za-z0-9]+/, "");
+  return name.replace(/[^A-Za-z0-9._-]/g, "_").slice(-80).replace(/^[^A-Za-z0-9]+/, "") || "file";
+}
+
+// The names in a zip's table of contents, section 4.3.12 of PKWARE's APPNOTE; none where it has no plain one.
+async function namesIn(file) {
+  const tail = new DataView(await file.slice(-65_557).arrayBuffer());
+  let end = tail.byteLength - 22;
+  while (end >= 0 && tail.getUint32(end, true) !== 0x06054b50) end -= 1;
+  if (end < 0) return [];
+  const [size, from] = [tail.getUint32(end + 12, true), tail.getUint32(end + 16, true)];
+  const table = new DataView(await file.slice(from, from + Math.min(size, 32 * 1024 * 1024)).arrayBuffer());
+  const names = [];
+  for (let at = 0; at + 46 <= table.byteLength && table.getUint32(at, true) === 0x02014b50;) {
+    const [name, extra, comment] = [28, 30, 32].map((place) => table.getUint16(at + place, true));
+    names.push(new TextDecoder().decode(new Uint8Array(table.buffer, at + 46, name)));
+    at += 46 + name + extra + comment;
+  }
+  return names;
+}
+
+// Fields that name a file of a zip offer those that it has; macOS packs a shadow of each besides.
+async function offerNames() {
+  for (const list of form.querySelectorAll("datalist[data-of]")) {
+    const { of, ending } = list.dataset;
+    const [file] = form.elements[of].files;
+    const names = file ? await namesIn(file).catch(() => []) : [];
+    if (form.elements[of].files[0] !== file) continue; // another was chosen meanwhile
+    const meant = names.filter((name) => name.toLowerCase().endsWith(ending) && !/(^|\/)(\._|__MACOSX\/)/.test(name));
+    list.replaceChildren(...meant.map((name) => new Option(name, name)));
+  }
 }
 
 function say(sentence) {
@@ -237,6 +267,7 @@ form.addEventListener("change", ({ target }) => {
   say("");
   showOnly();
   suggestTitle();
+  if (target.type === "file") offerNames();
   dropOthers();
   checkSoon();
   if (canvas && target.name === canvas.dataset.of && target.files.length) sketch().catch(() => {});
