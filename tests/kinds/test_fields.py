@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheepfold.kinds.fields import Fields
+from sheepfold.kinds.fields import Fields, shown
 from sheepfold.model.errors import InvalidSpec
 
 plain = st.recursive(
@@ -66,3 +66,20 @@ def test_a_text_with_control_characters_is_refused() -> None:
 
 def test_a_word_is_taken_whatever_its_case() -> None:
     assert Fields({"engine": "cycles"}, "test").choice("engine", ("CYCLES",)) == "CYCLES"
+
+
+def test_what_was_found_is_shown_in_its_own_script_on_one_line() -> None:
+    assert shown("\u7f8a\u306e\u4e18/\U0001f411.blend") == "'\u7f8a\u306e\u4e18/\U0001f411.blend'"
+    assert shown("a\nb\x1b[31m\u202e\u2066\u200f\ud800") == r"'a\nb\x1b[31m\u202e\u2066\u200f\ud800'"
+
+
+@given(st.text(max_size=300))
+def test_what_is_shown_is_short_and_harms_no_log(text: str) -> None:
+    written = shown(text)
+    assert len(written) <= 60
+    assert written.isprintable()
+    assert written.encode()
+
+
+def test_long_texts_that_begin_or_end_otherwise_stay_apart() -> None:
+    assert len({shown(f"{begin}{'x' * 200}{end}") for begin in "ab" for end in "cd"}) == 4

@@ -6,12 +6,17 @@ from typing import Any
 from sheepfold.model.errors import InvalidSpec
 
 REQUIRED: Any = object()
+_LONGEST, _HEAD = 60, 20
 
 
 def shown(value: object) -> str:
-    """Return a short text of what was found, for a sentence."""
-    text = ascii(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    """Return a short text of what was found, for a sentence: in quotes, in any script, on one line.
+
+    What does not print, or turns what stands beside it around, is escaped. What is long loses its middle, so that
+    paths still differ where they begin or end otherwise.
+    """
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_HEAD]}...{text[_HEAD + 3 - _LONGEST:]}"
 
 
 class Fields:
