@@ -1,5 +1,6 @@
 import errno
 import gzip
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tests.disks import small_disk
 
 from sheepfold.kinds import zips
-from sheepfold.kinds.blender import project
+from sheepfold.kinds.blender import project, spec
 from sheepfold.model.errors import InvalidSpec
 
 BLEND = b"BLENDER-v405RENDH" + bytes(100)
@@ -131,10 +132,53 @@ def test_a_name_that_leads_out_is_refused(packed: Packer, room: Path, name: str)
     assert list(room.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["a\\b.txt", "a\nb", "a\x1bb", "a\u202eb"])
-def test_a_name_of_odd_signs_is_refused(packed: Packer, name: str) -> None:
-    with pytest.raises(InvalidSpec, match="signs that file names"):
+@pytest.mark.parametrize(("name", "sign"), [
+    ("a\\b.txt", "U+005C"), ("a\nb", "U+000A"), ("a\x1bb", "U+001B"), ("a\x9bb", "U+009B"), ("a\u202eb", "U+202E"),
+    ("a\u2066b", "U+2066"), ("a\u206ab", "U+206A"), ("a\u2028b", "U+2028"), ("a\u2029b", "U+2029"),
+    ("a\ue000b", "U+E000"), ("a\ufdd0b", "U+FDD0"), ("a\uffffb", "U+FFFF"), ("a\U0001fffeb", "U+1FFFE")])
+def test_a_name_of_odd_signs_is_refused_by_their_number(packed: Packer, name: str, sign: str) -> None:
+    with pytest.raises(InvalidSpec, match=re.escape(f"has the sign {sign},")):
         project.look_into(packed(("a.blend", BLEND), (zipfile.ZipInfo(name), b"x")))
+
+
+@pytest.mark.parametrize("name", [
+    "Screenshot at 3.14.15\u202fPM.png", "Capture \u00e0\u00a010.10.png", "\u65b0\u3057\u3044\u3000\u7f8a.png",
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645.png", "\u0915\u094d\u200d\u0937.png",
+    "\U0001f469\u200d\U0001f3a8.png", "\u200f\u05e9\u05dc\u05d5\u05dd.png", "Donau\u00addampf.png", "\U0001fae8.png",
+    "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f.png", "\U0001fbff.png"])
+def test_what_real_files_are_called_is_taken(packed: Packer, room: Path, name: str) -> None:
+    project.unpack(packed(("a.blend", BLEND), (name, b"x")), room)
+    assert (room / name).read_bytes() == b"x"
+
+
+def test_a_scene_is_chosen_by_whatever_name_it_has(packed: Packer) -> None:
+    scene = "\u7f8a\u3000\U0001f469\u200d\U0001f3a8.blend"
+    wanted = spec.parse({"main": scene})["main"]
+    assert project.look_into(packed((scene, BLEND), ("b.blend", BLEND)), wanted).main == scene
+
+
+def test_scenes_to_choose_from_are_told_in_their_own_script(packed: Packer) -> None:
+    path = packed(("\u7f8a\u306e\u4e18/\u4e00.blend", BLEND), ("\u7f8a\u306e\u4e18/\u4e8c.blend", BLEND))
+    with pytest.raises(InvalidSpec, match=r"'\u7f8a\u306e\u4e18/\u4e00\.blend', '\u7f8a\u306e\u4e18/\u4e8c\.blend'"):
+        project.look_into(path)
+
+
+def test_long_paths_of_scenes_stay_apart_where_one_must_be_chosen(packed: Packer) -> None:
+    names = [f"{'film/' * 20}{name}.blend" for name in ("one", "two")]
+    with pytest.raises(InvalidSpec, match=r"one\.blend', .*two\.blend'"):
+        project.look_into(packed(*((name, BLEND) for name in names)))
+
+
+def test_the_folder_itself_may_be_in_its_archive(packed: Packer, room: Path) -> None:
+    path = packed((entry("./", 0o40755 << 16), b""), ("./a.blend", BLEND), ("./maps/a.png", b"x"))
+    assert project.unpack(path, room) == room / "a.blend"
+
+
+def test_a_name_that_is_not_the_utf8_it_says_is_told_in_words_of_the_farm(packed: Packer) -> None:
+    path = raw_name(packed(("a.blend", BLEND), ("\u00f6bcd.png", b"x")), "\u00f6".encode(), b"\xff\xfe")
+    with pytest.raises(InvalidSpec, match="written in UTF-8, and is not") as refused:
+        project.look_into(path)
+    assert "codec" not in str(refused.value)
 
 
 def test_a_name_with_a_zero_byte_is_refused(packed: Packer) -> None:
@@ -280,7 +324,8 @@ def entry(name: str, attributes: int) -> zipfile.ZipInfo:
 
 @pytest.mark.parametrize("names", [
     ("b.png", "b.png"), ("b.png", "b.png."), ("b.png", "B.PNG "), ("b.png", "./b.png"), ("b/c", "b./c"), ("b/", "b"),
-    ("B/", "b"), ("b", "b/c/d"), ("b.c/d", "b.c", "b"), ("b", "b-c", "b/d")])
+    ("B/", "b"), ("b", "b/c/d"), ("b.c/d", "b.c", "b"), ("b", "b-c", "b/d"),
+    ("b.png", "b\u200d.png"), ("\u00e9", "e\u200d\u0301")])
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_names_that_some_system_cannot_tell_apart_are_refused(packed: Packer, names: tuple[str, ...]) -> None:
     for order in (names, names[::-1]):

@@ -20,7 +20,7 @@ from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
 from sheepfold.kinds import zips
-from sheepfold.kinds.blender import zipped
+from sheepfold.kinds.blender import signs, zipped
 from sheepfold.kinds.fields import shown
 from sheepfold.kinds.zips import DAMAGE
 from sheepfold.model.errors import InvalidSpec
@@ -191,8 +191,12 @@ def _damage_told() -> Iterator[None]:
         if error.errno != errno.EINVAL:  # a place before the file's begin; a full disk is another matter
             raise
         raise InvalidSpec("The zip archive is damaged.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidSpec("A name in the archive says that it is written in UTF-8, and is not; use another packer, or"
+                          " plain letters.") from error
     except DAMAGE as error:
-        raise InvalidSpec(f"The zip archive is damaged: {error}.") from error
+        raise InvalidSpec("The zip archive is damaged, cut off, or packed in a way that not every program reads; pack"
+                          " it anew, by `zip -r` or 7-Zip for instance, and send all of it.") from error
 
 
 def _contents(archive: zipfile.ZipFile, main: str, size_bytes: int) -> Contents:
@@ -224,14 +228,17 @@ def _check(info: zipfile.ZipInfo) -> None:
 def name_of(info: zipfile.ZipInfo) -> str:
     """Return a checked path of plain parts within the archive; raises InvalidSpec."""
     name = _decoded(info)
-    if not name.isprintable() or "\\" in name:
-        raise InvalidSpec(f"The name {shown(name)} in the archive has signs that file names should not have.")
+    if sign := signs.odd_sign(name):
+        raise InvalidSpec(f"The name {shown(name)} in the archive has the sign {sign}, which means another thing on"
+                          " another system; give the file another name.")
     if name.count("/") > MAX_DEPTH:
         raise InvalidSpec(f"{shown(name)} in the archive lies more than {MAX_DEPTH} folders deep.")
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
         raise InvalidSpec(f"{shown(name)} points out of the archive; pack the project's folder with relative paths.")
-    if not path.parts or any(not part.rstrip(" .") for part in path.parts):  # Windows takes ".. " for ".."
+    is_root = name == "./"  # as `bsdtar -cf project.zip .` has it
+    # Windows takes ".. " for ".."
+    if not (path.parts or is_root) or any(not signs.visible(part).rstrip(" .") for part in path.parts):
         raise InvalidSpec(f"The name {shown(name)} in the archive is none; pack it anew.")
     if _NOT_ON_WINDOWS & set(name) or any(map(_DEVICE.fullmatch, path.parts)):
         raise InvalidSpec(f"{shown(name)} in the archive cannot be a file's name on Windows; give it another one.")
@@ -279,8 +286,8 @@ def _check_size(unpacked_bytes: int, size_bytes: int) -> None:
 def _check_distinct(names: list[str]) -> None:
     """Refuse two files of one name, and a file and a folder (whose name ends with a slash) of one.
 
-    Some systems cannot tell names apart where only capitals, the way of writing an accent, or dots and blanks at the
-    end differ.
+    Some systems cannot tell names apart where only capitals, the way of writing an accent, signs without a shape, or
+    dots and blanks at the end differ.
     """
     # a zero byte comes before all others, so that whatever lies in a folder follows a file of the folder's name
     for (one, name), (other, twin) in pairwise(sorted(((_folded(name), name) for name in names), key=itemgetter(0))):
@@ -291,7 +298,8 @@ def _check_distinct(names: list[str]) -> None:
 
 
 def _folded(name: str) -> str:
-    return "\0".join(part.rstrip(" .") for part in unicodedata.normalize("NFC", name).casefold().split("/"))
+    written = unicodedata.normalize("NFC", signs.visible(name)).casefold()
+    return "\0".join(part.rstrip(" .") for part in written.split("/"))
 
 
 def _main(names: list[str], wanted: str) -> str:

@@ -6,6 +6,7 @@ from itertools import islice, pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
+from sheepfold.kinds.blender.signs import odd_sign
 from sheepfold.kinds.fields import Fields, checked_text, shown
 from sheepfold.kinds.pictures import MAX_PIXELS
 from sheepfold.kinds.seam import Spec
@@ -16,6 +17,7 @@ CYCLES, EEVEE, WORKBENCH = "CYCLES", "BLENDER_EEVEE", "BLENDER_WORKBENCH"
 MAX_FRAMES = 10_000
 _MOST_NAMED = 10 * MAX_FRAMES
 LAST_FRAME = 1_048_574  # Blender's own
+_MAX_MAIN = 255
 
 _RANGE = re.compile(r"(\d{1,7})(?:-(\d{1,7}))?", re.ASCII)
 _VERSION = re.compile(r"\d{1,3}(\.\d{1,3}){0,2}[a-z]?", re.ASCII)
@@ -38,7 +40,7 @@ def parse(raw: object) -> dict[str, Any]:
         "engine": fields.choice("engine", (CYCLES, EEVEE, WORKBENCH), CYCLES),
         "format": fields.choice("format", ("PNG", "JPEG", "EXR"), "PNG"),
         "fps": fields.whole("fps", 1, 120, 24),
-        "main": _main(fields.text("main", 255, "")),
+        "main": _main(fields.take("main", "")),
         "compute": fields.choice("compute", [value.value for value in Compute], Compute.EITHER.value),
         "renderer_version": _version(fields.text("renderer_version", 20, "")),
         "memory_mib": fields.whole("memory_mib", 0, 4 * 1024 * 1024, 0),
@@ -95,12 +97,12 @@ def _ranged(text: str, step: int) -> Iterable[int]:
         yield from range(first, last + 1, step)
 
 
-def _main(text: str) -> str:
+def _main(text: object) -> str:
     """Check a path inside an archive: relative, of plain parts, a .blend."""
-    if not text:
+    if text == "":
         return ""
-    path = PurePosixPath(text)
-    if path.is_absolute() or ".." in path.parts or "\\" in text or path.suffix.lower() != ".blend":
+    path = PurePosixPath(text if isinstance(text, str) and len(text) <= _MAX_MAIN and not odd_sign(text) else "")
+    if path.is_absolute() or ".." in path.parts or path.suffix.lower() != ".blend":
         raise InvalidSpec(f"main must be the path of a .blend file inside the archive, not {shown(text)}.")
     return str(path)
 

@@ -8,9 +8,9 @@ extra field. So nothing may be in a zip that one of them sees and another does n
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
 from typing import BinaryIO
 
+from sheepfold.kinds import zips
 from sheepfold.kinds.fields import shown
 from sheepfold.model.errors import InvalidSpec
 
@@ -22,12 +22,23 @@ _WIDE_END_MAGIC, _LOCATOR_MAGIC = b"PK\x06\x06", b"PK\x06\x07"
 _WIDE_END_REST_BYTES = _WIDE_END.size - 12
 _IN_DESCRIPTOR, _IS_UTF8 = 0x8, 0x800
 _UNSHOWN = 0x1 | 0x20 | 0x40 | 0x2000  # locked, in two ways, or a patch: who reads from the begin goes by it
-_DESCRIPTOR_BYTES = {12, 16, 20, 24}
+_DESCRIPTOR_MAGIC, _DESCRIPTORS = b"PK\x07\x08", (struct.Struct("<3L"), struct.Struct("<L2Q"))  # the latter of zip64
+_LONGEST_DESCRIPTOR = 24
 _IN_ZIP64 = 0xFFFFFFFF
 _MOST_TOLD = 0xFFFF, 0xFFFF, _IN_ZIP64, _IN_ZIP64  # files here and in all, the table's bytes and its place
 _ODD_END = ("The zip archive's end is not that of one whole archive: it names several parts or another number of files,"
             " or has bytes behind it. Pack it anew, as one file, by `zip -r` for instance.")
-_ZIP64, _UNICODE_PATH = 0x1, 0x7075
+_ZIP64, _UNICODE_PATH, _ATTRIBUTES = 0x1, 0x7075, 0x6C78
+_KNOWN = {  # extra fields that packers write and that make no file another one; those of the line above are checked
+    _ZIP64, _UNICODE_PATH, _ATTRIBUTES,  # the last by libarchive
+    0x000A, 0x5455,  # times: 7-Zip, WinRAR and .NET; Info-ZIP, Java, Go and libarchive
+    0x5855, 0x7855, 0x7875,  # times and owners on Unix: macOS, Info-ZIP, libarchive
+    0x4453,  # rights on Windows, by Info-ZIP there
+    0x6375,  # a comment: WinRAR, JSZip
+    0x9999, 0xA11E, 0xA220, 0xD935,  # room that is left: DotNetZip and rubyzip, Apache's, Microsoft's, Android's
+    0xCAFE,  # Java's mark
+}  # fmt: skip
+_XL = struct.Struct("<B2HL")  # libarchive's copy of the table: its first byte, 7, says that all three follow
 _UNICODE_PATH_HEAD_BYTES = 5
 _CHUNK_BYTES = 1 << 20
 
@@ -37,12 +48,12 @@ def check(file: BinaryIO, archive: zipfile.ZipFile) -> None:
 
     Raises InvalidSpec, and what ZipFile raises on hostile bytes.
     """
-    end, is_told_later = 0, False
+    end, told_later = 0, None
     for info in _in_order(archive):
-        _check_gap(end, info.header_offset, is_told_later=is_told_later)
+        _check_gap(file, end, info.header_offset, told_later)
         start, is_told_later = _start_of(file, info)
-        end = start + info.compress_size
-    _check_gap(end, archive.start_dir, is_told_later=is_told_later)
+        end, told_later = start + info.compress_size, info if is_told_later else None
+    _check_gap(file, end, archive.start_dir, told_later)
     _check_end(file, archive)
 
 
@@ -55,17 +66,30 @@ def check_bytes(file: BinaryIO, archive: zipfile.ZipFile) -> None:
         start, _ = _start_of(file, info)
         file.seek(start)
         if not (_inflates(file, info) if info.compress_type == zipfile.ZIP_DEFLATED else _is_plain(file, info)):
-            raise InvalidSpec(f"{shown(info.orig_filename)} in the archive is damaged; pack it anew.")
+            raise InvalidSpec(f"{_called(info)} in the archive is damaged; pack it anew.")
 
 
 def _in_order(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     return sorted(archive.infolist(), key=lambda info: info.header_offset)
 
 
-def _check_gap(end: int, begin: int, *, is_told_later: bool) -> None:
-    """Refuse bytes between two files, but for those that tell a file's size after it."""
-    if begin != end and not (is_told_later and begin - end in _DESCRIPTOR_BYTES):
-        raise InvalidSpec("The archive holds bytes that its table of contents does not name; pack it anew.")
+def _check_gap(file: BinaryIO, end: int, begin: int, told_later: zipfile.ZipInfo | None) -> None:
+    """Refuse bytes between two files, but for those that tell a file's size after it, which must be there and true."""
+    if told_later is None:
+        if begin != end:
+            raise InvalidSpec("The archive holds bytes that its table of contents does not name; pack it anew.")
+        return
+    file.seek(end)
+    if not 0 < begin - end <= _LONGEST_DESCRIPTOR or file.read(begin - end) not in _descriptors(told_later):
+        raise InvalidSpec(f"What the archive tells behind {_called(told_later)} of its size and checksum is"
+                          " missing or false; pack it anew.")
+
+
+def _descriptors(info: zipfile.ZipInfo) -> list[bytes]:
+    """Return what may tell a file's size after it: with a magic or without, in numbers of 32 bits or of 64."""
+    told = info.CRC, info.compress_size, info.file_size
+    forms = _DESCRIPTORS if max(told) < _IN_ZIP64 else _DESCRIPTORS[1:]
+    return [magic + form.pack(*told) for magic in (b"", _DESCRIPTOR_MAGIC) for form in forms]
 
 
 def _start_of(file: BinaryIO, info: zipfile.ZipInfo) -> tuple[int, bool]:
@@ -73,50 +97,63 @@ def _start_of(file: BinaryIO, info: zipfile.ZipInfo) -> tuple[int, bool]:
 
     Returns where its packed bytes begin, and whether its size may be told after them.
     """
+    if info.volume:
+        raise InvalidSpec(_ODD_END)
     file.seek(info.header_offset)
     magic, _, flags, method, _, _, crc, packed, size, name_bytes, extra_bytes = _LOCAL.unpack(file.read(_LOCAL.size))
     name, extra = file.read(name_bytes), file.read(extra_bytes)
-    written = info.orig_filename.encode("utf-8" if info.flag_bits & _IS_UTF8 else "cp437")
     if _IN_ZIP64 in {packed, size}:
         packed, size = _sizes_in(extra, packed, size)
     is_told = (crc, packed, size) == (info.CRC, info.compress_size, info.file_size)
     # what is not packed has no end of its own to read up to; Info-ZIP tells the unpacked size at once, if it can
     is_told_later = (bool(flags & _IN_DESCRIPTOR) and method == zipfile.ZIP_DEFLATED
                      and packed == 0 and size in {0, info.file_size})
+    if flags & _IN_DESCRIPTOR and method == zipfile.ZIP_STORED and not is_told:
+        raise InvalidSpec(f"{_called(info)} is in the archive uncompressed, with its size told only after"
+                          " it, so that some programs cannot find its end. Packers do so where compression is off and"
+                          " they write to a pipe or stream: write to a file, or turn compression on (Deflate).")
     is_read_alike = name.isascii() or not (flags ^ info.flag_bits) & _IS_UTF8
-    is_same = (magic, method, name) == (_LOCAL_MAGIC, info.compress_type, written) and not flags & _UNSHOWN
+    is_same = (magic, method, name) == (_LOCAL_MAGIC, info.compress_type, _written(info)) and not flags & _UNSHOWN
     if not (is_same and is_read_alike and (is_told or is_told_later)):
-        raise InvalidSpec(f"{shown(info.orig_filename)} is another file in the archive than its table of contents says;"
+        raise InvalidSpec(f"{_called(info)} is another file in the archive than its table of contents says;"
                           " pack it anew.")
     for fields in (extra, info.extra):
-        _check_names(fields, written)
+        _check_extra(fields, info)
     return file.tell(), bool(flags & _IN_DESCRIPTOR)
 
 
 def _sizes_in(extra: bytes, packed: int, size: int) -> tuple[int, int]:
     """Return the sizes of which a zip64 field tells those that the header has no room for."""
-    told = next((content for sort, content in _fields(extra) if sort == _ZIP64), b"")
+    told = next((content for sort, content in zips.extra_fields(extra) if sort == _ZIP64), b"")
     sizes = iter(struct.unpack(f"<{len(told) // 8}Q", told[: len(told) // 8 * 8]))
     size = next(sizes, -1) if size == _IN_ZIP64 else size
     return next(sizes, -1) if packed == _IN_ZIP64 else packed, size
 
 
-def _check_names(extra: bytes, written: bytes) -> None:
-    """Refuse a second name, which some readers take for the file's, and sizes told twice."""
-    fields = list(_fields(extra))
+def _check_extra(extra: bytes, info: zipfile.ZipInfo) -> None:
+    """Refuse what makes a file another one to some: a second name or size, other attributes, what is unknown."""
+    fields = zips.extra_fields(extra)
     if sum(sort == _ZIP64 for sort, _ in fields) > 1:
-        raise InvalidSpec(f"{shown(written.decode('utf-8', 'replace'))} has two sizes in the archive; pack it anew.")
+        raise InvalidSpec(f"{_called(info)} has two sizes in the archive; pack it anew.")
+    attributes = _XL.pack(7, info.create_system << 8 | info.create_version, info.internal_attr, info.external_attr)
     for sort, content in fields:
-        if sort == _UNICODE_PATH and content[_UNICODE_PATH_HEAD_BYTES:] != written:
-            raise InvalidSpec(f"{shown(written.decode('utf-8', 'replace'))} has a second name in the archive;"
+        if sort not in _KNOWN:
+            raise InvalidSpec(f"{_called(info)} has an extra field in the archive, 0x{sort:04x}, by which some programs"
+                              " unpack it otherwise than others; pack it anew, by `zip -r` or 7-Zip for instance.")
+        if sort == _UNICODE_PATH and content[_UNICODE_PATH_HEAD_BYTES:] != _written(info):
+            raise InvalidSpec(f"{_called(info)} has a second name in the archive; pack it anew.")
+        if sort == _ATTRIBUTES and content != attributes:
+            raise InvalidSpec(f"{_called(info)} has other attributes in the archive than its table of contents says;"
                               " pack it anew.")
 
 
-def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
-    while len(extra) >= 4:
-        sort, size_bytes = struct.unpack_from("<2H", extra)
-        yield sort, extra[4 : 4 + size_bytes]
-        extra = extra[4 + size_bytes :]
+def _written(info: zipfile.ZipInfo) -> bytes:
+    """Return a file's name as it is written in the archive."""
+    return info.orig_filename.encode("utf-8" if info.flag_bits & _IS_UTF8 else "cp437")
+
+
+def _called(info: zipfile.ZipInfo) -> str:
+    return shown(_written(info).decode("utf-8", "replace"))
 
 
 def _check_end(file: BinaryIO, archive: zipfile.ZipFile) -> None:
@@ -146,7 +183,7 @@ def _wide_end(file: BinaryIO, end_at: int) -> tuple[int, list[int]]:
     magic, rest_bytes, _, _, disk, first_disk, *told = _WIDE_END.unpack(both[:_WIDE_END.size])
     _, end_disk, said_at, disks = _LOCATOR.unpack(both[_WIDE_END.size:])
     is_so = (magic, rest_bytes, said_at) == (_WIDE_END_MAGIC, _WIDE_END_REST_BYTES, at)
-    if not is_so or disk or first_disk or end_disk or disks > 1:
+    if not is_so or disk or first_disk or end_disk or disks != 1:
         raise InvalidSpec(_ODD_END)
     return at, told
 
@@ -158,7 +195,10 @@ def _inflates(file: BinaryIO, info: zipfile.ZipInfo) -> bool:
         if not (chunk := stream.unconsumed_tail):
             chunk = file.read(min(left, _CHUNK_BYTES))
             left -= len(chunk)
-        unpacked = stream.decompress(chunk, _CHUNK_BYTES)
+        try:
+            unpacked = stream.decompress(chunk, _CHUNK_BYTES)
+        except zlib.error:
+            return False
         if not chunk and not unpacked:
             return False
         crc, unpacked_bytes = zlib.crc32(unpacked, crc), unpacked_bytes + len(unpacked)
