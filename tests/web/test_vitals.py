@@ -1,5 +1,6 @@
 """What watches over a farm asks: it is told the truth, and secrets only to the owner."""
 
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -67,6 +68,22 @@ def test_a_database_that_is_away_is_named_and_the_process_is_alive_still(farm, h
     assert "database is closed" in answer.text
     with pytest.raises(StoreUnavailable):
         vitals.Gauge(farm).read()
+
+
+def test_a_data_folder_that_is_away_is_named(farm, http, tmp_path):
+    data, away = farm.settings.data, tmp_path / "away"
+    data.rename(away)
+    try:
+        answer = http.get("/readyz")
+        assert answer.status_code == 503
+        (lack,) = [line for line in answer.text.splitlines() if "data folder" in line]
+        assert lack.startswith(f"The farm's data folder {data} cannot be used: No such file or directory.")
+        data.mkdir()  # what is left of a disk that is not mounted any more
+        assert lack in http.get("/readyz").text.splitlines()
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+        away.rename(data)
+    assert "data folder" not in http.get("/readyz").text
 
 
 def test_metrics_are_for_an_owners_ordering_key_alone(farm, world, http, owner):

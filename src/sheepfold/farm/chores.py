@@ -87,12 +87,14 @@ def household(farm: Farm) -> Iterator[bool]:
 
 
 def is_house_kept(farm: Farm) -> bool:
-    """Say whether somebody keeps house in this data folder, by the lock of `household`."""
-    with (farm.settings.data / "house.lock").open("a") as lock:
-        try:
+    """Say whether somebody keeps house in this data folder, by the lock of `household`; raises OSError."""
+    try:
+        with (farm.settings.data / "house.lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:  # nobody ever has
+        pass
     return False
 
 

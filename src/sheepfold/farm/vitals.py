@@ -37,8 +37,13 @@ def missing(farm: Farm) -> list[str]:
         farm.blobs.exists(_NO_BLOB)
     except StoreUnavailable as error:
         found.append(str(error))
-    if farm.settings.ready_needs_house and not is_house_kept(farm):
-        found.append("Nobody keeps house: leases do not expire, and no previews and films are made.")
+    try:
+        farm.spool_folder.stat()
+        if farm.settings.ready_needs_house and not is_house_kept(farm):
+            found.append("Nobody keeps house: leases do not expire, and no previews and films are made.")
+    except OSError as error:
+        found.append(f"The farm's data folder {farm.settings.data} cannot be used: {error.strerror}. Perhaps it was"
+                     " moved, or its disk is away.")
     return found
 
 
