@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,13 @@ from sheepfold.config import Settings
 from sheepfold.farm import checkup, shots
 from sheepfold.farm.accounts import add_account, add_key
 from sheepfold.farm.backup import back_up
+from sheepfold.farm.browse import view_job
 from sheepfold.farm.browsers import add_browser
 from sheepfold.farm.checkup import MOST_SILENT, TASKS_AT_A_TIME, check
 from sheepfold.farm.dispatch import open_session, session_of
 from sheepfold.farm.farm import open_farm
 from sheepfold.farm.keeping import keep_file, md5_of, name_blob
-from sheepfold.farm.orders import Order, order_job
+from sheepfold.farm.orders import Order, cancel_job, order_job
 from sheepfold.farm.retention import HOLD_S
 from sheepfold.farm.upkeep import sweep_blobs
 from sheepfold.kinds.inspector import Inspector
@@ -455,6 +456,37 @@ def test_a_blob_that_is_gone_is_found(busy: World) -> Broken:
     (found,) = check(busy.farm, read_blobs=True)
     assert found.what == f"blob {digest} (result 2 of box for task 2 (job 1001, frame 0)) is missing"
     return [found]
+
+
+def lose_files(world: World) -> None:
+    """Let a disk lose its files in two steps: they are spoilt, and moved away by whoever heeds what is found."""
+    for digest, _ in list(world.farm.blobs.list_digests()):
+        path = world.farm.blobs.local_path(digest, world.folder)
+        path.chmod(0o600)
+        path.write_bytes(bytes(path.stat().st_size))
+    assert {one.what.rpartition(") ")[2] for one in check(world.farm, read_blobs=True)} == {"has other bytes"}
+    for digest, _ in list(world.farm.blobs.list_digests()):
+        world.farm.blobs.local_path(digest, world.folder).unlink()
+
+
+def clear_files(world: World) -> None:
+    world.farm.db.write(lambda tx: tx.execute(text("UPDATE blobs SET cleared_at = 5")))
+
+
+@pytest.mark.parametrize("lose", [lose_files, clear_files])
+def test_an_input_that_is_lost_is_there_again_when_the_same_is_ordered_again(world: World, lose: Callable):
+    job = world.flame()
+    lose(world)
+    found = list(check(world.farm))
+    assert sum("the input of task" in one.what or "the input genome" in one.what for one in found) == 3
+    assert all("order" in one.remedy and "again with the same files" in one.remedy for one in found)
+    again = world.flame()
+    cancel_job(world.farm, world.account("ann"), again.id)
+    assert world.findings() == []
+    assert world.make_all(world.maker("box")) == 2
+    assert view_job(world.farm, job.id).job.state == "done"
+    world.do_chores()
+    assert world.findings() == []
 
 
 @breaks("a blob has its size")

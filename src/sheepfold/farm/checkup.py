@@ -152,7 +152,9 @@ def _wrong_blob(farm: Farm, row: BlobRow, *, read_blobs: bool) -> tuple[str, str
     return None
 
 
-_COPY_BACK = "Copy the file back from a backup, or render its frame anew with `sheepfold job again`."
+_COPY_BACK = ("Copy the file back from a backup. Where there is none, render the frame of a picture anew with"
+              " `sheepfold job again`; an input comes back when its job is ordered again with the same files, and the"
+              " new job may then be canceled. Move a file that is spoilt away first.")
 
 
 def _md5(farm: Farm, digest: Digest) -> str:

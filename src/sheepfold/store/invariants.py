@@ -268,7 +268,8 @@ _PEOPLE_AND_SHEEP = (
 
 _FILES_AND_CHORES = (
     Rule("no file that is needed is cleared", "{blob} is marked as cleared, and is needed",
-         "Copy the file from a backup back to where it lay and set its cleared_at to null, or render its frame anew.",
+         "Copy the file from a backup back to where it lay and set its cleared_at to null; or render its frame anew, or"
+         " where it is an input order its job again with the same files.",
          f"""
         SELECT b.digest AS blob FROM blobs b WHERE b.cleared_at IS NOT NULL AND ({NEEDED})
     """, by_indexes=True),  # noqa: S608 -- made of constants
