@@ -52,8 +52,29 @@ def test_one_that_fails_says_why_and_is_not_tried_again(world: World, safe):
     assert make_next_backup(world.farm)
     found = view_backup(world.farm, asked.id)
     assert found.ended_at == world.clock.now
-    assert found.trouble == f"Unavailable: The backup cannot be made: {safe}: File exists."
+    assert found.trouble == f"The backup cannot be made: {safe}: File exists."
     assert not make_next_backup(world.farm)
+
+
+def test_one_into_the_farm_itself_says_so(world: World):
+    folder = str(world.farm.settings.data / "safe")
+    world.farm = replace(world.farm, settings=replace(world.farm.settings, backup_folder=folder))
+    asked = ask_backup(world.farm, None)
+    assert make_next_backup(world.farm)
+    assert view_backup(world.farm, asked.id).trouble == "A backup does not lie inside of the farm that it is of."
+
+
+def test_one_that_ends_by_what_nobody_foresaw_leaves_that_to_the_log(world: World, safe, monkeypatch, caplog):
+    def stumble(*_: object) -> None:
+        raise TypeError
+
+    asked = ask_backup(world.farm, None)
+    monkeypatch.setattr(backups, "back_up", stumble)
+    assert make_next_backup(world.farm)
+    trouble = view_backup(world.farm, asked.id).trouble
+    assert trouble == f"Something nobody foresaw has ended it; the server's log says what, by backup={asked.id}."
+    (told,) = [record for record in caplog.records if record.getMessage() == f"backup={asked.id} failed"]
+    assert "TypeError" in str(told.exc_info)
 
 
 def test_one_that_the_house_leaves_is_begun_again_by_the_next(world: World, safe):
@@ -123,7 +144,7 @@ def test_one_that_another_backup_in_its_folder_keeps_out_says_so(world: World, s
     world.order()
     world.make_all(world.maker("box"))
     back_up(world.farm, safe, None, lambda done, total: make_next_backup(world.farm))
-    assert view_backup(world.farm, asked.id).trouble.startswith("Conflict: Another backup is being made in")
+    assert view_backup(world.farm, asked.id).trouble.startswith("Another backup is being made in")
 
 
 def test_the_house_makes_it_in_a_thread_of_its_own(world: World, safe):

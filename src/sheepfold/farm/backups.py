@@ -11,7 +11,7 @@ from sheepfold.farm.chores import Left
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.retention import HOLD_S
 from sheepfold.model.accounts import Account
-from sheepfold.model.errors import BadInput
+from sheepfold.model.errors import BadInput, SheepfoldError
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import backups as backup_rows
 from sheepfold.store.backups import Asked
@@ -65,11 +65,18 @@ def make_next_backup(farm: Farm, is_over: Callable[[], bool] = lambda: False) ->
         change(heard_at=None)
     except Exception as error:  # noqa: BLE001 -- whoever asked is told, whatever it was
         _log.exception("backup=%s failed", asked.id)
-        change(ended_at=farm.now(), trouble=f"{type(error).__name__}: {error}"[:500])
+        change(ended_at=farm.now(), trouble=_why(error, asked)[:500])
     else:
         change(ended_at=farm.now(), files_done=made.blobs, files=made.blobs, new_files=made.new_blobs,
                size_bytes=made.size_bytes, trouble=made.trouble)  # and not what of whoever took its maker for dead
     return True
+
+
+def _why(error: Exception, asked: Asked) -> str:
+    """Say in a sentence why a backup failed."""
+    if isinstance(error, SheepfoldError):
+        return str(error)
+    return f"Something nobody foresaw has ended it; the server's log says what, by backup={asked.id}."
 
 
 class Backups:
