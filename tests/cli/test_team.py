@@ -16,7 +16,7 @@ from sheepfold.model.accounts import Role
 
 @pytest.fixture
 def folder(tmp_path):
-    with farm_in(tmp_path / "farm") as farm:
+    with farm_in(tmp_path / "farm", may_be_new=True) as farm:
         ann = add_account(farm, "ann", Role.ARTIST, "")
         add_account(farm, "bob", Role.VOLUNTEER, "")
         spec = {"frames": 1, "width": 64, "height": 48, "shape": "still"}

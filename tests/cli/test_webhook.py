@@ -13,7 +13,7 @@ from sheepfold.model.accounts import Role
 
 @pytest.fixture
 def folder(tmp_path):
-    with farm_in(tmp_path / "farm") as farm:
+    with farm_in(tmp_path / "farm", may_be_new=True) as farm:
         add_account(farm, "ann", Role.ARTIST, "")
     return tmp_path / "farm"
 

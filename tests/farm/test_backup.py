@@ -21,6 +21,7 @@ from sheepfold.blobs.blobs import open_blobs
 from sheepfold.blobs.local import LocalBlobs
 from sheepfold.blobs.spool import Digest
 from sheepfold.certificate import ensure_certificate
+from sheepfold.config import Settings
 from sheepfold.farm import backup
 from sheepfold.farm.backup import STILL_S, back_up, restore
 from sheepfold.farm.backups import ask_backup, list_backups, make_next_backup
@@ -28,7 +29,7 @@ from sheepfold.farm.browse import list_jobs, view_job
 from sheepfold.farm.checkup import check
 from sheepfold.farm.dispatch import held_lease
 from sheepfold.farm.farm import open_farm
-from sheepfold.farm.manifest import FILES, MANIFEST, read_backup
+from sheepfold.farm.manifest import FILES, MANIFEST, prove, read_backup
 from sheepfold.farm.retention import HOLD_S, Retention, is_held
 from sheepfold.farm.upkeep import sweep_blobs
 from sheepfold.model.errors import BadInput, Conflict, Unavailable, UnknownBlob
@@ -512,3 +513,19 @@ def test_a_spoilt_or_unfinished_backup_is_refused(world: World, elsewhere, tmp_p
 def test_a_backup_does_not_lie_in_its_farm(world: World):
     with pytest.raises(BadInput, match="inside"):
         back_up(world.farm, world.farm.settings.data / "backup")
+
+
+def test_a_backup_does_not_take_the_place_of_another_farm_s(world: World, tmp_path, shared_inspector):
+    folder = tmp_path / "backup"
+    world.order()
+    made = back_up(world.farm, folder)
+    with open_farm(Settings(data=tmp_path / "typo"), backwards, world.clock, shared_inspector) as blank:
+        with pytest.raises(Conflict, match=f"another farm, {made.farm}"):
+            back_up(blank, folder)
+        manifest = json.loads((folder / MANIFEST).read_text())
+        del manifest["farm"]  # as an older version wrote it
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+        with pytest.raises(Conflict, match="another farm:"):
+            back_up(blank, folder)
+    assert list(prove(folder, read_backup(folder))) == []
+    assert back_up(world.farm, folder).farm == made.farm

@@ -14,7 +14,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Self
 from sheepfold.blobs.blobs import Blobs, open_blobs
 from sheepfold.blobs.spool import Digest, spool_file
 from sheepfold.config import Settings
+from sheepfold.farm.belonging import identity_of
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.manifest import (
     DATABASE,
@@ -68,8 +69,9 @@ def back_up(farm: Farm, folder: Path, by: Account | None = None, told: Told = la
     What the farm itself has lost is left out and named. `told` hears how many blobs are saved, and of how many; what it
     raises ends the backup, and leaves the one before as it was, as does whatever else breaks it off. `lives` is called
     each minute while it goes on, on a thread of its own. Raises BadInput where the folder is the farm's own, Conflict
-    where another backup is being made there or a newer release has brought PostgreSQL up to date, and Unavailable where
-    the backup stood still for so long that blobs may have been dropped, or where a disk fails, most of all its own.
+    where another backup is being made there, or another farm's lies there, or a newer release has brought PostgreSQL
+    up to date, and Unavailable where the backup stood still for so long that blobs may have been dropped, or where a
+    disk fails, most of all its own.
     """
     if folder.resolve().is_relative_to(farm.settings.data.resolve()):
         raise BadInput("A backup does not lie inside of the farm that it is of.")
@@ -83,16 +85,29 @@ def back_up(farm: Farm, folder: Path, by: Account | None = None, told: Told = la
 def _back_up(farm: Farm, folder: Path, told: Told, lives: Callable[[], None]) -> Backup:
     make_private_folder(folder)
     with _alone_in(folder), _Hold(farm, lives) as held, _own_folder(folder, OWN.format(farm.token())) as own:
+        farm_id = _of_this_farm(farm, folder)
         copied = save_database(farm.db, own / DATABASE, held.goes_on)
         saved = _save_blobs(farm, folder, own / FILES, told, held)
         if (farm.settings.data / "tls").is_dir():
             shutil.copytree(farm.settings.data / "tls", own / "tls")
         held.check()
         made = Backup(FORMAT, copied.sort, copied.revision, farm.now(), saved.count, saved.size_bytes, saved.new,
-                      own.stem, tuple(saved.lost), sums_of(own))
+                      own.stem, tuple(saved.lost), sums_of(own), farm_id)
         _finish(folder, made)
         _drop_others(folder, made.own, farm.db.read(unknown_files).union(saved.lost))
     return made
+
+
+def _of_this_farm(farm: Farm, folder: Path) -> str:
+    """Return the farm's id; raises Conflict where a folder has a backup of another one, which would be lost."""
+    farm_id, is_blank = farm.db.read(identity_of)
+    there = ""
+    with suppress(BadInput):  # what cannot be read is replaced
+        there = read_backup(folder).farm
+    if there not in {"", farm_id} or (is_blank and (folder / MANIFEST).exists() and not there):
+        raise Conflict(f"{folder} has a backup of another farm{f', {there}' if there else ''}: this is farm {farm_id}."
+                       " Are --data and DATABASE_URL right? Each farm has a folder of its own.")
+    return farm_id
 
 
 @contextmanager

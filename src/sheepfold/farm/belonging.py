@@ -20,16 +20,17 @@ def see_database(settings: Settings, blobs: Blobs) -> None:
         raise Conflict(_ORPHANS.format("no database"))
 
 
+def identity_of(tx: Tx) -> tuple[str, bool]:
+    """Return a farm's id, and whether it is as new: it knows nobody and no file."""
+    return identity.farm_id(tx), identity.is_blank(tx, ANONYMOUS)
+
+
 def see_files(db: Database, blobs: Blobs) -> None:
     """See that a store's files are the farm's own; a store that says nothing is told whose it is.
 
     Raises Conflict, and StoreUnavailable where the store does not answer.
     """
-
-    def known(tx: Tx) -> tuple[str, bool]:
-        return identity.farm_id(tx), identity.is_blank(tx, ANONYMOUS)
-
-    (farm, is_blank), owner = db.read(known), blobs.owner()
+    (farm, is_blank), owner = db.read(identity_of), blobs.owner()
     if owner == farm:
         return
     if (owner or is_blank) and _any_file(blobs):

@@ -59,6 +59,8 @@ class Backup:
     """The folder in which its database lies, from that of all backups."""
     lost: tuple[str, ...] = ()
     sums: Mapping[str, Sum] = field(default_factory=dict)
+    farm: str = ""
+    """The id of the farm that it is of; a backup from before farms had one says nothing."""
 
     @property
     def trouble(self) -> str:
