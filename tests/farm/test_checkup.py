@@ -81,7 +81,9 @@ def furnish(world: World) -> None:
     world.do_chores()
     world.order(account="eve")  # job 1004, task 6
     world.send(world.held(box), picture(2))  # result 7, whose preview and sheet wait to be made
-    world.order(frames=2, account="cid")  # job 1005, tasks 7 and 8
+    world.order(frames=2, account="cid")  # job 1005, tasks 7 and 8, of two lanes: the latter stands behind
+    world.farm.db.write(lambda tx: tx.execute(text(
+        "UPDATE lanes SET virtual_time = virtual_time + 1 WHERE id = (SELECT lane_id FROM tasks WHERE id = 8)")))
     token = open_session(world.farm, bow, "")
     session = session_of(world.farm, token).session
     world.held(type(bow)(bow.machine_id, bow.account_id, bow.protocol, session.id))  # lease 8
