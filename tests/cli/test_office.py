@@ -112,7 +112,7 @@ def test_a_backup_is_made_and_listed_and_one_that_fails_says_why(fold, run, tmp_
     assert (made.status, made.out) == (0, f"0 files of 0.0 MiB, 0 of them new, and the database, in {safe}.\n"), made
     assert (safe / "backup.json").is_file()
     failed = run("farm", "backup", *data, SHEEPFOLD_BACKUP_FOLDER=str(taken))
-    assert (failed.status, failed.out) == (1, f"The backup failed: The backup cannot be made: {taken}: File exists.\n"), failed
+    assert (failed.status, failed.out) == (1, f"The backup failed: The backup cannot be made: {taken}: File exists.\n")
     second, first, *troubles = run("farm", "backups", *data).lines[1:]
     assert (second.split()[4], first.split()[4]) == ("failed", "done")
     assert troubles[0].startswith("2: The backup cannot be made: ")
