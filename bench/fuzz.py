@@ -32,8 +32,8 @@ OF_A_FARM = 10
 """After so many times AT_A_TIME inputs there is a new farm: what was accepted makes the old one large, and slow."""
 WARM_UP = OF_A_FARM
 """After so many times AT_A_TIME inputs the program's own caches are full, and those of a farm's connections were."""
-GROWTH_MIB = 128
-"""By how much it may grow from then on."""
+GROWTH_MIB = 256
+"""By how much it may grow from then on: threads that come and go leave holes in the allocator's arenas."""
 
 
 def main() -> None:

@@ -14,9 +14,14 @@ _STRANGE = ("The files here are of farm {}, and the database is of farm {}: are 
             " they were? Nothing was changed. If they belong together all the same, delete `farm` among the files.")
 
 
+def is_here(settings: Settings) -> bool:
+    """Say whether a farm's files lie in a folder, which answers at once, and not on a network that may be down."""
+    return not settings.blobs_url.startswith("s3://")
+
+
 def see_database(settings: Settings, blobs: Blobs) -> None:
-    """See that no new database is about to be made beside an old store in the data folder; raises Conflict."""
-    if not settings.blobs_url and not is_made(settings.database_url, settings.data) and _any_file(blobs):
+    """See that no new database is about to be made beside an old store in a folder; raises Conflict."""
+    if is_here(settings) and not is_made(settings.database_url, settings.data) and _any_file(blobs):
         raise Conflict(_ORPHANS.format("no database"))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sheepfold.blobs.blobs import Blobs, open_blobs
 from sheepfold.config import Settings
-from sheepfold.farm.belonging import see_database, see_files
+from sheepfold.farm.belonging import is_here, see_database, see_files
 from sheepfold.farm.boards import Boards
 from sheepfold.farm.needs import NeedsIndex
 from sheepfold.farm.outlook import Outlook
@@ -74,7 +74,7 @@ def open_farm(settings: Settings, verifiers: Verifiers, now: Callable[[], int] |
     with ExitStack() as closing:
         db = open_database(settings.database_url, settings.data)
         closing.callback(db.close)
-        if not settings.blobs_url:  # of a store elsewhere the sweep asks: it may not answer now
+        if is_here(settings):  # a store elsewhere the sweep looks at: it may not answer now
             see_files(db, blobs)
         yield Farm(
             settings=settings,

@@ -1,8 +1,8 @@
 """Whether all readers of a zip see the same files in it.
 
-A project's archive is handed on as it came, and the machines of volunteers unpack it with readers of many makes: some
-go by the table of contents at its end, as the farm does, others from its begin from file to file, some by a name in an
-extra field. So nothing may be in a zip that one of them sees and another does not.
+A project's archive is handed on as it came, but for two fields of its headers, and the machines of volunteers unpack it
+with readers of many makes: some go by the table of contents at its end, as the farm does, others from its begin from
+file to file, some by a name in an extra field. So nothing may be in a zip that one of them sees and another does not.
 """
 
 import struct
