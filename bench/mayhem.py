@@ -79,6 +79,9 @@ ABILITIES = Abilities(kinds=frozenset({"flame"}), renderers=frozenset({Program("
                       platform="linux")
 T = TypeVar("T")
 PAGES = ("/", "/jobs", "/flock", "/machines", "/jobs/1000", "/tasks/1", "/previews/1.jpg", "/pictures/1", "/healthz")
+_ORPHANED = re.compile(r'Traceback .*\n  File "<string>", line 1, in <module>\n(?:  .*\n)+'
+                       r"(?:EOFError: Ran out of input|_pickle.UnpicklingError: pickle data was truncated)")
+"""What Python says in a process that was just begun, whose server was killed before it said what to do."""
 
 
 @dataclass(slots=True)
@@ -198,7 +201,7 @@ class Server:
         if (status := self._process.wait(120)) != 0:
             life.ledger.wrong.append(f"{self._name} ended with {status}")
         for log in self._folder.glob(f"{self._name}-*.log"):
-            told = log.read_text(errors="replace")
+            told = _ORPHANED.sub("", log.read_text(errors="replace"))
             found = re.search(r"(?m)^.*( ERROR |Traceback|inspection_failed).*(?:\n.*){0,60}", told)
             life.ledger.wrong += [f"{log.name}: {found[0]}"] if found else []
 
