@@ -104,7 +104,7 @@ class LocalBlobs:
     def owner(self) -> str:
         """See Blobs."""
         with translated_os_errors("read whose files these are"), suppress(FileNotFoundError):
-            return (self._root / OWNER).read_text()
+            return (self._root / OWNER).read_text(errors="replace").strip()
         return ""
 
     def belong_to(self, farm: str) -> None:

@@ -113,13 +113,14 @@ class S3Blobs:
     def owner(self) -> str:
         """See Blobs."""
         with suppress(UnknownBlob), _translated(OWNER):
-            return bytes(obstore.get(self._store, OWNER).bytes()).decode()
+            return bytes(obstore.get(self._store, OWNER).bytes()).decode(errors="replace").strip()
         return ""
 
     def belong_to(self, farm: str) -> None:
         """See Blobs."""
-        with _translated(OWNER):
-            obstore.put(self._store, OWNER, farm.encode())
+        with Spool(self._spool_folder, len(farm)) as spool:
+            spool.write(farm.encode())
+            self._put(OWNER, spool.finish().path)
 
     def check(self, digest: Digest) -> bool:
         """See Blobs."""

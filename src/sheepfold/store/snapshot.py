@@ -19,10 +19,9 @@ from sheepfold.files import make_private_folder, sync
 from sheepfold.model.errors import BadInput, Conflict
 from sheepfold.store.database import Database, Tx
 from sheepfold.store.migrations.revisions import is_newer, known, newest, revision_in
-from sheepfold.store.opening import open_database
+from sheepfold.store.opening import SQLITE_FILE, is_sqlite, open_database, sqlite_file
 from sheepfold.store.schema import metadata
 
-SQLITE_FILE = "farm.sqlite"
 CHUNK_BYTES = 2**20
 PAGES_AT_A_TIME = 2500
 
@@ -42,7 +41,7 @@ def save_database(db: Database, folder: Path, goes_on: Callable[[], None] = lamb
     cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if db.url.startswith("sqlite"):
+    if is_sqlite(db.url):
         return Copied("sqlite", db.read(lambda tx: _save_sqlite(tx, folder / SQLITE_FILE, goes_on)))
     return Copied("postgresql", db.read(lambda tx: _save_tables(tx, folder, goes_on)))
 
@@ -70,13 +69,13 @@ def check_new(url: str, data: Path, sort: str, revision: str) -> None:
     Raises BadInput where there is a farm already, or a log of one that SQLite would replay, or where the files are of
     another sort, or of a newer revision of the schema, or, for PostgreSQL, of any other.
     """
-    if _is_sqlite(url) is not (sort == "sqlite"):
+    if is_sqlite(url) is not (sort == "sqlite"):
         raise BadInput(f"This is a backup of a farm on {sort}; restore it to the same.")
-    if revision not in (known() if _is_sqlite(url) else {newest()}):
+    if revision not in (known() if is_sqlite(url) else {newest()}):
         raise BadInput(f"The backup is of revision {revision}, this program's is {newest()}: restore it with the"
                        " release that made it, then upgrade.")
-    if _is_sqlite(url):
-        _check_no_file(_sqlite_file(url, data))
+    if is_sqlite(url):
+        _check_no_file(sqlite_file(url, data))
         return
     with closing(open_database(url, data)) as db:
         db.read(_check_no_farm)
@@ -88,9 +87,9 @@ def load_database(url: str, data: Path, folder: Path, revision: str, change: Cal
     Raises BadInput as `check_new` does, and where a file is not what was written, and OSError where one cannot be read
     or SQLite's file not be written.
     """
-    check_new(url, data, "sqlite" if _is_sqlite(url) else "postgresql", revision)
-    if _is_sqlite(url):
-        _load_sqlite(_sqlite_file(url, data), folder / SQLITE_FILE, change)
+    check_new(url, data, "sqlite" if is_sqlite(url) else "postgresql", revision)
+    if is_sqlite(url):
+        _load_sqlite(sqlite_file(url, data), folder / SQLITE_FILE, change)
         return
 
     def load(tx: Tx) -> None:
@@ -99,14 +98,6 @@ def load_database(url: str, data: Path, folder: Path, revision: str, change: Cal
 
     with closing(open_database(url, data)) as db:
         db.write(load)
-
-
-def _is_sqlite(url: str) -> bool:
-    return not url or url.startswith("sqlite")
-
-
-def _sqlite_file(url: str, data: Path) -> Path:
-    return Path(url.removeprefix("sqlite:///")) if url else data / SQLITE_FILE
 
 
 def _save_sqlite(tx: Tx, file: Path, goes_on: Callable[[], None]) -> str:
