@@ -59,6 +59,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--warm-up", type=float, default=3.0, help="seconds at the beginning that do not count")
     parser.add_argument("--tasks", type=int, default=40_000, help="open tasks at the beginning")
+    parser.add_argument("--jobs", type=int, default=10, help="whose tasks they are")
     parser.add_argument("--house", action="store_true", help="keep house too: chores take their share of the machine")
     return parser.parse_args()
 
@@ -99,7 +100,7 @@ def _furnish(folder: Path, url: str, asked: argparse.Namespace) -> list[str]:
         keys = [add_key(farm, "volunteer", f"box{number}").key for number in range(asked.connections)]
         spec = parse({"frames": 160, "width": WIDTH, "height": HEIGHT})
         blob = farm.blobs.keep_bytes(_genome())
-        fill(url, Filling(asked.tasks, 10, 1, json.dumps(spec), blob.digest, blob.size_bytes))
+        fill(url, Filling(asked.tasks, asked.jobs, 1, json.dumps(spec), blob.digest, blob.size_bytes))
         _check(farm)
     return keys
 

@@ -332,6 +332,26 @@ def test_a_claim_never_walks_all_that_its_machine_has_sent(rows: Rows):
     assert "ix_results_task_id" in str(found)
 
 
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_a_claim_that_is_planned_before_anything_was_made_looks_each_task_up_all_the_same(rows: Rows):
+    """PostgreSQL would walk all results and leases, as long as there are few, and keeps such a plan as they come."""
+    for number in range(10):
+        rows.job(tasks=400, account=f"artist-{number}")
+    rows.run("ANALYZE tasks, lanes")
+    box = rows.machine("box")
+    claimant = Claimant(box.id, box.account_id, "rest", None, 600)
+
+    def explain(tx: Tx) -> list[str]:
+        tx.execute(text("SET LOCAL enable_seqscan = off"))
+        return plans(tx, claimant, rows.needs_ids())["a claim"]
+
+    found = "\n".join(rows.db.write(explain))
+    assert "Materialize" not in found
+    assert "Hash" not in found
+    for table in ("leases l", "results r", "refusals f"):
+        assert re.search(rf"on {table} .*loops=1\)\n.*Cond: .*= t_1\.(id|job_id)\)", found), found
+
+
 def test_a_claim_undone_grants_nothing(rows: Rows):
     rows.job()
     box = rows.machine("box")

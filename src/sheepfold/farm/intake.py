@@ -181,7 +181,7 @@ def _settled(farm: Farm, arrival: _Arrival, likeness: _Likeness, tx: Tx) -> Rece
     told = Told(held.lease_id, {**desk.figures, **arrival.figures}) if arrival.figures else None
     result = replace(arrival.result, id=desk.result_id, like=likeness.like, submitted_at=now)
     after = lifecycle.submit(before, result, now)
-    settle(tx, before, after, now, known=Known({result.id: desk.past}, told))
+    settle(tx, before, after, now, known=Known({result.id: desk.past}, told, desk.left_in_job))
     receipt = _receipt(after, after.results[-1])
     if arrival.also is not None:
         arrival.also(tx, receipt)

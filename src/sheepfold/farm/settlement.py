@@ -50,6 +50,8 @@ class Known:
 
     pasts: Mapping[ResultId, Past] = field(default_factory=dict)
     told: Told | None = None
+    left_in_job: int = 0
+    """How many tasks of the job had not ended just now; 0 where nobody looked."""
 
 
 def settle(tx: Tx, before: Task, after: Task, now: int, detail: dict[str, object] | None = None,
@@ -66,7 +68,7 @@ def settle(tx: Tx, before: Task, after: Task, now: int, detail: dict[str, object
     events = [*_lease_events(before, after, detail or {}), *_result_events(before, after, judged)]
     events += _paid(tx, after, _earning(before, judged), known.pasts, now)
     event_rows.add(tx, [*events, *_task_events(before, after)], now)
-    event_rows.add(tx, _job_events(tx, before, after, now), now)
+    event_rows.add(tx, _job_events(tx, before, after, known.left_in_job, now), now)
     if openings(after) > openings(before):
         lane_rows.wake_lane_of(tx, after.id)
     _suspended(tx, judged, now)
@@ -133,20 +135,20 @@ def _task_events(before: Task, after: Task) -> Iterator[Event]:
         yield Event(_TASK_EVENTS[after.state], after.job_id, after.id)
 
 
-def _job_events(tx: Tx, before: Task, after: Task, now: int) -> list[Event]:
+def _job_events(tx: Tx, before: Task, after: Task, left_in_job: int, now: int) -> list[Event]:
     """Count a task that has ended or was opened anew in its job, which may end or go on with it."""
     if after.state is before.state:
         return []
-    return list(_reopened(tx, before) if after.state is TaskState.OPEN else _ended(tx, after, now))
+    return list(_reopened(tx, before) if after.state is TaskState.OPEN else _ended(tx, after, left_in_job, now))
 
 
-def _ended(tx: Tx, task: Task, now: int) -> Iterator[Event]:
+def _ended(tx: Tx, task: Task, left_in_job: int, now: int) -> Iterator[Event]:
     """Count an ended task, and end its job with its last one."""
     is_done = task.state is TaskState.DONE
     if is_done:
         chore_rows.add(tx, ChoreWhat.PREVIEW, task.job_id, task.id, now)
-    progress = job_rows.count_ended(tx, task.job_id, done=int(is_done), failed=int(not is_done))
-    if progress.outcome() is not JobState.RUNNING:
+    progress = job_rows.count_ended(tx, task.job_id, done=int(is_done), failed=int(not is_done), left=left_in_job)
+    if progress is not None and progress.outcome() is not JobState.RUNNING:
         yield from end_job(tx, task.job_id, progress.outcome(), now)
 
 

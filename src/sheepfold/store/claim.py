@@ -167,10 +167,11 @@ def _lanes_query(dialect: str, needs_count: int, seen_count: int) -> str:
               ORDER BY priority DESC, virtual_time LIMIT {limit}) AS all_{n}"""
     walks = [walk.format(n=n, limit=limit, seen=seen) for n in range(needs_count) for walk in (own, all_)]
     return f"""
-        SELECT c.id, a.weight * a.favour AS weight, min(c.turn) AS turn, c.priority
-        FROM ({" UNION ALL ".join(walks)}) AS c JOIN accounts a ON a.id = c.account_id
+        SELECT c.id, (SELECT weight * favour FROM accounts WHERE id = c.account_id) AS weight,
+               min(c.turn) AS turn, c.priority
+        FROM ({" UNION ALL ".join(walks)}) AS c
         WHERE NOT EXISTS (SELECT 1 FROM machines WHERE id = :machine_id AND suspended_at >= :since)
-        GROUP BY c.id, a.weight, a.favour, c.priority, c.virtual_time
+        GROUP BY c.id, c.account_id, c.priority, c.virtual_time
         ORDER BY min(c.turn), c.priority DESC, c.virtual_time LIMIT {limit}
     """  # noqa: S608 -- made of constants and counted parameter names
 
@@ -192,18 +193,20 @@ def plans(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...]) -> dict[str, l
 
 # by ix_tasks_open; a machine takes no task that it holds already, that waits for others to confirm what it sent (for a
 # while, where that was blank), or whose job it refused. The lane is asked for as a range and ordered by: else
-# PostgreSQL may walk all tasks by their id; and `+ 0` keeps it from walking all that the machine ever sent, for each
-# task, which it plans for a table of few rows
+# PostgreSQL may walk all tasks by their id. `+ 0` keeps it from walking all that the machine ever sent, for each task, and
+# the limits from walking all that there are, for all tasks, which it plans for tables of few rows
 _FIRST_OF = """
     SELECT t.id, t.job_id, t.cost_ms, t.frame, t.part, t.input FROM tasks t
     WHERE t.lane_id >= {lane} AND t.lane_id <= {lane} AND t.openings > 0
       AND NOT EXISTS (SELECT 1 FROM leases l
-                      WHERE l.task_id = t.id AND l.machine_id = :machine_id AND l.state = 'active')
+                      WHERE l.task_id = t.id AND l.machine_id = :machine_id AND l.state = 'active' LIMIT 1 OFFSET 0)
       AND NOT EXISTS (SELECT 1 FROM results r
                       WHERE r.task_id = t.id AND r.machine_id + 0 = :machine_id
-                        AND r.verdict = 'pending' AND (r.soundness <> 'blank' OR r.submitted_at > :lately))
+                        AND r.verdict = 'pending' AND (r.soundness <> 'blank' OR r.submitted_at > :lately)
+                      LIMIT 1 OFFSET 0)
       AND NOT EXISTS (SELECT 1 FROM refusals f
-                      WHERE f.machine_id = :machine_id AND f.job_id = t.job_id AND f.until_at > :now)
+                      WHERE f.machine_id = :machine_id AND f.job_id = t.job_id AND f.until_at > :now
+                      LIMIT 1 OFFSET 0)
     ORDER BY t.lane_id, t.id LIMIT 1
 """
 _FIRST = text(_FIRST_OF.format(lane=":lane_id"))

@@ -18,9 +18,9 @@ from sheepfold.store.transaction import Pool
 
 POOL_SIZE = 24
 TRIES = 6
-_TRY_AGAIN = frozenset({"40001", "40P01", "23505", "23503"})
-"""Serialization failure, deadlock; and a unique or foreign key broken, by a row that another transaction has added or
-removed since we looked: the next try sees it."""
+_TRY_AGAIN = frozenset({"40001", "40P01", "23505", "23503", "22012"})
+"""Serialization failure, deadlock; a unique or foreign key broken, by a row that another transaction has added or
+removed since we looked; and a division by 0, which says so of a count (`jobs.count_ended`): the next try sees it."""
 LINE = {"connect_timeout": "10", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
         "tcp_user_timeout": "30000"}
 """What libpq is told of each connection unless the address says otherwise, so that a host that vanished without a word

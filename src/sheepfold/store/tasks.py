@@ -30,7 +30,8 @@ from sheepfold.store.ledger import Past, past_asked, past_in
 
 # all by primary key, or by the indexes on task_id
 _TASK = """
-    SELECT t.id, t.job_id, t.frame, t.part, t.state, t.cost_ms, t.past_lease, j.quorum, j.max_attempts
+    SELECT t.id, t.job_id, t.frame, t.part, t.state, t.cost_ms, t.past_lease, j.quorum, j.max_attempts,
+           j.tasks_total - j.tasks_done - j.tasks_failed AS left_in_job
     FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = :task_id
 """
 _TASK_SHARED = text(_TASK)
@@ -68,6 +69,8 @@ class Desk:
     task: Task
     result_id: ResultId
     past: Past
+    left_in_job: int
+    """How many tasks of its job have not ended; the job is not locked."""
     figures: Mapping[str, Any] = field(default_factory=dict)
     """What its client has told of its lease, where that was asked."""
 
@@ -148,7 +151,8 @@ def load_desk(tx: Tx, task_id: TaskId, machine_id: MachineId, told_of: LeaseId |
     rows, leases, results, ids, past, *told = tx.in_turn(
         *_locked_task_asked(tx, task_id), (_NEXT_RESULT_OF[tx.dialect.name], {}), past_asked(machine_id), *figures)
     known = json.loads(told[0][0].figures) if told else {}
-    return Desk(task_in(task_id, rows, leases, results), ResultId(ids[0].id), past_in(past), known)
+    return Desk(task_in(task_id, rows, leases, results), ResultId(ids[0].id), past_in(past), rows[0].left_in_job,
+                known)
 
 
 def _locked_task_asked(tx: Tx, task_id: TaskId) -> tuple[Question, ...]:

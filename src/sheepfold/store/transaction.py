@@ -135,12 +135,7 @@ class Tx:
 
     def flush(self) -> Answer:
         """Run what waits; returns the last one's answer."""
-        if not self._waiting:
-            return Answer((), 0)
-        waiting, self._waiting = self._waiting, []
-        statement = _joined(tuple(statement for statement, _ in waiting))
-        named = {f"{name}_{n}": value for n, (_, values) in enumerate(waiting) for name, value in values.items()}
-        return self._run(statement, named)
+        return self._run(*self._joined()) if self._waiting else Answer((), 0)
 
     def control(self, command: str) -> None:
         """Run a command that begins or ends a part of a transaction: SAVEPOINT, RELEASE, ROLLBACK TO."""
@@ -157,9 +152,7 @@ class Tx:
         self._begin(*(begin or ("BEGIN",)))
         try:
             yield
-            self.flush()
-            self._go_for_good()
-            self._end("COMMIT")
+            self._commit()
         except BaseException:
             self._roll_back()
             raise
@@ -206,6 +199,20 @@ class Tx:
         if self._straight is not None:
             self._straight.see_alive()
         self._is_commit_sent = True
+
+    def _joined(self) -> tuple[str, Values]:
+        """Take the statements that wait as one, with its values."""
+        waiting, self._waiting = self._waiting, []
+        values = {f"{name}_{n}": value for n, (_, values) in enumerate(waiting) for name, value in values.items()}
+        return _joined(tuple(statement for statement, _ in waiting)), values
+
+    def _commit(self) -> None:
+        """Make all that happened last; what still waits goes in one trip with that."""
+        self._go_for_good()
+        if self._straight is not None and self._waiting:
+            self._straight.run_in_turn([_numbered_of(*self._joined()), ("COMMIT", ())])
+        else:
+            self._end("COMMIT")
 
     def _begin(self, *commands: str) -> None:
         if self._straight is not None:
