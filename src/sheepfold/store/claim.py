@@ -193,8 +193,8 @@ def plans(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...]) -> dict[str, l
 
 # by ix_tasks_open; a machine takes no task that it holds already, that waits for others to confirm what it sent (for a
 # while, where that was blank), or whose job it refused. The lane is asked for as a range and ordered by: else
-# PostgreSQL may walk all tasks by their id. `+ 0` keeps it from walking all that the machine ever sent, for each task, and
-# the limits from walking all that there are, for all tasks, which it plans for tables of few rows
+# PostgreSQL may walk all tasks by their id. For tables of few rows it plans to walk all that the machine ever sent, for
+# each task, or all that there is, for all tasks: `+ 0` and the limits keep it from that
 _FIRST_OF = """
     SELECT t.id, t.job_id, t.cost_ms, t.frame, t.part, t.input FROM tasks t
     WHERE t.lane_id >= {lane} AND t.lane_id <= {lane} AND t.openings > 0
