@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,14 @@ def main() -> None:
     house = "with its house, which makes previews meanwhile" if asked.house else "without its house"
     print(f"full cycles over {asked.connections} connections for {asked.seconds:g} s; server {house}, "
           f"processes: {asked.processes}; {machine()}")
-    for kind in KINDS if asked.database == "both" else (asked.database,):
-        for protocol in WIRES if asked.protocol == "both" else (asked.protocol,):
-            try:
-                _measure(kind, protocol, asked)
-            except NoPostgres as reason:
-                print(f"{kind}: not measured. {reason}")
+    with ExitStack() as swept:  # all at the end: some file systems are slow where much was deleted a moment ago
+        for kind in KINDS if asked.database == "both" else (asked.database,):
+            for protocol in WIRES if asked.protocol == "both" else (asked.protocol,):
+                folder = Path(swept.enter_context(tempfile.TemporaryDirectory(prefix="sheepfold-bench-")))
+                try:
+                    _measure(kind, protocol, asked, folder)
+                except NoPostgres as reason:
+                    print(f"{kind}: not measured. {reason}")
 
 
 def _asked() -> argparse.Namespace:
@@ -64,10 +67,9 @@ def _asked() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(kind: str, protocol: str, asked: argparse.Namespace) -> None:
+def _measure(kind: str, protocol: str, asked: argparse.Namespace, folder: Path) -> None:
     picture = painted()
-    with tempfile.TemporaryDirectory(prefix="sheepfold-bench-") as name, database(kind, Path(name)) as url:
-        folder = Path(name)
+    with database(kind, folder) as url:
         keys = _furnish(folder, url, asked)
         (folder / "picture.png").write_bytes(picture)
         cycles = min(BARE_CYCLES, asked.tasks // (4 * (1 + asked.processes)))
