@@ -1,7 +1,7 @@
 """Settlement: whatever follows from a change of a task is written with it, or not at all."""
 
 import pytest
-from tests.conftest import World, picture
+from tests.conftest import HEIGHT, WIDTH, World, in_threads, picture
 
 from sheepfold.farm.browse import newest_event_id, view_job
 from sheepfold.farm.settlement import end_job, settle
@@ -9,6 +9,7 @@ from sheepfold.model import lifecycle
 from sheepfold.model.events import What
 from sheepfold.model.jobs import JobState
 from sheepfold.model.tasks import TaskState
+from sheepfold.store import events as event_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
 
@@ -50,6 +51,21 @@ def test_the_last_task_ends_its_job_and_queues_its_chores(world: World):
     view = view_job(world.farm, job.id)
     assert (view.job.state, view.job.ended_at) == (JobState.DONE, world.clock.now)
     assert view.chores_waiting == 3  # two previews and what the pictures are made into
+
+
+def test_the_last_tasks_of_a_job_that_end_at_once_end_it_once(world: World):
+    makers = [world.maker(f"box-{number}") for number in range(4)]
+    for turn in range(6):
+        job = world.order(frames=len(makers))
+        orders = [(maker, world.claim(maker)) for maker in makers]
+        bodies = [picture(10 * turn + order.frame, (WIDTH + order.frame, HEIGHT)) for _, order in orders]
+        held = [order.held_by(maker) for maker, order in orders]
+        in_threads(len(held), lambda n, held=held, bodies=bodies: world.send(held[n], bodies[n]))
+        view = view_job(world.farm, job.id)
+        assert (view.job.state, view.job.progress.done) == (JobState.DONE, len(makers))
+        told = world.farm.db.read(lambda tx, job_id=job.id: event_rows.of_job(tx, job_id, What.JOB_DONE))
+        assert len(told) == 1
+    assert world.findings() == []
 
 
 def test_a_job_ends_once(world: World):
