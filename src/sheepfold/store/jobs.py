@@ -156,9 +156,9 @@ _COUNT = text("""
     RETURNING tasks_total, tasks_done, tasks_failed
 """)
 # divides by 0 where none would be left
-_COUNT_ONE_OF_MANY = text("""
+_COUNT_SOME_OF_MANY = text("""
     UPDATE jobs SET tasks_done = tasks_done + :done, tasks_failed = tasks_failed + :failed
-    WHERE id = :job_id AND 1 / greatest(0, tasks_total - tasks_done - tasks_failed - 1) >= 0
+    WHERE id = :job_id AND 1 / greatest(0, tasks_total - tasks_done - tasks_failed - :done - :failed) >= 0
 """)
 _REOPEN = text("UPDATE jobs SET state = 'running', ended_at = NULL WHERE id = :job_id AND state IN ('done', 'failed')")
 _END = text("UPDATE jobs SET state = :state, ended_at = :now WHERE id = :job_id AND state = 'running'")
@@ -167,11 +167,11 @@ _END = text("UPDATE jobs SET state = :state, ended_at = :now WHERE id = :job_id 
 def count_ended(tx: Tx, job_id: JobId, *, done: int, failed: int, left: int = 0) -> Progress | None:
     """Count tasks that ended; returns how far the job has come with them.
 
-    Where it is one of several that were `left` just now, PostgreSQL counts it as it commits, and this returns None; if
-    it has become the last one meanwhile, that fails, and the transaction runs again (`postgres._TRY_AGAIN`).
+    Where more than these were `left` just now, PostgreSQL counts them as it commits, and this returns None; if they
+    have become the last ones meanwhile, that fails, and the transaction runs again (`postgres._TRY_AGAIN`).
     """
-    if left > 1 and tx.dialect.name == "postgresql":
-        tx.later(_COUNT_ONE_OF_MANY, {"job_id": job_id, "done": done, "failed": failed})
+    if left > done + failed and tx.dialect.name == "postgresql":
+        tx.later(_COUNT_SOME_OF_MANY, {"job_id": job_id, "done": done, "failed": failed})
         return None
     row = tx.together(_COUNT, {"job_id": job_id, "done": done, "failed": failed}).one()
     return Progress(row.tasks_total, row.tasks_done, row.tasks_failed)

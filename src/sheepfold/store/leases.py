@@ -48,7 +48,7 @@ _ACTIVE_OF_SESSION = text("""
 _JUDGED_BY = """
     SELECT l.id, l.task_id, t.job_id, l.machine_id, l.account_id,
            j.kind, j.spec, j.cleared_at, t.frame, t.part, l.state, t.past_lease,
-           EXISTS (SELECT 1 FROM results r WHERE r.task_id = t.id LIMIT 1 OFFSET 0) AS has_results
+           EXISTS (SELECT 1 FROM results r WHERE r.task_id = t.id) AS has_results
 """
 _WANTED = _JUDGED_BY + " FROM leases l JOIN tasks t ON t.id = l.task_id JOIN jobs j ON j.id = t.job_id"
 _WANTED_BY_ID = text(_WANTED + " WHERE l.id = :lease_id")
