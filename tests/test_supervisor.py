@@ -1,12 +1,18 @@
 """A farm served by several processes: one dies and nobody notices, and together they count as one."""
 
+import os
 import resource
 import signal
+import socket
+import ssl
+import sys
 import time
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -30,13 +36,25 @@ def served(data: Path, *words: str, environment=CLEAN):
     site = Server(data, "--processes", "2", *words, environment=environment)
     try:
         until(lambda: begun(site) >= 2)
+        until(lambda: all(shared(site, url) for url in site.urls.values()))
         yield site
     finally:
         site.end(signal.SIGKILL)
 
 
 def begun(site: Server) -> int:
-    return sum("Started server process" in line for line in site.log)
+    """Return how many processes have begun to serve, from the start; each says so once for each door."""
+    return sum("Started server process" in line for line in site.log) // len(site.urls)
+
+
+def shared(site: Server, url: str) -> bool:
+    """Say whether both processes take what comes at a door."""
+    where = urlsplit(url)
+    with ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(socket.create_connection((where.hostname, where.port)))
+        time.sleep(0.2)
+        return 0 not in held_by(site)
 
 
 def until(is_so) -> None:
@@ -53,7 +71,7 @@ def servers(site: Server) -> list[psutil.Process]:
 
 
 def asked(site: Server, path: str, times: int = 1, **more) -> list[httpx.Response]:
-    """Ask, each time over a connection of its own, so that all processes are asked."""
+    """Ask, each time over a connection of its own, which any of the processes may take."""
     return [httpx.get(site.url + path, timeout=60, trust_env=False, **more) for _ in range(times)]
 
 
@@ -86,6 +104,110 @@ def test_all_processes_end_with_the_one_that_was_started(tmp_path, sign):
             httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=10, trust_env=False)
 
 
+def held_by(site: Server) -> list[int]:
+    """Return how many connections each server holds."""
+    return [sum(connection.status == psutil.CONN_ESTABLISHED for connection in server.net_connections("tcp"))
+            for server in servers(site)]
+
+
+@contextmanager
+def lasting(url: str, count: int, context: ssl.SSLContext | None = None):
+    """Open connections at once that last until the block ends, and ask over each; gives how long the answers took."""
+    where = urlsplit(url)
+    began_at = time.monotonic()
+    with ExitStack() as stack:
+        bare = [stack.enter_context(closing(socket.create_connection((where.hostname, where.port), 60)))
+                for _ in range(count)]
+        ready = [stack.enter_context(closing(context.wrap_socket(one))) for one in bare] if context else bare
+        for one in ready:
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHost: farm\r\n\r\n")
+        assert {one.recv(65536)[:15] for one in ready} == {b"HTTP/1.1 200 OK"}
+        yield time.monotonic() - began_at
+
+
+def test_servers_share_what_comes_evenly(tmp_path):
+    anyone = ssl.create_default_context()
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+
+    def shared_evenly(url: str) -> bool:
+        with lasting(url, 32, anyone if url.startswith("https") else None):
+            fewest = min(held_by(site))
+        until(lambda: held_by(site) == [0, 0])
+        return fewest >= 12
+
+    with served(tmp_path, "--tls-port", "0") as site:
+        for url in site.urls.values():
+            tries = [shared_evenly(url) for _ in range(6)]
+            assert sum(tries) >= 4, tries  # a server that got no core for 50 ms leaves what came to the other
+        assert site.end() == 0
+    assert "Traceback" not in "".join(site.log), "".join(site.log)
+
+
+def test_nobody_is_left_to_a_server_that_is_frozen(tmp_path):
+    with served(tmp_path) as site:
+        frozen, living = servers(site)
+        frozen.suspend()
+        try:
+            with lasting(site.url, 20) as took_s:
+                assert took_s < 10
+                assert len(living.net_connections("tcp")) >= 20
+        finally:
+            frozen.resume()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody else sets limits of a process at work")
+def test_who_comes_while_a_server_has_no_more_files_waits_and_is_let_in(tmp_path):
+    ask = b"GET /healthz HTTP/1.1\r\nHost: farm\r\nConnection: close\r\n\r\n"
+    with served(tmp_path, "--tls-port", "0") as site:
+        where = urlsplit(site.url)
+        with ExitStack() as stack:
+            limits = [server.rlimit(psutil.RLIMIT_NOFILE) for server in servers(site)]
+            for server, (_, most) in zip(servers(site), limits, strict=True):
+                server.rlimit(psutil.RLIMIT_NOFILE, (server.num_fds() + 4, most))
+            crowd = [stack.enter_context(closing(socket.create_connection((where.hostname, where.port), 60)))
+                     for _ in range(20)]
+            until(lambda: sum("connections=waiting reason=Too many open files" in line for line in site.log) >= 2)
+            for server, limit in zip(servers(site), limits, strict=True):
+                server.rlimit(psutil.RLIMIT_NOFILE, limit)
+            for one in crowd:
+                one.sendall(ask)
+            assert {one.recv(65536)[:15] for one in crowd} == {b"HTTP/1.1 200 OK"}
+
+
+def test_a_bad_handshake_takes_no_place_and_none_that_never_ends_delays_the_end(tmp_path):
+    with served(tmp_path, "--tls-port", "0") as site:
+        where = urlsplit(site.urls["https"])
+        with ExitStack() as stack:
+            for _ in range(8):
+                bad = stack.enter_context(closing(socket.create_connection((where.hostname, where.port))))
+                bad.sendall(b"this is no handshake\r\n\r\n")
+            until(lambda: held_by(site) == [0, 0])
+        stack.enter_context(closing(socket.create_connection((where.hostname, where.port))))
+        until(lambda: sum(held_by(site)) == 1)
+        assert site.end() == 0
+    log = "".join(site.log)
+    assert "Traceback" not in log, log
+    assert "timeout" not in log, log
+
+
+def cores_of(server: psutil.Process) -> Iterator[set[int]]:
+    """Give the cores that each thread of a server may run on, the main thread's first."""
+    for thread in server.threads():
+        with suppress(ProcessLookupError):  # it has just ended
+            yield os.sched_getaffinity(thread.id)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="one core for all")
+def test_servers_share_out_the_cores_and_the_house_uses_all(tmp_path):
+    every = os.sched_getaffinity(0)
+    with served(tmp_path) as site:
+        until(lambda: asked(site, "/readyz")[0].status_code == 200)
+        first, second = (list(cores_of(server)) for server in servers(site))
+    assert first[0] | second[0] == every
+    assert not first[0] & second[0]
+    assert first.count(every) > second.count(every)
+
+
 def test_metrics_are_the_same_whichever_process_is_asked(tmp_path):
     owner = owner_of(tmp_path)
     with served(tmp_path) as site:
@@ -99,7 +221,7 @@ def test_metrics_are_the_same_whichever_process_is_asked(tmp_path):
 def test_a_server_that_the_system_cannot_start_now_is_started_later(monkeypatch):
     now = time.monotonic()
     monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
-    seat = supervisor._Seat(1, partial(time.sleep, DEADLINE_S))
+    seat = supervisor._Seat(1, partial(time.sleep, DEADLINE_S), lambda: None)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # and these are taken
     try:

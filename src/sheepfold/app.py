@@ -9,8 +9,10 @@ import signal
 import socket
 import ssl
 import string
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, MutableSequence, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
@@ -26,9 +28,11 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sheepfold.connection import Connection
+from sheepfold.doorkeeper import ABSENT, Doorkeeper
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.postman import Postman
 from sheepfold.farm.upkeep import House
+from sheepfold.kinds.cores import keep_to_share
 from sheepfold.kinds.orphans import HumblePool
 from sheepfold.model.errors import BadInput, Unavailable
 from sheepfold.protocols import registry
@@ -48,6 +52,9 @@ class Door:
 
     bound: socket.socket
     certificate: tuple[Path, Path] | None = None
+    held: MutableSequence[int] | None = None
+    """How many connections each of several servers holds that listen here, in memory that they share: ABSENT for one
+    that does not listen. None where one serves alone."""
 
     @property
     def url(self) -> str:
@@ -55,6 +62,23 @@ class Door:
         host, port = self.bound.getsockname()[:2]
         named = f"[{host}]" if ":" in host else host
         return f"{'http' if self.certificate is None else 'https'}://{named}:{port}"
+
+    def for_several(self, servers: int) -> "Door":
+        """Return the same door for so many servers, which share what comes."""
+        return replace(self, held=RawArray("i", [ABSENT] * servers))
+
+    def note_death(self, number: int) -> None:
+        """Note that one of several servers died, so that nothing is left to it."""
+        if self.held is not None:
+            self.held[number] = ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which this server is of those that serve together."""
+
+    number: int = 0
+    of: int = 1
 
 
 def open_door(host: str, port: int, certificate: tuple[Path, Path] | None = None) -> Door:
@@ -119,12 +143,13 @@ def house_kept(farm: Farm) -> Iterator[None]:
         house.stop()
 
 
-def serve(farm: Farm, doors: Sequence[Door], *, with_house: bool = True) -> None:
+def serve(farm: Farm, doors: Sequence[Door], place: Place = Place(), *, with_house: bool = True) -> None:
     """Serve a farm at some doors until SIGINT or SIGTERM, which let answers that are under way finish."""
     with house_kept(farm) if with_house else contextlib.nullcontext():
+        keep_to_share(place.number, place.of)  # now: the house and its chores have begun, and use all cores
         application = make_app(farm)
         gc.freeze()  # what is there now stays: to walk it at each full collection made single answers 100 ms slower
-        uvloop.run(_serve(farm, application, doors))
+        uvloop.run(_serve(farm, application, doors, place))
 
 
 def _protocol_routes(farm: Farm) -> list[BaseRoute]:
@@ -132,16 +157,33 @@ def _protocol_routes(farm: Farm) -> list[BaseRoute]:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to whoever runs several of them."""
+    """A server at one door, which leaves signals to whoever runs several of them, and others their share."""
+
+    def __init__(self, config: uvicorn.Config, door: Door, place: Place) -> None:
+        super().__init__(config)
+        self._door = door
+        self._place = place
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        if self._door.held is None:
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        make = partial(Connection, self.config, self.server_state, self.lifespan.state)
+        keeper = Doorkeeper(self._door.bound, self.config.ssl, self._door.held, self._place.number, make,
+                            self.server_state.connections)
+        keeper.open()
+        self.servers = [keeper]  # type: ignore[list-item]
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-async def _serve(farm: Farm, application: ASGIApp, doors: Sequence[Door]) -> None:
+async def _serve(farm: Farm, application: ASGIApp, doors: Sequence[Door], place: Place) -> None:
     to_thread.current_default_thread_limiter().total_tokens = farm.settings.threads
-    servers = [_Server(_config(application, door)) for door in doors]
+    servers = [_Server(_config(application, door), door, place) for door in doors]
     for sign in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sign, _end, farm, servers)
     for door in doors:

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -29,17 +30,18 @@ _log = logging.getLogger(__name__)
 _processes = get_context("spawn")
 
 
-def supervise(shares: Sequence[Callable[[], None]]) -> None:
+def supervise(shares: Sequence[Callable[[], None]], note_death: Callable[[int], None]) -> None:
     """Run each share in a process of its own until SIGINT or SIGTERM, and anew whenever it dies.
 
-    A share can be pickled; it ends in order at SIGTERM. All processes end with this one, however it ends.
+    `note_death` is told the place among them of each that dies, before. A share can be pickled; it ends in order at
+    SIGTERM. All processes end with this one, however it ends.
     """
     ended = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, lambda *_: ended.set())
     with tempfile.TemporaryDirectory(prefix="sheepfold-shared-") as shared:
         os.environ[SHARED] = shared
-        seats = [_Seat(number, share) for number, share in enumerate(shares, 1)]
+        seats = [_Seat(number, share, partial(note_death, number - 1)) for number, share in enumerate(shares, 1)]
         while not ended.is_set():
             for seat in seats:
                 seat.keep()
@@ -53,16 +55,18 @@ def supervise(shares: Sequence[Callable[[], None]]) -> None:
 class _Seat:
     """A place for one process at a time."""
 
-    def __init__(self, number: int, share: Callable[[], None]) -> None:
+    def __init__(self, number: int, share: Callable[[], None], note_death: Callable[[], None]) -> None:
         self.process: BaseProcess | None = None
         self._number = number
         self._share = share
+        self._note_death = note_death
         self._started_at = 0.0
         self._wait_s = 0.0
 
     def keep(self) -> None:
         """See that the process lives, or soon will again, also where it cannot be started now."""
         if self.process is not None and not self.process.is_alive():
+            self._note_death()
             self._mourn(self.process)
             self.process = None
         if self.process is None and time.monotonic() >= self._started_at + self._wait_s:

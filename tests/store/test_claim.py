@@ -330,6 +330,8 @@ def test_a_claim_never_walks_all_that_its_machine_has_sent(rows: Rows):
     found = rows.db.write(lambda tx: plans(tx, claimant, rows.needs_ids()))
     assert "ix_results_machine_id_id" not in str(found)
     assert "ix_results_task_id" in str(found)
+    assert "ix_leases_machine_id_id" not in str(found)
+    assert "ix_leases_task_id" in str(found)
 
 
 @pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
@@ -350,6 +352,25 @@ def test_a_claim_that_is_planned_before_anything_was_made_looks_each_task_up_all
     assert "Hash" not in found
     for table in ("leases l", "results r", "refusals f"):
         assert re.search(rf"on {table} .*loops=1\)\n.*Cond: .*= t_1\.(id|job_id)\)", found), found
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_a_claim_that_is_planned_while_nobody_works_looks_each_task_up_when_many_do(rows: Rows):
+    """PostgreSQL would walk all active leases where it has counted none among those that ended."""
+    rows.job(tasks=400)
+    box = rows.machine("box")
+    rows.run("""INSERT INTO leases (task_id, machine_id, account_id, protocol, state, granted_at, deadline_at, ended_at)
+                SELECT t.id, :machine, :account, 'rest', 'released', n, n, n
+                FROM tasks t CROSS JOIN generate_series(1, 20) AS n""", machine=box.id, account=box.account_id)
+    rows.run("ANALYZE")
+    claimant = Claimant(box.id, box.account_id, "rest", None, 600)
+
+    def explain(tx: Tx) -> list[str]:
+        tx.execute(text("SET LOCAL enable_seqscan = off"))
+        return plans(tx, claimant, rows.needs_ids())["a claim"]
+
+    found = "\n".join(rows.db.write(explain))
+    assert re.search(r"on leases l .*loops=1\)\n.*Cond: \(task_id = t_1\.id\)", found), found
 
 
 def test_a_claim_undone_grants_nothing(rows: Rows):

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sheepfold.app import Door, open_door, serve
+from sheepfold.app import Door, Place, open_door, serve
 from sheepfold.certificate import ensure_certificate
 from sheepfold.cli.logs import LogForm, LogOption, log_to_stderr
 from sheepfold.cli.options import DataOption, farm_in, warn_of_unknown_settings
@@ -59,14 +59,22 @@ def serve_farm(  # noqa: PLR0913, PLR0917 -- these are the options of a command,
             serve(farm, doors, with_house=not no_house)
             return
     level = logging.getLogger().level
-    supervise([partial(_serve_share, data, doors, level, log, with_house=not no_house and number == 0)
-               for number in range(processes)])
+    doors = [door.for_several(processes) for door in doors]
+    places = [Place(number, processes) for number in range(processes)]
+    supervise([partial(_serve_share, data, doors, place, level, log, with_house=not no_house and place.number == 0)
+               for place in places], partial(_note_death, doors))
 
 
-def _serve_share(data: Path, doors: Sequence[Door], level: int, log: LogForm, *, with_house: bool) -> None:
+def _note_death(doors: Sequence[Door], number: int) -> None:
+    for door in doors:
+        door.note_death(number)
+
+
+def _serve_share(data: Path, doors: Sequence[Door], place: Place, level: int, log: LogForm, *,
+                 with_house: bool) -> None:
     log_to_stderr(level, log)
     with farm_in(data) as farm:
-        serve(farm, doors, with_house=with_house)
+        serve(farm, doors, place, with_house=with_house)
 
 
 def _open_doors(host: str, port: int, tls_port: int | None, certificate: tuple[Path, Path] | None) -> list[Door]:

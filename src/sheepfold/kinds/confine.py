@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sheepfold.kinds import becoming, walls
+from sheepfold.kinds.cores import all_cores
 
 MIB = 2**20
 
@@ -47,9 +48,8 @@ def run(
     held = limits or Limits()
     command = _limited(argv if walls.why_none() else walls.walled(argv, folder, readable), env, held)
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
-        )
+        with all_cores():
+            process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
         status = _awaited(process, held.time_s)
         output.seek(0)
         errors.seek(0)

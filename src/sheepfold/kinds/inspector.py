@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sheepfold.kinds.cores import all_cores
 from sheepfold.kinds.registry import KINDS
 from sheepfold.kinds.seam import Facts, Inspection, Soundness
 from sheepfold.model.errors import InvalidSpec, Overloaded, Unavailable
@@ -273,14 +274,15 @@ def _spawn(far: Connection, memory_mib: int) -> "subprocess.Popen[bytes]":
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     environment["OPENBLAS_NUM_THREADS"] = "1"  # each of its threads would reserve address space
     argv = [sys.executable, "-B", "-m", "sheepfold.kinds.inspecting", str(far.fileno()), str(memory_mib * MIB)]
-    return subprocess.Popen(
-        argv,
-        env=environment,
-        pass_fds=[far.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with all_cores():
+        return subprocess.Popen(
+            argv,
+            env=environment,
+            pass_fds=[far.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
 
 def _check_kind(kind: str) -> None:

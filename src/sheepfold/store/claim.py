@@ -194,12 +194,13 @@ def plans(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...]) -> dict[str, l
 # by ix_tasks_open; a machine takes no task that it holds already, that waits for others to confirm what it sent (for a
 # while, where that was blank), or whose job it refused. The lane is asked for as a range and ordered by: else
 # PostgreSQL may walk all tasks by their id. For tables of few rows it plans to walk all that the machine ever sent, for
-# each task, or all that there is, for all tasks: `+ 0` and the limits keep it from that
+# each task, or all that there is, or is active, for all tasks: `+ 0`, `|| ''` and the limits keep it from that
 _FIRST_OF = """
     SELECT t.id, t.job_id, t.cost_ms, t.frame, t.part, t.input FROM tasks t
     WHERE t.lane_id >= {lane} AND t.lane_id <= {lane} AND t.openings > 0
       AND NOT EXISTS (SELECT 1 FROM leases l
-                      WHERE l.task_id = t.id AND l.machine_id = :machine_id AND l.state = 'active' LIMIT 1 OFFSET 0)
+                      WHERE l.task_id = t.id AND l.machine_id + 0 = :machine_id AND l.state || '' = 'active'
+                      LIMIT 1 OFFSET 0)
       AND NOT EXISTS (SELECT 1 FROM results r
                       WHERE r.task_id = t.id AND r.machine_id + 0 = :machine_id
                         AND r.verdict = 'pending' AND (r.soundness <> 'blank' OR r.submitted_at > :lately)
