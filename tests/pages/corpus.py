@@ -50,6 +50,7 @@ PAGES = (
     Page("tls:short", fails="cert|tls|issuer"),
     Page("slow", points=((10, 300, GREEN),)),
     Page("restless", points=((10, 300, GREEN),)),
+    Page("astray", fails="could not be loaded"),
     Page("silent", fails="did not|timed? ?out", order={"wait_s": 2}),
     Page("never", points=TOP_IS_GREEN, order={"wait_s": 2}),
     Page("polling", points=TOP_IS_GREEN, order={"wait_s": 3}),

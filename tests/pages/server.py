@@ -119,6 +119,12 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.say(f"<!doctype html><script>location.replace('/restless/{int(step or 0) + 1}')</script>".encode())
 
+    def page_astray(self, step: str) -> None:
+        """Go on to a page that never comes: the server hangs up."""
+        if not step:
+            self.say(b"<!doctype html><script>location.replace('/astray/away')</script>")
+        self.close_connection = True
+
     def page_silent(self, _: str) -> None:
         _END.wait(60)
 

@@ -11,10 +11,10 @@ from sheepfold.kinds.screenshot import render
 from sheepfold.kinds.screenshot.shooting import browsers
 from sheepfold.kinds.seam import RenderFailed
 
-CHOSEN = {"firefox": {"boxes", "loop", "frames", "restless"}, "webkitgtk": {"frames"}}
+CHOSEN = {"firefox": {"boxes", "loop", "frames", "restless", "astray"}, "webkitgtk": {"frames"}}
 """The pages that each browser besides Chromium shoots in every run of the tests."""
 SLOW_IN_CHROMIUM = {"barred", "tall", "infinite"}
-NOT_TOLD = {("webkitgtk", name) for name in ("download", "loop", "tls:short", "auth", "boxes")}
+NOT_TOLD = {("webkitgtk", name) for name in ("download", "loop", "tls:short", "auth", "boxes", "astray")}
 """WebKitGTK's driver does not say why a page did not come, and hangs at a box that comes up while a page loads."""
 HERE = {found.name for found in browsers.installed()}
 

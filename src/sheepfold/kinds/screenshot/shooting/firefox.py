@@ -17,8 +17,7 @@ _WINDOW_S = 3.0
 LARGEST_SURFACE = 32_000  # device pixels of a side; Firefox ends at 32,767
 LARGEST_VIEWPORT = 9_900  # CSS pixels; Firefox refuses 10,000
 _ANNOUNCED = "WebDriverBiDiServer.json"
-_BEGUN, _FAILED = "browsingContext.navigationStarted", "browsingContext.navigationFailed"
-_EVENTS = (_BEGUN, _FAILED, "browsingContext.downloadWillBegin", "network.authRequired")
+_EVENTS = ("browsingContext.downloadWillBegin", "network.authRequired")
 _PREFERENCES: dict[str, object] = {
     "app.normandy.enabled": False,
     "app.update.enabled": False,
@@ -148,10 +147,6 @@ class Firefox:
         for download in self._bidi.events("browsingContext.downloadWillBegin"):
             if download.get("context") == self._context:
                 return "the address is a download, not a page"
-        begun = [told for told in self._bidi.events(_BEGUN) if told.get("context") == self._context]
-        for failed in self._bidi.events(_FAILED):
-            if begun and failed.get("navigation") == begun[-1]["navigation"]:  # else another page took its place
-                return str(failed.get("message") or "the page could not be loaded")[:300]
         return self._bidi.complaint(self._going)
 
     def evaluate(self, expression: str) -> Any:  # noqa: ANN401 -- whatever JSON the page's script gives
