@@ -76,6 +76,17 @@ def test_a_picture_is_delivered_and_its_desk_cleared(
     sent.drain()
     assert farm.names("taken") == ["0"]
     assert not made.path.exists()
+
+
+def test_who_drains_learns_whether_anything_was_delivered_since_the_last_claim(
+    sent: Deliveries, desk: Callable[[int], Desk], wait_for: Waiting
+) -> None:
+    sent.wait_for_room()
+    made = desk(0)
+    sent.put(made)
+    wait_for(lambda: not made.path.exists())
+    assert sent.drain() is False
+    sent.wait_for_room()
     assert sent.drain() is True
 
 

@@ -37,6 +37,7 @@ class Deliveries:
         self._changed = threading.Condition()
         self._waiting: deque[Desk] = deque()
         self._tries = 0
+        self._has_delivered = False
         self._is_ending = False
         self._has_ended = False
         self.refusal = ""
@@ -50,20 +51,21 @@ class Deliveries:
             self._changed.notify_all()
 
     def wait_for_room(self) -> None:
-        """Wait until a new task may be begun, the worker is asked to stop, or the farm has refused."""
+        """Wait, before a claim, until a task may be begun, the worker is asked to stop, or the farm has refused."""
         self._wait_until(lambda: len(self._waiting) < MOST_WAITING)
+        with self._changed:
+            self._has_delivered = False
 
     def drain(self) -> bool:
-        """Wait until nothing is waiting; returns whether nothing was from the start.
+        """Wait until nothing is waiting; returns whether nothing was, nor was delivered since the last claim.
 
-        Returns early when the worker is asked to stop or the farm has refused; raises FarmUnreachable when the farm
-        stays away.
+        What was delivered while the farm said that there is no task may have freed one. Returns early when the worker
+        is asked to stop or the farm has refused; raises FarmUnreachable when the farm stays away.
         """
-        was_empty = not self._waiting
         self._wait_until(lambda: not self._waiting or self._tries >= _PATIENCE_TRIES)
         if self._waiting and self._tries >= _PATIENCE_TRIES:
             raise FarmUnreachable(f"{len(self._waiting)} results wait for the farm.")
-        return was_empty
+        return not self._has_delivered and not self._waiting
 
     def finish(self) -> int:
         """End the thread: each desk is tried once more, unless the stop is urgent; returns how many are left."""
@@ -139,6 +141,7 @@ class Deliveries:
         with self._changed:
             self._waiting.popleft()
             self._tries = 0
+            self._has_delivered = True
             self._changed.notify_all()
 
     def _put_off(self, error: FarmUnreachable) -> None:

@@ -126,7 +126,7 @@ class Cramped:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """All results are delivered; `was_empty` where none had to be waited for."""
+    """All results are delivered; `was_empty` where none was since the claim."""
 
     was_empty: bool
 
