@@ -11,13 +11,14 @@ Header = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as an application gets it."""
+    """A request as an application gets it; with `cut_at` its client is gone after so many bytes of the body."""
 
     method: str
     path: str
     query: bytes = b""
     headers: tuple[Header, ...] = ()
     body: bytes = b""
+    cut_at: int | None = None
 
 
 @dataclass(slots=True)
@@ -90,6 +91,10 @@ def _with_other_body(asked: Asked, chance: random.Random) -> Asked:
     return replace(asked, body=bytes(body[:200_000]))
 
 
+def _with_an_early_end(asked: Asked, chance: random.Random) -> Asked:
+    return replace(asked, cut_at=chance.randrange(len(asked.body) + 1))
+
+
 def _with_other_header(asked: Asked, chance: random.Random) -> Asked:
     names = (b"content-type", b"content-length", b"authorization", b"cookie", b"host", b"range", b"x-sha256", b"accept",
              b"content-digest", b"idempotency-key", b"transfer-encoding", b"last-event-id", b"user-agent")
@@ -111,15 +116,16 @@ def _with_other_method(asked: Asked, chance: random.Random) -> Asked:
     return replace(asked, method=chance.choice(("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "BREW")))
 
 
-_WAYS = (_with_other_word, _with_other_word, _with_more_words, _with_other_body, _with_other_body, _with_other_header,
-         _with_other_path, _with_other_method)
+_WAYS = (_with_other_word, _with_other_word, _with_more_words, _with_other_body, _with_other_body, _with_an_early_end,
+         _with_other_header, _with_other_path, _with_other_method)
 
 
 async def answered(app: ASGIApp, asked: Asked) -> Answered:
     """Ask an application; a body comes in pieces, and after it the client is gone."""
     answer = Answered()
-    pieces = [asked.body[at:at + 4096] for at in range(0, len(asked.body), 4096)] or [b""]
-    waiting = [{"type": "http.request", "body": piece, "more_body": at < len(pieces) - 1}
+    come, is_whole = asked.body[:asked.cut_at], asked.cut_at is None
+    pieces = [come[at:at + 4096] for at in range(0, len(come), 4096)] or [b""]
+    waiting = [{"type": "http.request", "body": piece, "more_body": at < len(pieces) - 1 or not is_whole}
                for at, piece in enumerate(pieces)]
 
     async def receive() -> Message:

@@ -117,6 +117,16 @@ def test_each_route_of_the_application_has_a_request(site):
     assert missing == [], missing
 
 
+def test_no_request_that_breaks_off_upsets_the_farm(site):
+    for seed in seeds():
+        asked = seed.make(site.room)
+        if asked.body:
+            for cut_at in {0, len(asked.body) // 2, len(asked.body) - 1}:
+                site.answer(replace(asked, cut_at=cut_at))
+                assert not site.log.found, (asked, site.log.found)
+    assert list(check(site.farm)) == []
+
+
 def check_storm(site, tally, count):
     assert sum(tally.asked.values()) == count
     assert set(tally.asked) == set(LEAST)

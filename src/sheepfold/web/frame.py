@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -24,6 +24,7 @@ from sheepfold.model.errors import (
     Cleared,
     Conflict,
     Forbidden,
+    IncompleteUpload,
     MalformedMessage,
     NotAllowed,
     NotFound,
@@ -96,16 +97,19 @@ class Visit:
         return checked_id(str(self.request.path_params[name]))
 
     async def form(self) -> Mapping[str, str]:
-        """Read a form's fields; of several of one name the last counts. Raises TooLarge, MalformedMessage."""
+        """Read a form's fields; of several of one name the last counts. Raises as `fields` does."""
         return dict(await self.fields())
 
     async def fields(self) -> list[tuple[str, str]]:
-        """Read a form's fields in their order; raises TooLarge, MalformedMessage."""
+        """Read a form's fields in their order; raises TooLarge, MalformedMessage, and IncompleteUpload if cut off."""
         body = bytearray()
-        async for chunk in self.request.stream():
-            body += chunk
-            if len(body) > FORM_LIMIT_BYTES:
-                raise TooLarge(f"A form has at most {FORM_LIMIT_BYTES} bytes.")
+        try:
+            async for chunk in self.request.stream():
+                body += chunk
+                if len(body) > FORM_LIMIT_BYTES:
+                    raise TooLarge(f"A form has at most {FORM_LIMIT_BYTES} bytes.")
+        except ClientDisconnect as error:
+            raise IncompleteUpload("The browser went away in the middle of the form.") from error
         try:
             return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1000)
         except ValueError as error:

@@ -25,7 +25,7 @@ from sheepfold.model.errors import SheepfoldError, UnknownLease
 from sheepfold.model.tasks import LeaseId, Verdict
 from sheepfold.protocols.direct import DirectRoute, at_once, judged
 from sheepfold.protocols.rest import wire
-from sheepfold.protocols.rest.bodies import JSON_LIMIT_BYTES, announced_digest, check_digest
+from sheepfold.protocols.rest.bodies import JSON_LIMIT_BYTES, announced_digest, check_digest, whole_body
 from sheepfold.protocols.rest.callers import worker_in, worker_of
 from sheepfold.protocols.rest.errors import Refused, refused, refused_result
 from sheepfold.protocols.rest.leases import granted_lease, receipt_of
@@ -81,7 +81,7 @@ async def _claim(farm: Farm, root: str, app: ASGIApp, request: Request) -> Respo
     is_short = _ID.fullmatch(length) is not None and int(length) <= JSON_LIMIT_BYTES
     if token is None or not is_short or "transfer-encoding" in request.headers:
         return _Onward(root, app)
-    body = await request.body() if int(length) else b""
+    body = await whole_body(request) if int(length) else b""
     try:
         wish = wire.LeaseAsked.model_validate_json(body) if body else wire.LeaseAsked()
     except ValidationError:
