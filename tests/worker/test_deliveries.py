@@ -103,6 +103,7 @@ def test_a_picture_outlasts_what_hinders_it_and_holds_up_no_other(
     wait_for(lambda: farm.names("taken") == ["1"])
     link.mood = None
     wait_for(lambda: farm.names("taken") == ["0", "1"])
+    assert sent.finish() == 0
 
 
 def test_a_farm_that_stays_away_is_told_to_whoever_drains(
@@ -179,6 +180,8 @@ def test_a_picture_outlasts_a_lack_of_open_files(
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     wait_for(lambda: farm.names("taken") == ["0"])
+    assert sent.finish() == 0
+    assert not made.path.exists()
 
 
 def test_a_wish_to_stop_ends_the_wait_for_room(

@@ -15,6 +15,7 @@ LARGEST_SURFACE = 16_000
 _NOWHERE = "http://127.0.0.1:1/"
 _UNFOCUSED = "data:,"
 """A first page as empty as about:blank, at which Chromium would wait for an address, with the old one marked blue."""
+_ERROR_PAGE = "chrome-error:"
 _FLAGS = (
     "--no-first-run",
     "--no-default-browser-check",
@@ -123,6 +124,10 @@ class Chromium:
             return "the address is a download, not a page"
         refused = answer.get("error", {}).get("message", "")
         return str(answer.get("result", {}).get("errorText", "") or refused)[:300]
+
+    def error_at(self, address: str) -> str:
+        """Say that Chromium shows a page of its own, which does not tell why; see `Driver.error_at`."""
+        return "the page could not be loaded" if address.startswith(_ERROR_PAGE) else ""
 
     def evaluate(self, expression: str) -> Any:  # noqa: ANN401 -- whatever JSON the page's script gives
         """Return the value of a JavaScript expression in the page; None while there is no page."""

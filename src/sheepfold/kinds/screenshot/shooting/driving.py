@@ -14,6 +14,10 @@ class Driver(Protocol):
         """Return why the page could not be loaded; an empty text where it could, or still may."""
         ...
 
+    def error_at(self, address: str) -> str:
+        """Return what the browser says on a page of its own, in place of one that did not come; else nothing."""
+        ...
+
     def evaluate(self, expression: str) -> Any:  # noqa: ANN401 -- whatever JSON the page's script gives
         """Return the value of a JavaScript expression in the page; None while there is no page."""
         ...

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 import time
 from contextlib import suppress
@@ -17,6 +18,7 @@ _WINDOW_S = 3.0
 LARGEST_SURFACE = 32_000  # device pixels of a side; Firefox ends at 32,767
 LARGEST_VIEWPORT = 9_900  # CSS pixels; Firefox refuses 10,000
 _ANNOUNCED = "WebDriverBiDiServer.json"
+_ERROR_PAGE = re.compile(r"about:(?:net|cert)error\?e=(\w+)")
 _EVENTS = ("browsingContext.downloadWillBegin", "network.authRequired")
 _PREFERENCES: dict[str, object] = {
     "app.normandy.enabled": False,
@@ -148,6 +150,11 @@ class Firefox:
             if download.get("context") == self._context:
                 return "the address is a download, not a page"
         return self._bidi.complaint(self._going)
+
+    def error_at(self, address: str) -> str:
+        """Return what Firefox says on a page of its own, such as netReset; see `Driver.error_at`."""
+        shown = _ERROR_PAGE.match(address)
+        return f"the page could not be loaded: {shown[1]}" if shown else ""
 
     def evaluate(self, expression: str) -> Any:  # noqa: ANN401 -- whatever JSON the page's script gives
         """Return the value of a JavaScript expression in the page; None while there is no page."""

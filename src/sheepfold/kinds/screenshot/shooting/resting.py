@@ -1,6 +1,5 @@
 """When a page is ready to be shot: by what it says of itself and by a silent network, never by a fixed sleep."""
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ LONGEST_UNREST_S = 5.0
 GLANCE_S = 0.05
 """The same for a place that is passed on the way: three frames, in which a page asks for what has come into sight."""
 _POLL_S = 0.02
-_OWN_ERROR = re.compile(r"about:(?:net|cert)error\?e=(\w+)|chrome-error:")
-"""Where Firefox and Chromium say, on a page of their own, that another could not be loaded; Firefox says why."""
 
 # One expression, without promises, so that it works in pages that may run no script of their own. An image that is
 # loaded lazily counts while it is in sight. Frames of the same origin are looked into.
@@ -108,9 +105,8 @@ class Watch:
         if reason := self._driver.failure():
             raise ShotFailed(reason)
         state = _state(self._driver.evaluate(STATE))
-        if own := _OWN_ERROR.match(state.url):
-            why = f": {own[1]}" if own[1] else ""
-            raise ShotFailed(self._driver.failure() or f"the page could not be loaded{why}")
+        if shown := self._driver.error_at(state.url):
+            raise ShotFailed(self._driver.failure() or shown)
         return state
 
 

@@ -40,7 +40,6 @@ class WebKit:
         self._screen = folder / framebuffer.FILE
         self._last: Pixels | None = None
         self._top = 0
-        self._failure = ""
         _write_settings(folder, shot)
         wishes = environment | _wishes(shot, folder)
         service = WebKitWebDriver(shot.driver, env=wishes, popen_kw={"start_new_session": True})
@@ -82,8 +81,12 @@ class WebKit:
         self._asked(lambda: self._driver.get(url))
 
     def failure(self) -> str:
-        """Return why the page could not be loaded: WebKit tells it on a page of its own, at the same address."""
-        return self._failure
+        """Return nothing: what its driver knows, WebKit raises in `open`."""
+        return ""
+
+    def error_at(self, address: str) -> str:
+        """Return nothing: WebKit shows its own page at the address of the one that did not come."""
+        return ""
 
     def evaluate(self, expression: str) -> Any:  # noqa: ANN401 -- whatever JSON the page's script gives
         """Return the value of a JavaScript expression in the page; None while there is no page."""
