@@ -108,10 +108,11 @@ class House:
             self.process = subprocess.Popen([*map(str, argv), *self.words], env=CLEAN | self.environment, stderr=log)
         until = time.monotonic() + PATIENCE_S
         while b"listening=" not in self.log.read_bytes():
-            if self.process.poll() is not None and -self.process.returncode == signal.SIGKILL:
+            status = self.process.poll()
+            if status == -signal.SIGKILL:
                 self.deaths += 1
                 return self.start()
-            assert self.process.poll() is None, self.log.read_text()
+            assert status is None, self.log.read_text()
             assert time.monotonic() < until, self.log.read_text()
             time.sleep(0.02)
         return None
