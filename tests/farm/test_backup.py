@@ -139,6 +139,19 @@ def test_what_is_cleared_is_cleared_in_a_backup_too_and_leaves_an_older_one(
         assert list(check(again, read_blobs=True)) == []
 
 
+def test_what_a_backup_left_that_broke_off_goes_with_the_next(world: World, tmp_path):
+    world.order()
+    world.make_all(world.maker("box"))
+    made = back_up(world.farm, tmp_path / "backup")
+    left = [place / f"{place.name}{'0' * 62}.part" for place in (tmp_path / "backup" / "blobs").glob("??")]
+    left.append(tmp_path / "backup" / "blobs" / "zz" / "halfway.part")  # one that only an earlier backup held
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half of a blob")
+    assert back_up(world.farm, tmp_path / "backup").blobs == made.blobs
+    assert [path for path in left if path.exists()] == []
+
+
 def cleared(world: World, job: Job) -> None:
     """Have a job cleared, as the farm does when its time is over."""
     world.farm.db.write(lambda tx: retention_rows.clear(tx, job.id, world.clock.now))

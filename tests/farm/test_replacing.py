@@ -1,5 +1,6 @@
 """An input replaced while its job runs: what is done stays, what is not renders from the new file."""
 
+import os
 import zipfile
 
 import pytest
@@ -10,6 +11,7 @@ from sheepfold.farm.browse import remarks_on, story, view_job
 from sheepfold.farm.dispatch import claim_task, heartbeat, held_lease, read_input
 from sheepfold.farm.orders import Order, cancel_job, order_job
 from sheepfold.farm.replacing import replace_input
+from sheepfold.farm.upkeep import sweep_blobs
 from sheepfold.kinds.blender.complete import UNSEEN
 from sheepfold.model.accounts import Role
 from sheepfold.model.errors import Conflict, Forbidden, InvalidSpec, JobEnded, LeaseNotHeld, UnknownBlob, UnknownJob
@@ -101,6 +103,21 @@ def test_the_archive_of_old_clients_is_there_at_once_and_the_old_one_is_gone(wor
     (world.folder / "new.zip").write_bytes(bytes_of(open_archive(world.farm, machine, job.id, revision=1)))
     with zipfile.ZipFile(world.folder / "new.zip") as archive:
         assert [archive.read(name) for name in archive.namelist()] == [NEW]
+
+
+def test_of_a_project_that_was_replaced_often_nothing_old_stays(world, clock):
+    job = ordered(world)
+    claimed(world, "one")
+    for number in range(3):
+        replaced(world, job, b"BLENDER-v402 number %d" % number)
+    clock.advance(world.farm.settings.orphan_blob_age_s + 1)
+    for digest, _ in world.farm.blobs.list_digests():
+        os.utime(world.farm.blobs.local_path(digest, world.folder), (1, 1))
+    sweep_blobs(world.farm)
+    left = {digest for digest, _ in world.farm.blobs.list_digests()}
+    archive = open_archive(world.farm, world.maker("one").machine_id, job.id)
+    assert left == {view_job(world.farm, job.id).job.inputs["project"], archive.digest}
+    assert world.findings() == []
 
 
 def test_the_same_file_again_changes_nothing(world):

@@ -9,6 +9,7 @@ import pytest
 from tests.rights import as_mere_user
 
 from sheepfold.blobs.spool import spool_file
+from sheepfold.farm import uploads
 from sheepfold.farm.farm import open_farm
 from sheepfold.farm.keeping import keep_file
 from sheepfold.farm.uploads import (
@@ -105,6 +106,32 @@ def test_two_do_not_write_at_once(world):
         thread.start()
         thread.join()
     assert "another request" in told[0]
+
+
+def read_what_is_dropped(world, upload):
+    with uploaded_file(world.farm, world.account("ann"), upload.id) as path:
+        drop_upload(world.farm, world.account("ann"), upload.id)
+        path.read_bytes()
+
+
+def test_an_upload_that_is_removed_while_it_is_read_or_written_is_unknown(world, monkeypatch):
+    account, upload = world.account("ann"), announced(world)
+    monkeypatch.setattr(uploads, "find_upload", lambda *_: upload)  # it was there just now
+    drop_upload(world.farm, account, upload.id)
+    with pytest.raises(UnknownBlob), appending(world.farm, account, upload.id, 0):
+        pass
+    monkeypatch.undo()
+    upload = announced(world)
+    send(world, upload, 0, BODY)
+    with pytest.raises(UnknownBlob):
+        read_what_is_dropped(world, upload)
+
+
+def test_another_file_that_is_missing_is_not_the_uploads_fault(world):
+    upload = announced(world)
+    send(world, upload, 0, BODY)
+    with pytest.raises(FileNotFoundError), uploaded_file(world.farm, world.account("ann"), upload.id) as path:
+        path.with_name("another").read_bytes()
 
 
 def test_other_bytes_than_announced_are_dropped(world):

@@ -278,7 +278,7 @@ def _drop_others(folder: Path, own: str, kept: set[str]) -> None:
 
 
 def _drop_from(place: Path, kept: set[str]) -> None:
-    for path in files_in(place):
+    for path in [*files_in(place), *place.glob("*.part")]:  # those were being copied when a backup broke off
         if path.name not in kept:
             path.unlink()
 

@@ -5,7 +5,6 @@ that a hostile picture cannot take down with the server. The same bytes for the 
 """
 
 import logging
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +15,7 @@ from sheepfold.blobs.blobs import Blob
 from sheepfold.blobs.spool import Digest, Spooled
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.keeping import name_blob
+from sheepfold.farm.passing import passing_folder
 from sheepfold.farm.settlement import Known, settle
 from sheepfold.kinds.seam import Facts, Inspection
 from sheepfold.model import lifecycle
@@ -154,8 +154,8 @@ def _compared(farm: Farm, kind: str, facts: Facts, task: Task | None, arrival: _
 
 def _is_same(farm: Farm, kind: str, facts: Facts, path: Path, digest: str) -> bool:
     """Say whether a file is the picture of a digest; raises UnknownBlob where that is gone or spoilt."""
-    with tempfile.TemporaryDirectory(prefix="compare-", dir=farm.spool_folder) as folder:
-        other = farm.blobs.local_path(Digest(digest), Path(folder))
+    with passing_folder(farm, "compare") as folder:
+        other = farm.blobs.local_path(Digest(digest), folder)
         return farm.inspector.same(kind, path, other, facts)
 
 

@@ -26,6 +26,7 @@ from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.tasks import Verdict
 from sheepfold.store import events as event_rows
 from sheepfold.store import jobs as job_rows
+from sheepfold.store import renderers as renderer_rows
 from sheepfold.store import tasks as task_rows
 from sheepfold.store.database import Tx
 
@@ -85,6 +86,7 @@ def _replaced(tx: Tx, account: Account, job_id: JobId, prepared: _Prepared, now:
         settle(tx, task, lifecycle.withdraw(task, now), now, {"reason": "The input was replaced."})
     name_blob(tx, prepared.blob, now)
     revision = job_rows.replace_input(tx, job_id, prepared.name, prepared.blob.digest)
+    renderer_rows.drop_older_archives(tx, job_id, revision)
     if prepared.packed is not None:
         name_archive(tx, job_id, revision, prepared.packed, now)
     told = {"name": prepared.name, "digest": prepared.blob.digest, "revision": revision,

@@ -102,7 +102,7 @@ def _renew(farm: Farm, known: Upload) -> bool:
     """Begin the day of an upload anew; False where it was removed just now."""
     now = farm.now()
     try:
-        os.utime(_root(farm) / known.id / "bytes", (now, now))
+        os.utime(_bytes(farm, known), (now, now))
     except FileNotFoundError:
         return False
     return True
@@ -126,8 +126,12 @@ def find_upload(farm: Farm, account: Account, upload_id: str) -> Upload:
     """Return an upload of an account; raises UnknownBlob, also where it is another's."""
     found = _read(_root(farm) / upload_id) if _NAME.fullmatch(upload_id) else None
     if found is None or found.account_id != account.id:
-        raise UnknownBlob(f"There is no upload {upload_id[:80]!r}; it may have been removed a day after its last use.")
+        raise _unknown(upload_id)
     return found
+
+
+def _unknown(upload_id: str) -> UnknownBlob:
+    return UnknownBlob(f"There is no upload {upload_id[:80]!r}; it may have been removed a day after its last use.")
 
 
 @contextmanager
@@ -138,7 +142,8 @@ def appending(farm: Farm, account: Account, upload_id: str, offset_bytes: int) -
     read-only once an order has named it, is not opened for writing.
     """
     found = find_upload(farm, account, upload_id)
-    file = os.open(_root(farm) / found.id / "bytes", os.O_RDONLY if found.is_whole else os.O_WRONLY | os.O_APPEND)
+    with _while_it_is_there(farm, found):
+        file = os.open(_bytes(farm, found), os.O_RDONLY if found.is_whole else os.O_WRONLY | os.O_APPEND)
     try:
         with _alone(file, found.id):
             at = os.fstat(file).st_size
@@ -162,16 +167,31 @@ def settle_upload(farm: Farm, account: Account, upload_id: str) -> Upload:
 
 @contextmanager
 def uploaded_file(farm: Farm, account: Account, upload_id: str) -> Iterator[Path]:
-    """Yield the file of a whole upload, its digest proven, for another day; raises UnknownBlob, IncompleteUpload."""
+    """Yield the file of a whole upload, its digest proven, for another day.
+
+    Raises UnknownBlob, also where the upload is removed while the block reads it, and IncompleteUpload.
+    """
     found = find_upload(farm, account, upload_id)
     if not found.is_whole:
         raise IncompleteUpload(f"Upload {found.id} has {found.offset_bytes} of its {found.size_bytes} bytes.")
     _renew(farm, found)
-    yield _prove(farm, account, found)
+    with _while_it_is_there(farm, found):
+        yield _prove(farm, account, found)
+
+
+@contextmanager
+def _while_it_is_there(farm: Farm, found: Upload) -> Iterator[None]:
+    """Turn a missing file into UnknownBlob where it is that of an upload, which its owner has just removed."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if _bytes(farm, found).exists():
+            raise
+        raise _unknown(found.id) from error
 
 
 def _prove(farm: Farm, account: Account, whole: Upload) -> Path:
-    path = _root(farm) / whole.id / "bytes"
+    path = _bytes(farm, whole)
     digest = spooled_already(path).sha256
     if digest != whole.sha256:
         drop_upload(farm, account, whole.id)
@@ -200,6 +220,10 @@ def sweep_uploads(farm: Farm) -> int:
 
 def _root(farm: Farm) -> Path:
     return farm.spool_folder / "uploads"
+
+
+def _bytes(farm: Farm, upload: Upload) -> Path:
+    return _root(farm) / upload.id / "bytes"
 
 
 def _folders(farm: Farm) -> list[Path]:

@@ -93,6 +93,8 @@ _ADD_ARCHIVE = text("""
     ON CONFLICT (job_id, revision) DO NOTHING
 """)
 # by pk_archives
+_DROP_OLDER = text("DELETE FROM archives WHERE job_id = :job_id AND revision < :revision")
+# by pk_archives
 _ARCHIVE = text("""
     SELECT a.job_id, a.revision, a.digest, b.md5, a.main FROM archives a JOIN blobs b ON b.digest = a.digest
     WHERE a.job_id = :job_id AND a.revision = :revision
@@ -110,6 +112,11 @@ def add_archive(tx: Tx, archive: ArchiveRow, now: int) -> None:
     """Name the archive of a job's project; where it has one, that one stays. Its blob must be named before."""
     tx.execute(_ADD_ARCHIVE, {"job_id": archive.job_id, "revision": archive.revision, "digest": archive.digest,
                               "main": archive.main, "now": now})
+
+
+def drop_older_archives(tx: Tx, job_id: JobId, revision: int) -> None:
+    """Forget the archives of earlier revisions of a job's project, which nobody may fetch any more."""
+    tx.execute(_DROP_OLDER, {"job_id": job_id, "revision": revision})
 
 
 def find_archive(tx: Tx, job_id: JobId, revision: int) -> ArchiveRow | None:

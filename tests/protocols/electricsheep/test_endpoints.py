@@ -22,6 +22,7 @@ from sheepfold.farm.orders import cancel_job
 from sheepfold.farm.upkeep import expire_leases
 from sheepfold.kinds.flame.genome import spex
 from sheepfold.model.accounts import Role
+from sheepfold.model.errors import StoreUnavailable
 from sheepfold.model.jobs import JobState
 from sheepfold.model.tasks import LeaseState, Soundness, TaskState, Verdict
 from sheepfold.protocols.electricsheep import endpoints, wire
@@ -225,6 +226,31 @@ def test_a_suspended_machine_gets_nothing_but_is_not_logged_out(site):
         order = site.ask()
         assert site.put(order, b"rubbish").status_code == 200
     assert site.http.get(f"/cgi/get?n=&w=&v=LNX_3.0.2&u={UID}&r=1&c=1").status_code == 403
+
+
+def out_of_reach(*_):
+    raise StoreUnavailable("The store of files does not answer.")
+
+
+def test_an_order_that_cannot_be_sent_for_now_is_given_back(site, monkeypatch):
+    site.order(frames=1)
+    with monkeypatch.context() as away:
+        away.setattr(endpoints, "open_blob", out_of_reach)
+        for _ in range(5):
+            assert site.http.get(f"/cgi/get?n=&w=&v=LNX_3.0.2&u={UID}&r=1&c=1").status_code == 503
+    order = site.ask(OTHER_UID)
+    assert order.put_job == 0
+    assert {lease.state for lease in site.story(order).leases} == {LeaseState.RELEASED, LeaseState.ACTIVE}
+
+
+def test_a_sheep_whose_genome_is_lost_ends(site):
+    job = site.order(frames=1)
+    for digest, _ in site.farm.blobs.list_digests():
+        site.farm.blobs.local_path(digest, site.farm.spool_folder).unlink()
+    statuses = [site.http.get(f"/cgi/get?n=&w=&v=LNX_3.0.2&u={UID}&r=1&c=1").status_code for _ in range(10)]
+    assert statuses == [404] * statuses.count(404) + [200] * statuses.count(200)
+    assert isinstance(site.ask(), wire.NoWork)
+    assert view_job(site.farm, job.id).job.state is JobState.FAILED
 
 
 # --- put

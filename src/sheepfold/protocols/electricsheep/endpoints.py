@@ -13,13 +13,20 @@ from starlette.routing import BaseRoute
 from sheepfold.blobs.spool import Spool, Spooled
 from sheepfold.farm import flock as flock_verbs
 from sheepfold.farm.accounts import holder_by
-from sheepfold.farm.dispatch import Assignment, Maker, claim_task, maker_named, open_blob
+from sheepfold.farm.dispatch import Assignment, Maker, claim_task, give_up, maker_named, open_blob
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.intake import Receipt, submit_wanted
 from sheepfold.kinds.flame.flam3 import animate_args
 from sheepfold.kinds.flame.genome import spex
 from sheepfold.model.accounts import Account
-from sheepfold.model.errors import BadCredentials, IncompleteUpload, SheepfoldError, UnknownBlob, UnknownSheep
+from sheepfold.model.errors import (
+    BadCredentials,
+    IncompleteUpload,
+    SheepfoldError,
+    Unavailable,
+    UnknownBlob,
+    UnknownSheep,
+)
 from sheepfold.model.flock import SheepId
 from sheepfold.model.matching import Abilities, Program
 from sheepfold.protocols.direct import DirectRoute, at_once, judged
@@ -149,22 +156,29 @@ def _ordered(farm: Farm, uid: str, credentials: Credentials | None, told: dict[s
     known = maker_named(farm, account.id, machine_name(uid), PROTOCOL)
     maker = Maker(known.machine_id, account.id, PROTOCOL, is_proven=False)  # a UID is neither secret nor unique
     granted = claim_task(farm, maker, ABILITIES, farm.settings.silent_lease_term_s, told)
-    sheep = None if granted is None else flock_verbs.find_sheep(farm, granted.job.id)
-    if granted is None or sheep is None or granted.input is None:
+    if granted is None:
         generation = flock_verbs.living_generation(farm)
         return wire.encode_get_answer(wire.NoWork(generation, farm.settings.retry_s, "There is nothing to render now."))
-    return wire.encode_get_answer(_frame_order(farm, granted, sheep, granted.input))
+    try:
+        return wire.encode_get_answer(_frame_order(farm, granted))
+    except SheepfoldError as error:  # given back, as failed where its job is to blame: the client never hears of it
+        is_its_own_fault = not isinstance(error, Unavailable)
+        give_up(farm, granted.held_by(maker), f"Its genome cannot be sent: {error}", failed=is_its_own_fault)
+        raise
 
 
-def _frame_order(farm: Farm, granted: Assignment, sheep: SheepId, digest: str) -> wire.FrameOrder:
+def _frame_order(farm: Farm, granted: Assignment) -> wire.FrameOrder:
     """Write an order: with one part a frame all numbers are the frame's, with several `job` alone tells them apart."""
+    sheep = flock_verbs.find_sheep(farm, granted.job.id)
+    if sheep is None or granted.input is None:
+        raise UnknownSheep(f"Job {granted.job.id} is no sheep.")
     parts = granted.job.spec["parts"]
     is_whole = parts == 1
     return wire.FrameOrder(
         generation=sheep.generation,
         sheep=sheep.number,
         job=granted.frame * parts + granted.part,
-        genome=b"".join(open_blob(farm, digest).chunks),
+        genome=b"".join(open_blob(farm, granted.input).chunks),
         args=animate_args(granted.job.spec, granted.frame, granted.part),
         frame=granted.frame if is_whole else None,
         time=granted.frame if is_whole else None,
