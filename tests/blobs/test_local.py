@@ -11,7 +11,7 @@ import pytest
 
 from sheepfold.blobs.blobs import open_blobs
 from sheepfold.blobs.local import LocalBlobs
-from sheepfold.blobs.spool import Spool
+from sheepfold.blobs.spool import Digest, Spool
 from sheepfold.model.errors import StoreUnavailable
 
 SHEEP = b"a sheep, more or less"
@@ -76,26 +76,42 @@ def test_an_opened_blob_is_read_to_its_end_though_it_is_deleted(blobs: LocalBlob
     assert b"".join(stream) == SHEEP
 
 
-def test_a_spool_on_another_file_system_is_copied(blobs: LocalBlobs, tmp_path: Path):
+def kept_from_elsewhere(blobs: LocalBlobs, tmp_path: Path) -> Digest:
+    """Keep a blob that was spooled on another file system."""
     elsewhere = Path("/dev/shm")
     if not os.access(elsewhere, os.W_OK) or elsewhere.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("there is no second file system to write to")
     with Spool(elsewhere, 100) as spool:
         spool.write(SHEEP)
-        blob = blobs.keep(spool.finish())
-    assert blobs.local_path(blob.digest, tmp_path).read_bytes() == SHEEP
-    assert blobs.local_path(blob.digest, tmp_path).stat().st_mode & 0o777 == 0o440
+        return blobs.keep(spool.finish()).digest
+
+
+def test_a_spool_on_another_file_system_is_copied(blobs: LocalBlobs, tmp_path: Path):
+    kept = blobs.local_path(kept_from_elsewhere(blobs, tmp_path), tmp_path)
+    assert kept.read_bytes() == SHEEP
+    assert kept.stat().st_mode & 0o777 == 0o440
     assert list((tmp_path / "blobs" / "incoming").iterdir()) == []
 
 
-def test_copies_that_a_crash_left_are_swept_at_the_next_opening(blobs: LocalBlobs, tmp_path: Path):
+def left_by_a_crash(tmp_path: Path) -> tuple[Path, Path]:
+    """Leave two copies behind: one two days ago, one just now."""
     old, young = (tmp_path / "blobs" / "incoming" / name for name in ("spool-old", "spool-young"))
     old.write_bytes(SHEEP)
     young.write_bytes(SHEEP)
     os.utime(old, (time.time() - 2 * 24 * 3600,) * 2)
+    return old, young
+
+
+def test_copies_that_a_crash_left_are_swept_at_the_next_opening(blobs: LocalBlobs, tmp_path: Path):
+    old, young = left_by_a_crash(tmp_path)
     LocalBlobs(tmp_path / "blobs", tmp_path / "spool")
-    assert not old.exists()
-    assert young.exists()
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_copies_that_a_crash_left_are_swept_at_the_next_copy(blobs: LocalBlobs, tmp_path: Path):
+    old, young = left_by_a_crash(tmp_path)
+    kept_from_elsewhere(blobs, tmp_path)
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path):

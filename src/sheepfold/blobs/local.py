@@ -36,7 +36,7 @@ class LocalBlobs:
         self._durable_lock = threading.Lock()
         with translated_os_errors("open its store of files"):
             self._incoming.mkdir(parents=True, exist_ok=True)
-            sweep_spools(self._incoming, time.time() - _DAY_S)
+            self._sweep_incoming()
 
     def keep(self, spooled: Spooled) -> Blob:
         """See Blobs."""
@@ -145,7 +145,12 @@ class LocalBlobs:
                 raise
             self._copy(source, target)
 
+    def _sweep_incoming(self) -> None:
+        """Remove copies that a crash left behind a day ago."""
+        sweep_spools(self._incoming, time.time() - _DAY_S)
+
     def _copy(self, source: Path, target: Path) -> None:
+        self._sweep_incoming()
         with source.open("rb") as file, Spool(self._incoming, source.stat().st_size) as spool:
             while chunk := file.read(CHUNK_BYTES):
                 spool.write(chunk)
