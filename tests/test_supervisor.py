@@ -18,9 +18,11 @@ import httpx
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.disks import small_disk
 from tests.serving import CLEAN, Server
 
 from sheepfold import supervisor
+from sheepfold.app import SHARED
 from sheepfold.config import Settings
 from sheepfold.farm.accounts import add_account, add_key
 from sheepfold.farm.farm import open_farm
@@ -217,6 +219,46 @@ def test_metrics_are_the_same_whichever_process_is_asked(tmp_path):
     counts = [{(sample.name, *sample.labels.values()): sample.value for family in text_string_to_metric_families(text)
                for sample in family.samples} for text in told]
     assert [count["sheepfold_request_seconds_count", "pages", "404"] for count in counts] == [20.0] * 10
+
+
+def test_what_was_counted_outlives_a_server_that_is_killed_and_a_full_disk(tmp_path):
+    data, small = tmp_path / "data", tmp_path / "small"
+    data.mkdir()
+    small.mkdir()
+    owner = owner_of(data)
+    with small_disk(small, "6m"), served(data, environment=CLEAN | {"TMPDIR": str(small)}) as site:
+        asked(site, "/nothing", 10)
+        with suppress(OSError), (small / "full").open("wb", buffering=0) as full:
+            while True:
+                full.write(bytes(4096))
+        for victim in servers(site):
+            victim.kill()
+        until(lambda: begun(site) == 4)
+        asked(site, "/nothing", 10)
+        asked(site, "/api/v1/nothing", 10)
+        told = [answer.text for answer in asked(site, "/metrics", 4, headers=owner)]
+        assert site.end() == 0
+    assert sum("died=" in line for line in site.log) == 2, site.log
+    for text in told:
+        assert 'sheepfold_request_seconds_count{protocol="pages",status="404"} 20.0' in text
+        assert "sheepfold_open_tasks 0.0" in text
+
+
+def test_folders_that_were_shared_by_the_dead_are_removed_and_those_of_the_living_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead, young, other = (tmp_path / f"sheepfold-{name}" for name in ("shared-dead", "shared-young", "else"))
+    for folder in (dead, young, other):
+        folder.mkdir()
+        (folder / "counter_0.db").write_bytes(b"counted")
+    for folder in (dead, other):
+        os.utime(folder, (0, 0))
+    with supervisor._shared_folder():
+        living = Path(os.environ[SHARED])
+        os.utime(living, (0, 0))
+        with supervisor._shared_folder():
+            assert living.exists()
+        os.environ[SHARED] = str(living)
+    assert set(tmp_path.iterdir()) == {young, other}
 
 
 def test_a_server_that_the_system_cannot_start_now_is_started_later(monkeypatch):

@@ -96,11 +96,14 @@ def open_door(host: str, port: int, certificate: tuple[Path, Path] | None = None
     return Door(bound, certificate)
 
 
-def make_app(farm: Farm) -> ASGIApp:
-    """Make the application of a farm: all protocols and the pages at one root, since their paths do not collide."""
+def make_app(farm: Farm, number: int = 0) -> ASGIApp:
+    """Make the application of a farm: all protocols and the pages at one root, since their paths do not collide.
+
+    `number` is its place among processes that serve together.
+    """
     collectors = CollectorRegistry()
     shared = Path(os.environ[SHARED]) if SHARED in os.environ else None
-    meter = vitals.Meter(collectors, shared)
+    meter = vitals.Meter(collectors, shared, number)
     farm.inspector.listen(meter.inspected)
     routes = [*_protocol_routes(farm), *vitals.routes(farm, collectors, shared), *pages.routes(farm)]
     application = Starlette(routes=routes, middleware=[Middleware(AsciiQueries)],
@@ -147,7 +150,7 @@ def serve(farm: Farm, doors: Sequence[Door], place: Place = Place(), *, with_hou
     """Serve a farm at some doors until SIGINT or SIGTERM, which let answers that are under way finish."""
     with house_kept(farm) if with_house else contextlib.nullcontext():
         keep_to_share(place.number, place.of)  # now: the house and its chores have begun, and use all cores
-        application = make_app(farm)
+        application = make_app(farm, place.number)
         gc.freeze()  # what is there now stays: to walk it at each full collection made single answers 100 ms slower
         uvloop.run(_serve(farm, application, doors, place))
 

@@ -4,17 +4,21 @@ Python runs one thread of a process at a time, so one server never uses more tha
 each other but for the database, the doors at which all of them listen, and a folder for what is counted.
 """
 
+import fcntl
 import logging
 import os
+import shutil
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from sheepfold.app import SHARED
 from sheepfold.kinds.orphans import end_with_parent
@@ -25,6 +29,9 @@ HEALTHY_S = 60.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 5.0
 END_S = 30.0
 """How long processes may take to end before they are killed."""
+YOUNG_S = 60
+"""How old a shared folder is at least that is nobody's any more."""
+_PREFIX = "sheepfold-shared-"
 
 _log = logging.getLogger(__name__)
 _processes = get_context("spawn")
@@ -39,8 +46,7 @@ def supervise(shares: Sequence[Callable[[], None]], note_death: Callable[[int], 
     ended = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, lambda *_: ended.set())
-    with tempfile.TemporaryDirectory(prefix="sheepfold-shared-") as shared:
-        os.environ[SHARED] = shared
+    with _shared_folder():
         seats = [_Seat(number, share, partial(note_death, number - 1)) for number, share in enumerate(shares, 1)]
         while not ended.is_set():
             for seat in seats:
@@ -50,6 +56,40 @@ def supervise(shares: Sequence[Callable[[], None]], note_death: Callable[[int], 
             seat.tell_end()
         for seat in seats:
             seat.end()
+
+
+@contextmanager
+def _shared_folder() -> Iterator[None]:
+    """Have a folder for what the processes count, in SHARED while the block runs; none where it cannot be made.
+
+    Its lock says that it is used: folders of which nobody holds the lock any more are removed.
+    """
+    with ExitStack() as stack:
+        try:
+            _sweep_shared()
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True))
+            lock = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, lock)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            _log.warning("servers=%s reason=%s", "each counts for itself", error)
+        else:
+            os.environ[SHARED] = folder
+            stack.callback(os.environ.pop, SHARED)
+        yield
+
+
+def _sweep_shared() -> None:
+    """Remove the folders of those who were killed; who began within the last minute may be about to take its lock."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # another user's, say, or in use
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(lock).st_mtime < time.time() - YOUNG_S:
+                    shutil.rmtree(folder)
+            finally:
+                os.close(lock)
 
 
 class _Seat:

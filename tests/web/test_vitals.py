@@ -3,19 +3,23 @@
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
+from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 from tests.conftest import HEIGHT, WIDTH, picture
+from tests.disks import small_disk
 
-from sheepfold.app import make_app
+from sheepfold.app import SHARED, make_app
 from sheepfold.farm import vitals
 from sheepfold.farm.accounts import add_account, add_key
 from sheepfold.farm.dispatch import held_lease
 from sheepfold.farm.upkeep import House
 from sheepfold.model.accounts import Role, Scope
 from sheepfold.model.errors import StoreUnavailable
+from sheepfold.web.tally import FILE_BYTES, count_in
 
 
 @pytest.fixture
@@ -34,6 +38,14 @@ def owner(farm):
 def always_anew(monkeypatch):
     monkeypatch.setattr(vitals, "REMEMBERED_S", 0.0)
     monkeypatch.setattr(vitals, "BLOBS_REMEMBERED_S", 0.0)
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Give a folder with room for the files of one server, and little more."""
+    (tmp_path / "small").mkdir()
+    with small_disk(tmp_path / "small", f"{5 * FILE_BYTES // 2}") as folder:
+        yield folder
 
 
 def samples(http, owner) -> dict[tuple[str, ...], float]:
@@ -144,3 +156,31 @@ def test_what_processes_that_serve_together_count_never_goes_back(world, tmp_pat
         world.held(maker)
     theirs.read()  # what is counted is what had been begun by the reading before
     assert [gauge.read().claims for gauge in (ours, theirs, ours)] == [{"rest": 2}] * 3
+
+
+def test_a_server_without_room_for_what_it_counts_counts_for_itself(small, monkeypatch):
+    monkeypatch.setattr(values, "ValueClass", values.ValueClass)
+    monkeypatch.setenv(SHARED, str(small))
+    assert count_in(small, 0)
+    there = set(small.iterdir())
+    assert not count_in(small, 1)
+    assert set(small.iterdir()) == there
+    assert count_in(small, 0)
+
+
+@pytest.mark.usefixtures("always_anew")
+def test_without_room_for_what_was_counted_the_counts_go_on_from_what_is_there(world, small):
+    ours, theirs = (vitals.Gauge(world.farm, small / "gauge") for _ in range(2))
+    world.order(frames=1)
+    ours.read()
+    with suppress(OSError), (small / "full").open("wb", buffering=0) as full:
+        while True:
+            full.write(bytes(4096))
+    world.held(world.maker("barn"))
+    for _ in range(2):
+        assert [gauge.read().standing.leases for gauge in (ours, theirs)] == [{"rest": 1}] * 2
+
+
+def test_who_cannot_open_what_others_counted_counts_for_itself(world, tmp_path):
+    world.order(frames=1)
+    assert vitals.Gauge(world.farm, tmp_path / "nowhere" / "gauge").read().standing.open_tasks == 1

@@ -1,10 +1,12 @@
 """A farm's vital signs: whether it can do its work, and how much of that there is."""
 
 import fcntl
+import logging
 import pickle
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +26,8 @@ REMEMBERED_S = 5.0
 BLOBS_REMEMBERED_S = 300.0
 """The same of the size of all blobs, which takes a walk through their rows."""
 _NO_BLOB = Digest("0" * 64)
+
+_log = logging.getLogger(__name__)
 
 
 def missing(farm: Farm) -> list[str]:
@@ -93,7 +97,8 @@ class Gauge:
 
     Of the tables that only grow each row is counted once, by its id. What is counted is what had been begun by the
     reading before: of two transactions the one with the smaller id may end last. Processes that serve a farm together
-    share a file with what was counted, so that no count goes back when another one of them is asked.
+    share a file with what was counted, so that no count goes back when another one of them is asked; each counts for
+    itself where that cannot be opened.
     """
 
     def __init__(self, farm: Farm, shared: Path | None = None) -> None:
@@ -105,20 +110,26 @@ class Gauge:
     def read(self) -> Reading:
         """Return how the farm stands; raises StoreUnavailable."""
         with self._lock:
-            if self._shared is None:
-                self._known = known = self._renewed(self._known)
-            else:
-                known = self._renewed_in(self._shared)
-            return known.reading
+            try:
+                self._known = self._renewed(self._known) if self._shared is None else self._renewed_in(self._shared)
+            except OSError as error:
+                _log.warning("reading=alone reason=%s", error.strerror)
+                self._known = self._renewed(self._known)
+            return self._known.reading
 
     def _renewed_in(self, file: Path) -> _Known:
-        with file.open("a+b") as shared:
-            fcntl.flock(shared, fcntl.LOCK_EX)
-            shared.seek(0)
-            written = shared.read()
+        """Return what is known, after what stands in a file; raises OSError where that cannot be opened.
+
+        On a full disk it keeps what it has, from which the next reading goes on.
+        """
+        with file.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            written = file.read_bytes() if file.exists() else None
             known = self._renewed(pickle.loads(written) if written else None)  # noqa: S301 -- nobody else may write it
-            shared.truncate(0)
-            shared.write(pickle.dumps(known))
+            with suppress(OSError):
+                anew = file.with_suffix(".part")
+                anew.write_bytes(pickle.dumps(known))
+                anew.replace(file)
             return known
 
     def _renewed(self, known: _Known | None) -> _Known:

@@ -22,6 +22,7 @@ from sheepfold.farm.vitals import Gauge, missing
 from sheepfold.model.accounts import Role
 from sheepfold.model.accounts import Scope as KeyScope
 from sheepfold.model.errors import BadCredentials, StoreUnavailable
+from sheepfold.web.tally import count_in
 
 BUCKETS_S = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 30.0)
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -30,13 +31,15 @@ _NO_STORE = {"Cache-Control": "no-store"}
 class Meter:
     """Measures requests by protocol and status, the seconds until their answer began; and inspections.
 
-    Of processes that serve together each measures its own, in the files of a folder: `registry` tells their sum.
+    Of processes that serve together each measures its own, in the files of a folder that have its `number`: `registry`
+    tells their sum.
     """
 
-    def __init__(self, registry: CollectorRegistry, shared: Path | None = None) -> None:
-        if shared is not None:
+    def __init__(self, registry: CollectorRegistry, shared: Path | None = None, number: int = 0) -> None:
+        own: CollectorRegistry | None = registry
+        if shared is not None and count_in(shared, number):
             MultiProcessCollector(registry, str(shared))  # type: ignore[no-untyped-call]
-        own = registry if shared is None else None
+            own = None
         self._seconds = Histogram("sheepfold_request_seconds", "Time until an answer began.", ["protocol", "status"],
                                   buckets=BUCKETS_S, registry=own)
         self._files = Counter("sheepfold_inspections", "Files inspected or compared.", registry=own)
