@@ -14,14 +14,16 @@ import av
 import pytest
 from PIL import Image
 from sqlalchemy import text
+from tests.blobs.conftest import s3_endpoint, s3_url  # noqa: F401 -- fixtures
 from tests.conftest import World
 from tests.farm.conftest import until
 
-from sheepfold.blobs.blobs import Blob
+from sheepfold.blobs.blobs import Blob, open_blobs
 from sheepfold.blobs.spool import Digest, Spooled
 from sheepfold.farm import chores
 from sheepfold.farm.browse import list_jobs, newest_event_id, open_preview, open_product, view_job
 from sheepfold.farm.chores import (
+    LEAST_FREE_BYTES,
     LONGEST_DELAY_S,
     MOST_DEATHS,
     PREVIEW_WIDTH,
@@ -335,6 +337,7 @@ def test_whatever_fails_on_a_full_disk_is_no_chores_fault(world: World, monkeypa
     one_chore(world)
     with monkeypatch.context() as patch:
         patch.setattr(chores, "LEAST_FREE_BYTES", 2**63)
+        patch.setattr(chores, "AMPLE_BYTES", 2**63)
         for _ in range(2 * world.farm.settings.chore_attempts):
             chore = take_chore(world.farm)
             assert chore is not None
@@ -345,6 +348,37 @@ def test_whatever_fails_on_a_full_disk_is_no_chores_fault(world: World, monkeypa
     assert world.do_chores() == 1
     assert list(world.farm.spool_folder.iterdir()) == []
     assert world.findings() == []
+
+
+def test_what_fills_a_disk_that_has_room_is_given_up_after_some_tries(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(chores, "LEAST_FREE_BYTES", 2**63)
+    monkeypatch.setattr(chores, "AMPLE_BYTES", 0)
+    one_chore(world)
+    for _ in range(world.farm.settings.chore_attempts):
+        assert do_next_chore(world.farm, Failing(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+        world.clock.advance(LONGEST_DELAY_S)
+    assert take_chore(world.farm) is None
+    assert any("no room for what is made of it" in finding for finding in world.findings())
+
+
+def test_a_film_of_pictures_in_a_far_store_waits_for_room_before_it_copies_any(
+    world: World, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+):
+    world.farm = replace(world.farm, blobs=open_blobs(request.getfixturevalue("s3_url"), world.farm.spool_folder))
+    job = world.order(frames=2)
+    world.make_all(world.maker("box"))
+    sizes = [world.farm.blobs.size(Digest(row.digest))
+             for row in world.farm.db.read(lambda tx: blob_rows.pictures_of_job(tx, job.id))]
+    with monkeypatch.context() as patch, ThreadPoolExecutor(1) as executor:
+        patch.setattr(chores, "_local_pictures", None)
+        patch.setattr(chores, "_free_bytes", lambda _: LEAST_FREE_BYTES + sum(sizes) - 1)
+        film = next(chore for chore in iter(lambda: take_chore(world.farm), None) if chore.what is ChoreWhat.ASSEMBLE)
+        with pytest.raises(StoreUnavailable, match=f"need {sum(sizes):,} bytes of room"):
+            do_chore(world.farm, executor, film)
+        put_off(world.farm, film)
+    world.clock.advance(world.farm.settings.chore_term_s + LONGEST_DELAY_S)
+    world.do_chores()
+    assert view_job(world.farm, job.id).products
 
 
 def test_a_film_for_which_a_small_disk_has_no_room_is_made_when_there_is_some(world: World, tmp_path: Path):

@@ -29,6 +29,8 @@ class Blobs(Protocol):
 
     fresh_s: int
     """How long the age of bytes may stay as it is although they are kept again."""
+    is_local: bool
+    """Whether blobs are local files already, so that `local_path` needs no room."""
 
     def keep(self, spooled: Spooled) -> Blob:
         """Keep an upload; when this returns, the bytes have outlived a power cut.

@@ -26,6 +26,7 @@ class LocalBlobs:
     """The store of blobs that is a folder. A blob's age is its file's modification time."""
 
     fresh_s = 0
+    is_local = True
 
     def __init__(self, root: Path, spool_folder: Path) -> None:
         """Make the folder where it is missing; raises StoreUnavailable where it cannot be made."""

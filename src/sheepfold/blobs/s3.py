@@ -37,6 +37,7 @@ class S3Blobs:
     """The store of blobs that is a bucket, or a prefix of one. A blob's age is its object's modification time."""
 
     fresh_s = _FRESH_S
+    is_local = False
 
     def __init__(self, store: S3Store, spool_folder: Path) -> None:
         """Use an open store; downloads to be checked and bytes to be kept pass through `spool_folder`."""

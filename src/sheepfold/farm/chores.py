@@ -22,6 +22,7 @@ from sheepfold.kinds import handwork
 from sheepfold.kinds.seam import Picture
 from sheepfold.model.errors import StoreUnavailable, Unavailable
 from sheepfold.model.events import Event, What
+from sheepfold.model.jobs import JobId
 from sheepfold.model.notices import Notice, Topic
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import chores as chore_rows
@@ -53,6 +54,8 @@ LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno
 """What the system says where it has no room, files, memory or processes left: then whatever is tried fails."""
 LEAST_FREE_BYTES = 16 * 2**20
 """Below this a disk is full, and who fails fails for that: not all programs pass on what the system said to them."""
+AMPLE_BYTES = 2**30
+"""A disk that has so much room is not full but for what is being made on it."""
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -60,6 +63,10 @@ _log = logging.getLogger(__name__)
 
 class Left(Exception):
     """The server is to end, and what the house is doing is not done yet."""
+
+
+class Greedy(Exception):
+    """What a chore makes fills the disk by itself."""
 
 
 class Overdue(BrokenExecutor):
@@ -237,6 +244,7 @@ def _make_preview(farm: Farm, executor: Executor, chore: Chore) -> None:
 def _assemble(farm: Farm, executor: Executor, chore: Chore) -> None:
     job = farm.db.read(lambda tx: job_rows.job_of(tx, chore.job_id))
     rows = farm.db.read(lambda tx: blob_rows.pictures_of_job(tx, chore.job_id))
+    _see_room(farm, job.id)
     with _folder(farm) as folder:
         pictures = list(_local_pictures(farm, rows, folder))
         target = folder / "products"
@@ -315,18 +323,41 @@ def _local_pictures(farm: Farm, rows: Iterable[PictureRow], folder: Path) -> Ite
         yield Picture(row.frame, row.part, farm.blobs.local_path(Digest(row.digest), folder), row.media_type)
 
 
+def _see_room(farm: Farm, job_id: JobId) -> None:
+    """Raise StoreUnavailable where a job's pictures lie in a far store, and the disk has no room for copies of them."""
+    if farm.blobs.is_local:
+        return
+    needed = farm.db.read(lambda tx: blob_rows.picture_bytes_of_job(tx, job_id))
+    free = _free_bytes(farm)
+    if free < needed + LEAST_FREE_BYTES:
+        raise StoreUnavailable(f"The pictures of job {job_id} need {needed:,} bytes of room to be put together, and the"
+                               f" farm's disk has {free:,}.")
+
+
 @contextmanager
 def _folder(farm: Farm) -> Iterator[Path]:
-    """Give a folder in the spool for the block, in which whatever fails on a full disk raises StoreUnavailable.
+    """Give a folder in the spool for the block.
 
-    It is looked at while what the block has left there lies there still.
+    What fails there on a full disk, while all that it made still lies there, raises StoreUnavailable; but Greedy where
+    the disk is full of just that.
     """
-    with tempfile.TemporaryDirectory(prefix="chore-", dir=farm.spool_folder, ignore_cleanup_errors=True) as name:
-        try:
-            yield Path(name)
-        except (Unavailable, Left, BrokenExecutor):
+    is_full = False
+    try:
+        with tempfile.TemporaryDirectory(prefix="chore-", dir=farm.spool_folder, ignore_cleanup_errors=True) as name:
+            try:
+                yield Path(name)
+            except (Left, BrokenExecutor):
+                raise
+            except Exception:
+                is_full = _free_bytes(farm) < LEAST_FREE_BYTES
+                raise
+    except Exception as error:
+        if not is_full:
             raise
-        except Exception as error:
-            if shutil.disk_usage(name).free < LEAST_FREE_BYTES:
-                raise StoreUnavailable("The farm's disk is full.") from error
-            raise
+        if _free_bytes(farm) >= AMPLE_BYTES:
+            raise Greedy("The farm's disk has no room for what is made of it.") from error
+        raise StoreUnavailable("The farm's disk is full.") from error
+
+
+def _free_bytes(farm: Farm) -> int:
+    return shutil.disk_usage(farm.spool_folder).free

@@ -4,7 +4,7 @@ A film is encoded once, as H.264 without B-frames, and wrapped twice: MP4 for pa
 screensavers, whose demuxer wants the stream in its plain byte form (Annex B) and counts its pictures by packets.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,9 +23,14 @@ _GROUND = (16, 16, 18)
 _SMPTE170M = 6  # the number of BT.601 in H.264's tables (ITU-T H.264, annex E)
 _LIMITED_RANGE = 1
 
+Reader = Callable[[Path], Image.Image]
+"""Opens a picture as RGB; raises UndecodablePicture."""
 
-def make_film(pictures: Sequence[Path], target: Path, fps: int, crf: int = CRF) -> None:
-    """Encode pictures of one size into an MP4 file with one frame each, `fps` a second.
+
+def make_film(
+    pictures: Sequence[Path], target: Path, fps: int, crf: int = CRF, read: Reader = rules.open_picture
+) -> None:
+    """Encode pictures of one size into an MP4 file with one frame each, `fps` a second; one is open at a time.
 
     An odd width or height is made even by repeating the last column or row. The same pictures give the same bytes
     with the same build of libx264. Raises ValueError for no pictures or different sizes, UndecodablePicture for an
@@ -36,7 +41,7 @@ def make_film(pictures: Sequence[Path], target: Path, fps: int, crf: int = CRF) 
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(target), "w", format="mp4", options=options) as container:
         stream = None
-        for index, frame in enumerate(_frames(pictures)):
+        for index, frame in enumerate(map(_frame, map(read, pictures))):
             if stream is None:
                 stream = container.add_stream("libx264", rate=fps)
                 _set_up(stream, frame, fps, crf)
@@ -62,14 +67,16 @@ def remux_to_avi(mp4: Path, avi: Path) -> None:
                 target.mux(filtered)
 
 
-def make_sheet(pictures: Sequence[Path], target: Path, columns: int, cell_width: int) -> None:
+def make_sheet(
+    pictures: Sequence[Path], target: Path, columns: int, cell_width: int, read: Reader = rules.open_picture
+) -> None:
     """Write a JPEG with all pictures in rows of `columns`, each `cell_width` pixels wide.
 
     A picture taller than twice its width shows its upper part.
     """
     if not pictures:
         raise ValueError("a sheet needs at least one picture")
-    cells = [_cell(path, cell_width) for path in pictures]
+    cells = [_cell(read(path), cell_width) for path in pictures]
     columns = min(columns, len(cells))
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     heights = [max(cell.height for cell in row) for row in rows]
@@ -83,12 +90,14 @@ def make_sheet(pictures: Sequence[Path], target: Path, columns: int, cell_width:
     rules.save(sheet, target)
 
 
-def make_products(pictures: Sequence[Path], folder: Path, fps: int) -> list[Product]:
+def make_products(
+    pictures: Sequence[Path], folder: Path, fps: int, read: Reader = rules.open_picture
+) -> list[Product]:
     """Make what every finished sequence has: film.mp4, film.avi, and sheet.jpg of at most SHEET_CELLS pictures."""
     film, old, sheet = folder / "film.mp4", folder / "film.avi", folder / "sheet.jpg"
-    make_film(pictures, film, fps)
+    make_film(pictures, film, fps, read=read)
     remux_to_avi(film, old)
-    make_sheet(spread(pictures, SHEET_CELLS), sheet, columns=5, cell_width=240)
+    make_sheet(spread(pictures, SHEET_CELLS), sheet, columns=5, cell_width=240, read=read)
     return [
         Product(film.name, film, "video/mp4"),
         Product(old.name, old, "video/x-msvideo"),
@@ -103,12 +112,11 @@ def spread(pictures: Sequence[Path], most: int) -> list[Path]:
     return [pictures[index * len(pictures) // most] for index in range(most)]
 
 
-def _frames(pictures: Sequence[Path]) -> Iterator[av.VideoFrame]:
-    for path in pictures:
-        array = rules.pixels(path)
-        odd = ((0, array.shape[0] % 2), (0, array.shape[1] % 2), (0, 0))
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(array, odd, mode="edge")), format="rgb24")
-        yield frame.reformat(format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG")
+def _frame(picture: Image.Image) -> av.VideoFrame:
+    array = np.asarray(picture)
+    odd = ((0, array.shape[0] % 2), (0, array.shape[1] % 2), (0, 0))
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(array, odd, mode="edge")), format="rgb24")
+    return frame.reformat(format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG")
 
 
 def _set_up(stream: av.VideoStream, frame: av.VideoFrame, fps: int, crf: int) -> None:
@@ -124,8 +132,7 @@ def _set_up(stream: av.VideoStream, frame: av.VideoFrame, fps: int, crf: int) ->
     stream.options = {"crf": str(crf), "preset": "medium", "bf": "0"}
 
 
-def _cell(path: Path, width: int) -> Image.Image:
-    image = rules.open_picture(path)
+def _cell(image: Image.Image, width: int) -> Image.Image:
     image = image.crop((0, 0, image.width, min(image.height, 2 * image.width)))
     height = max(1, round(image.height * width / image.width))
     return image.resize((width, height), Image.Resampling.LANCZOS)

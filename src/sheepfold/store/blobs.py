@@ -76,6 +76,10 @@ _PICTURE = """
         FROM results v WHERE v.task_id = t.id AND v.verdict = 'valid')
 """
 _OF_JOB = text(_PICTURE + " WHERE t.job_id = :job_id ORDER BY t.frame, t.part")
+_BYTES_OF_JOB = text(f"""
+    SELECT coalesce(sum(b.size_bytes), 0)
+    FROM ({_PICTURE} WHERE t.job_id = :job_id) p JOIN blobs b ON b.digest = p.digest
+""")  # noqa: S608 -- constants
 _OF_TASK = text(_PICTURE + " WHERE t.id = :task_id")
 # by uq_tasks_job_id_frame_part
 _AFTER = text(_PICTURE + " WHERE t.job_id = :job_id AND (t.frame, t.part) > (:frame, :part)"
@@ -85,6 +89,11 @@ _AFTER = text(_PICTURE + " WHERE t.job_id = :job_id AND (t.frame, t.part) > (:fr
 def pictures_of_job(tx: Tx, job_id: JobId) -> list[PictureRow]:
     """Return the valid pictures of a job in the order of frames and parts."""
     return [_picture(row) for row in tx.execute(_OF_JOB, {"job_id": job_id})]
+
+
+def picture_bytes_of_job(tx: Tx, job_id: JobId) -> int:
+    """Return how many bytes the valid pictures of a job have together."""
+    return int(tx.execute(_BYTES_OF_JOB, {"job_id": job_id}).scalar_one())
 
 
 def pictures_after(tx: Tx, job_id: JobId, place: tuple[int, int] | None, limit: int) -> list[PictureRow]:

@@ -191,6 +191,7 @@ def test_a_film_and_a_preview_are_made_of_openexr(written: Written, tmp_path: Pa
     (tmp_path / "products").mkdir()
     products = assemble.assemble(frames, FACTS.spec, tmp_path / "products")
     assert [product.name for product in products] == ["film.mp4", "film.avi", "sheet.jpg"]
+    assert set((tmp_path / "products").iterdir()) == {product.path for product in products}
     (still,) = assemble.assemble(frames[:1], FACTS.spec, tmp_path)
     assert (pictures.pixels(still.path) == exr.pixels(path)).all()
     preview.preview(path, tmp_path / "small.jpg", 20)

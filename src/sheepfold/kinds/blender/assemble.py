@@ -14,20 +14,9 @@ def assemble(parts: Sequence[Picture], spec: Spec, folder: Path) -> list[Product
     OpenEXR frames are tone-mapped for it. Raises UndecodablePicture for an unreadable picture and ValueError for none
     or for different sizes.
     """
-    frames = [_shown(picture.path, folder) for picture in sorted(parts, key=lambda picture: picture.frame)]
+    frames = [picture.path for picture in sorted(parts, key=lambda picture: picture.frame)]
     if len(frames) == 1:
         still = folder / "still.png"
-        pictures.save(pictures.open_picture(frames[0]), still)
+        pictures.save(exr.shown(frames[0]), still)
         return [Product(still.name, still, "image/png")]
-    return film.make_products(frames, folder, spec["fps"])
-
-
-def _shown(path: Path, folder: Path) -> Path:
-    """Return a frame as a file that shows on a screen."""
-    if not exr.is_exr(path):
-        return path
-    seen = folder / "seen"
-    seen.mkdir(exist_ok=True)
-    target = seen / f"{len(list(seen.iterdir())):06d}.png"
-    exr.picture(path).save(target, "PNG", compress_level=1)
-    return target
+    return film.make_products(frames, folder, spec["fps"], read=exr.shown)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sheepfold.kinds.blender.exr_header import check_header
-from sheepfold.kinds.pictures import MAX_PIXELS, Pixels
+from sheepfold.kinds.pictures import MAX_PIXELS, Pixels, open_picture
 from sheepfold.kinds.seam import Inspection, Soundness
 from sheepfold.model.errors import UndecodablePicture
 
@@ -61,9 +61,9 @@ def pixels(path: Path) -> Pixels:
     return seen
 
 
-def picture(path: Path) -> Image.Image:
-    """Return a picture tone-mapped for a screen; raises UndecodablePicture."""
-    return Image.fromarray(pixels(path))
+def shown(path: Path) -> Image.Image:
+    """Return a frame as a screen shows it, tone-mapped where it is OpenEXR; raises UndecodablePicture."""
+    return Image.fromarray(pixels(path)) if is_exr(path) else open_picture(path)
 
 
 def tone_mapped(light: Light) -> Pixels:

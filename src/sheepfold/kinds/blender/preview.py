@@ -9,6 +9,6 @@ from sheepfold.kinds.blender import exr
 def preview(path: Path, target: Path, width: int) -> None:
     """Write a copy `width` pixels wide at most, as JPEG or PNG by the target's suffix; raises UndecodablePicture."""
     if exr.is_exr(path):
-        pictures.write_small(exr.picture(path), target, width)
+        pictures.write_small(exr.shown(path), target, width)
     else:
         pictures.write_preview(path, target, width)
