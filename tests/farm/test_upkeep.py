@@ -21,6 +21,7 @@ from sheepfold.farm.keeping import name_blob
 from sheepfold.farm.retention import GUARD_S
 from sheepfold.farm.upkeep import (
     AT_A_TIME,
+    FOLDER_AGE_S,
     FULL_SWEEP_PERIOD_S,
     SWEEP_PERIOD_S,
     House,
@@ -36,6 +37,7 @@ from sheepfold.model.jobs import Job
 from sheepfold.model.tasks import LeaseState
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import chores as chore_rows
+from sheepfold.store import retention as retention_rows
 from sheepfold.store.chores import ChoreWhat
 from sheepfold.store.database import Tx
 
@@ -182,6 +184,62 @@ def test_a_clock_that_leaps_and_is_set_right_clears_nothing(world: World):
     assert len(story(world.farm, view_job(world.farm, job.id).tasks[0].id).events) > 1
 
 
+def one_day(world: World) -> tuple[Clock, Job]:
+    """Have a farm keep pictures for a day, and make a job's; returns the time that goes by, and the job."""
+    gone_by, settings = Clock(), replace(world.farm.settings, keep_days=1)
+    world.farm = replace(world.farm, elapsed=gone_by, settings=settings)
+    job = world.order()
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    return gone_by, job
+
+
+def beaten_for(world: World, house: House, gone_by: Clock, seconds: int) -> None:
+    for _ in range(seconds // 60):
+        world.clock.advance(60)
+        gone_by.advance(60)
+        house.beat()
+
+
+def is_cleared(world: World, job: Job) -> bool:
+    return view_job(world.farm, job.id).job.cleared_at is not None
+
+
+def test_a_clock_that_leapt_is_doubted_by_a_house_that_begins_meanwhile(world: World):
+    gone_by, job = one_day(world)
+    house = House(world.farm, lambda: ThreadPoolExecutor(1))
+    house.beat()
+    world.clock.advance(100 * DAY_S)
+    beaten_for(world, house, gone_by, 600)
+    world.order()  # so that the newest moment is of the wrong clock
+    again = House(world.farm, lambda: ThreadPoolExecutor(1))
+    beaten_for(world, again, gone_by, GUARD_S - 660)
+    assert not is_cleared(world, job)
+    beaten_for(world, again, gone_by, 180)
+    assert is_cleared(world, job)
+
+
+def test_a_farm_that_starts_with_a_clock_far_ahead_clears_nothing_before_it_may_have_been_set_right(world: World):
+    gone_by, job = one_day(world)
+    world.clock.advance(2 * DAY_S)
+    house = House(world.farm, lambda: ThreadPoolExecutor(1))
+    beaten_for(world, house, gone_by, GUARD_S - 60)
+    assert not is_cleared(world, job)
+    beaten_for(world, house, gone_by, 180)
+    assert is_cleared(world, job)
+
+
+def test_a_job_that_ended_while_the_clock_was_behind_is_as_old_as_its_order(world: World):
+    job = world.order()
+    world.clock.advance(-10 * DAY_S)
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    world.clock.advance(10 * DAY_S)
+    now = world.clock.now
+    assert world.farm.db.read(lambda tx: retention_rows.due(tx, now - 1, 9)) == []
+    assert [one.job_id for one in world.farm.db.read(lambda tx: retention_rows.due(tx, now, 9))] == [job.id]
+
+
 def test_a_clock_that_is_set_back_does_not_keep_the_house_from_its_periods(world: World):
     gone_by = Clock()
     world.farm = replace(world.farm, elapsed=gone_by)
@@ -274,13 +332,17 @@ def test_a_blob_that_is_sent_again_begins_anew(world: World):
 
 
 def test_the_house_sweeps_what_a_crash_left_in_the_spool(world: World):
-    killed, going_on = world.farm.spool_folder / "chore-killed", world.farm.spool_folder / "chore-going_on"
+    spool = world.farm.spool_folder
+    killed, going_on = spool / "order-killed", spool / "order-going_on"
     for folder in (killed, going_on):
         folder.mkdir()
-    long_ago = time.time() - DAY_S - 1
-    os.utime(killed, (long_ago, long_ago))
+    lost, waiting = spool / "spool-lost", spool / "spool-waiting"
+    for upload in (lost, waiting):
+        upload.touch()
+    for path, age_s in ((killed, FOLDER_AGE_S + 1), (waiting, FOLDER_AGE_S + 1), (lost, DAY_S + 1)):
+        os.utime(path, (time.time() - age_s,) * 2)
     House(world.farm, lambda: ThreadPoolExecutor(1)).beat()
-    assert list(world.farm.spool_folder.iterdir()) == [going_on]
+    assert set(spool.iterdir()) == {going_on, waiting}
 
 
 def until(is_so) -> None:

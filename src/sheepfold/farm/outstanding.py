@@ -27,6 +27,8 @@ RENDERED_AT = "rendered_at"
 """The figure of a lease whose client has asked for another task since: it awaits its upload."""
 GRAIN_S = 60
 """A deadline is moved only if it gains so much, so that a download of many pieces costs few writes."""
+LONGEST_REFUSAL_S = 30 * 86_400
+"""For how long a machine is kept off a job at most."""
 
 
 def ask_next(farm: Farm, session: Session, awaiting: int, system: str, bits: int) -> list[RendererRow]:
@@ -61,7 +63,9 @@ def _note_rendered(farm: Farm, session: Session, awaiting: int) -> None:
 
 
 def keep_off(farm: Farm, held: Holding, seconds: int) -> None:
-    """Offer a machine nothing of a lease's job for a time: it cannot render it, or its owner does not want it to."""
+    """Offer a machine nothing of a lease's job for a time, LONGEST_REFUSAL_S at most: it cannot render it, or its owner
+    does not want it to.
+    """
     now = farm.now()
     farm.db.write(lambda tx: refusal_rows.add(tx, held.machine_id, held.job_id, now + seconds, now))
 

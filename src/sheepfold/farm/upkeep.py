@@ -21,6 +21,7 @@ from sheepfold.farm.hands import Hand
 from sheepfold.farm.hiring import Hiring
 from sheepfold.farm.leaps import Leaps
 from sheepfold.farm.retention import Retention, drop, guarded_since, is_held
+from sheepfold.farm.setbacks import Setbacks
 from sheepfold.farm.settlement import settle
 from sheepfold.farm.uploads import sweep_uploads
 from sheepfold.model import lifecycle
@@ -38,6 +39,8 @@ BEAT_S = 1.0
 SWEEP_PERIOD_S = 3600
 FULL_SWEEP_PERIOD_S = 300
 """How often blobs are swept while there are more than the ceiling allows."""
+FOLDER_AGE_S = 7200
+"""How long at most who works in a folder of the spool writes nothing there; uploads may wait for longer in a queue."""
 FORGET_PERIOD_S = 86_400
 ORDER_KEY_AGE_S = 7 * 86_400
 """How long the name of an order is remembered: who has not heard of it in a week will not ask again."""
@@ -174,6 +177,7 @@ class House:
         self._has_taken_up = False
         self._ended = threading.Event()
         self._leaps = Leaps(farm)
+        self._setbacks = Setbacks(farm)
         self._last_sweep = -math.inf
         self._sweep: Iterator[int] | None = None
         self._next_forgetting = 0.0
@@ -242,6 +246,7 @@ class House:
         tidy_lanes(self._farm)
         heed_clock(self._farm)
         shorten_leases(self._farm)
+        self._setbacks.step()
         self._favour()
         is_clock_doubted = self._leaps.is_clock_doubted()
         if is_clock_doubted:
@@ -282,9 +287,9 @@ class House:
 
     def _sweep_spool(self) -> None:
         """Remove what crashes left there. Its age is by the system's clock, as the times of files that grow are."""
-        older_than = time.time() - self._farm.settings.orphan_blob_age_s
-        sweep_spools(self._farm.spool_folder, older_than)
-        sweep_folders(self._farm.spool_folder, older_than)
+        now, folder = time.time(), self._farm.spool_folder
+        sweep_spools(folder, now - self._farm.settings.orphan_blob_age_s)
+        sweep_folders(folder, now - FOLDER_AGE_S)
 
     def _forget_on(self) -> None:
         """Take the next step of forgetting, once a day from the first on."""

@@ -38,7 +38,8 @@ _JOB = """
     FROM jobs j JOIN accounts a ON a.id = j.account_id
 """
 _OLDEST = " ORDER BY j.ended_at, j.id LIMIT :limit"
-_DUE = text(f"{_JOB} WHERE {_CLEARABLE} AND j.ended_at <= :until {_OLDEST}")
+# a job was not ended before it was ordered, except by a clock that was behind
+_DUE = text(f"{_JOB} WHERE {_CLEARABLE} AND j.ended_at <= :until AND j.created_at <= :until {_OLDEST}")
 _CLEARED = text(f"{_JOB} WHERE {_EMPTIABLE} {_OLDEST}")
 # with all that spares a job, so that somebody who keeps it or renders a frame anew is not overrun
 _CLEAR = text(f"UPDATE jobs AS j SET cleared_at = :now WHERE j.id = :job_id AND {_CLEARABLE}")  # noqa: S608 -- constants
