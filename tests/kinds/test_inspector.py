@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from PIL import Image
 
 from sheepfold.kinds.inspector import Inspector
 from sheepfold.kinds.seam import Facts, Inspection, Soundness
-from sheepfold.model.errors import InvalidSpec, Unavailable
+from sheepfold.model.errors import InvalidSpec, Unavailable, UndecodablePicture
 
 Noise = Callable[..., Image.Image]
 FACTS = Facts({"width": 40, "height": 30}, 0)
@@ -44,6 +45,25 @@ def test_two_files_are_compared(inspector: Inspector, picture: Path, tmp_path: P
     noise(40, 30, 1).save(tmp_path / "b.png")
     assert inspector.same("flame", picture, picture, FACTS)
     assert not inspector.same("flame", picture, tmp_path / "b.png", FACTS)
+
+
+def test_a_smaller_copy_is_made_and_none_of_what_cannot_be_read_or_is_too_much(
+    picture: Path, large: Path, tmp_path: Path, noise: Noise
+) -> None:
+    with Inspector(1, memory_mib=300) as inspector:
+        inspector.start()
+        before = inspector.pids
+        with Image.open(io.BytesIO(inspector.shrink(picture, 20))) as small:
+            assert (small.format, small.size) == ("PNG", (20, 15))
+        broken = tmp_path / "broken.png"
+        broken.write_bytes(picture.read_bytes()[:-100])
+        for path in (large, broken):
+            with pytest.raises(UndecodablePicture, match="There is no smaller copy of the picture"):
+                inspector.shrink(path, 20)
+        assert inspector.pids == before
+    noise(2400, 2400).save(tmp_path / "noise.png")
+    with Inspector(1) as inspector, pytest.raises(UndecodablePicture, match="more than 16777216 bytes"):
+        inspector.shrink(tmp_path / "noise.png", 2400)
 
 
 def test_a_file_that_needs_too_much_memory_is_undecodable_and_the_next_is_judged(large: Path, picture: Path) -> None:

@@ -1,18 +1,15 @@
 """Screenshots for those who ordered them: how far a group of requests is, the pictures, and smaller ones."""
 
-import tempfile
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import Path
 
 from sheepfold.blobs.spool import Digest
 from sheepfold.farm.dispatch import Input, open_blob
 from sheepfold.farm.farm import Farm
-from sheepfold.farm.keeping import keep_file, name_blob
+from sheepfold.farm.keeping import name_blob
+from sheepfold.farm.passing import passing_folder
 from sheepfold.farm.sight import Viewer, may_see
-from sheepfold.kinds.screenshot.preview import preview
 from sheepfold.kinds.screenshot.spec import View, views
 from sheepfold.kinds.screenshot.split import needs_of
 from sheepfold.model.browsers import ACTIVE_S, Factory, abilities_of, wire_name
@@ -32,8 +29,6 @@ WIDTHS = (512, 160)
 """Of the smaller copies, in pixels (protocol note, section 3.4)."""
 LOADING_S, STARTING_S = 45, 60
 """What the old service added for what was still to come (protocol note, requests.status)."""
-
-_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +121,10 @@ def view_of(farm: Farm, shot: Screenshot) -> View:
     return views(farm.db.read(lambda tx: job_rows.job_of(tx, shot.job_id)).spec)[task.frame]
 
 
-def open_screenshot(farm: Farm, viewer: Viewer, hashkey: str, width: int = 0) -> tuple[str, Input]:
+def open_screenshot(farm: Farm, viewer: Viewer, hashkey: str, width: int = 0) -> tuple[str, Input] | None:
     """Open a screenshot, or its smaller copy of a width, with its media type; raises as `find_screenshot` does.
 
-    What could not be decoded is not handed out. A copy is made when it is first asked for, one at a time.
+    What could not be decoded is not handed out. None for a copy that `make_small` has not made yet.
     """
     shot = find_screenshot(farm, viewer, hashkey)
     if shot.soundness is Soundness.UNDECODABLE:
@@ -137,23 +132,26 @@ def open_screenshot(farm: Farm, viewer: Viewer, hashkey: str, width: int = 0) ->
     if not width:
         return shot.media_type, open_blob(farm, shot.digest)
     known = farm.db.read(lambda tx: visit_rows.find_thumbnail(tx, shot.digest, width))
-    return "image/png", open_blob(farm, known or _made(farm, shot, width))
+    return None if known is None else ("image/png", open_blob(farm, known))
 
 
-def _made(farm: Farm, shot: Screenshot, width: int) -> str:
-    with _one_at_a_time, tempfile.TemporaryDirectory(prefix="small-", dir=farm.spool_folder) as name:
-        source = farm.blobs.local_path(Digest(shot.digest), Path(name))
-        target = Path(name) / "small.png"
+def make_small(farm: Farm, viewer: Viewer, hashkey: str, width: int) -> None:
+    """Make a screenshot's smaller copy of a width, unless somebody has; raises as `find_screenshot` does, Overloaded
+    and Unavailable. A picture may take as long as an inspection.
+    """
+    shot = find_screenshot(farm, viewer, hashkey)
+    if farm.db.read(lambda tx: visit_rows.find_thumbnail(tx, shot.digest, width)) is not None:
+        return
+    with passing_folder(farm, "small") as folder:
         try:
-            preview(source, target, width)
+            small = farm.inspector.shrink(farm.blobs.local_path(Digest(shot.digest), folder), width)
         except UndecodablePicture as error:
             raise UnknownBlob(str(error)) from error
-        blob = keep_file(farm, target)
+    blob = farm.blobs.keep_bytes(small)
 
     def save(tx: Tx) -> None:
         name_blob(tx, blob, farm.now())
         visit_rows.set_thumbnail(tx, shot.digest, width, blob.digest)
 
     farm.db.write(save)
-    return blob.digest
 

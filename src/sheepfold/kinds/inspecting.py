@@ -1,5 +1,6 @@
 """The child of the inspector: limits itself, then answers questions about files until its line closes."""
 
+import base64
 import contextlib
 import json
 import os
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sheepfold.kinds.seam import Facts
 
+SMALL_BYTES = 16 * 2**20
+"""The most that a smaller copy may have."""
 NICE = 5
 """How much this gives way to the server, which answers claims meanwhile; the chores give way to both."""
 
@@ -48,7 +51,7 @@ def _warnings_are_errors() -> None:
 
 def _answer(question: dict[str, Any]) -> dict[str, Any]:
     try:
-        return _compare(question) if question["do"] == "same" else _inspect(question)
+        return _DEEDS[question["do"]](question)
     except MemoryError:
         return {"error": "it needs more memory than an inspection may use"}
     except Exception as error:  # noqa: BLE001 - the parent logs it, and the next file deserves an answer too
@@ -73,6 +76,18 @@ def _compare(question: dict[str, Any]) -> dict[str, Any]:
 
     module = registry.module_of(question["kind"], "compare")
     return {"same": module.same(Path(question["path"]), Path(question["other"]), _facts(question))}
+
+
+def _shrink(question: dict[str, Any]) -> dict[str, Any]:
+    from sheepfold.kinds import pictures  # noqa: PLC0415
+
+    png = pictures.small_png(Path(question["path"]), question["width"])
+    if len(png) > SMALL_BYTES:
+        return {"error": f"it has more than {SMALL_BYTES} bytes"}
+    return {"png": base64.b64encode(png).decode()}
+
+
+_DEEDS = {"inspect": _inspect, "same": _compare, "shrink": _shrink}
 
 
 def _facts(question: dict[str, Any]) -> "Facts":

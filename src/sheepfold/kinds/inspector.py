@@ -5,6 +5,7 @@ server's environment nor its open files. It is fed paths and answers with plain 
 sends is unpickled, as a child that a file has taken over would be a stranger too. The parent keeps the deadline.
 """
 
+import base64
 import json
 import logging
 import os
@@ -23,13 +24,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from sheepfold.kinds.cores import all_cores
+from sheepfold.kinds.inspecting import SMALL_BYTES
 from sheepfold.kinds.registry import KINDS
 from sheepfold.kinds.seam import Facts, Inspection, Soundness
-from sheepfold.model.errors import InvalidSpec, Overloaded, Unavailable
+from sheepfold.model.errors import InvalidSpec, Overloaded, Unavailable, UndecodablePicture
 
 log = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
+_LONGEST_ANSWER = SMALL_BYTES * 4 // 3 + 64 * 1024  # a smaller copy's PNG comes in base64
 _START_S = 60.0  # a loaded machine may be slow to import numpy
 _PATIENCE_S = 60.0
 _DEATH_S = 5.0
@@ -54,10 +57,10 @@ class _Innocent(_ChildLost):
 
 
 class Inspector:
-    """Inspections and comparisons by `children` processes, each for one caller at a time; safe for many threads.
+    """Inspections, comparisons and smaller copies by `children` processes, each for one caller at a time.
 
-    Children start on first use, or all at once by `start`. `deadline_s` is the longest that one file may take,
-    `memory_mib` the address space of a child, and a child is renewed after `renew_after` files.
+    Safe for many threads. Children start on first use, or all at once by `start`. `deadline_s` is the longest that one
+    file may take, `memory_mib` the address space of a child, and a child is renewed after `renew_after` files.
     """
 
     def __init__(
@@ -110,6 +113,20 @@ class Inspector:
         except _NoAnswer as error:
             log.warning("comparison_failed kind=%s path=%s other=%s reason=%s", kind, one, other, error)
             return False
+
+    def shrink(self, path: Path, width: int) -> bytes:
+        """Return a copy of a picture as PNG, `width` pixels wide at most.
+
+        Raises UndecodablePicture, also where a child dies of it or the copy has more than SMALL_BYTES, and else as
+        `inspect` does.
+        """
+        path.stat()
+        try:
+            answer = self._ask({"do": "shrink", "path": str(path.absolute()), "width": width})
+            return base64.b64decode(answer["png"])
+        except (_NoAnswer, KeyError, TypeError, ValueError) as error:
+            log.warning("shrinking_failed path=%s reason=%s", path, error)
+            raise UndecodablePicture(f"There is no smaller copy of the picture: {error}.") from error
 
     def listen(self, listener: Callable[[float], None]) -> None:
         """Have a function called after each file with the seconds that it took, without the wait for a child."""
@@ -259,7 +276,7 @@ class _Child:
         try:
             if not self._answered.poll(deadline_s * 1000):
                 raise _Overstayed(f"it took more than {deadline_s:g} seconds")
-            answer = json.loads(self._line.recv_bytes(maxlength=64 * 1024))
+            answer = json.loads(self._line.recv_bytes(maxlength=_LONGEST_ANSWER))
         except (EOFError, OSError, ValueError) as error:
             raise _ChildLost("the process that read it died") from error
         if not isinstance(answer, dict):

@@ -4,6 +4,7 @@ PNG and JPEG are read, by their contents and never by their names. Bytes after a
 that is a JPEG and an archive at once counts as its JPEG, and whatever is published is encoded anew.
 """
 
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -131,9 +132,22 @@ def write_preview(path: Path, target: Path, width: int) -> None:
 
 def write_small(image: Image.Image, target: Path, width: int) -> None:
     """Write a smaller copy of an open picture; see `write_preview`."""
+    save(_shrunk(image, width), target)
+
+
+def small_png(path: Path, width: int) -> bytes:
+    """Return a smaller copy as PNG, as `write_preview` writes it."""
+    small = io.BytesIO()
+    image = _shrunk(open_picture(path), width)
+    image.info.clear()
+    image.save(small, "PNG")
+    return small.getvalue()
+
+
+def _shrunk(image: Image.Image, width: int) -> Image.Image:
     width = min(width, image.width)
     height = max(1, round(image.height * width / image.width))
-    save(image.resize((width, height), Image.Resampling.LANCZOS), target)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def save(image: Image.Image, target: Path) -> None:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 T = TypeVar("T")
 Executors = WeakKeyDictionary[asyncio.AbstractEventLoop, Executor]
-_AT_ONCE, _JUDGING = Executors(), Executors()
+_AT_ONCE, _JUDGING, _SHRINKING = Executors(), Executors(), Executors()
 
 
 class DirectRoute(Route):
@@ -63,6 +63,11 @@ async def at_once(deed: Callable[..., T], *args: object) -> T:
 async def judged(deed: Callable[..., T], *args: object) -> T:
     """Run what waits for an inspection on a thread, so that others are left for requests that wait for none."""
     return await _run(_JUDGING, "judging", 0.75, deed, *args)
+
+
+async def shrunk(deed: Callable[..., T], *args: object) -> T:
+    """Run what makes smaller pictures on one of a few threads: whoever asks for those waits for each other."""
+    return await _run(_SHRINKING, "shrinking", 0.05, deed, *args)
 
 
 async def _run(kept: Executors, name: str, share: float, deed: Callable[..., T], *args: object) -> T:

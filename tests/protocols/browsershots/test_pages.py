@@ -2,15 +2,18 @@
 
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from xmlrpc.client import Fault
 
 import httpx
 import pytest
 from PIL import Image
+from tests.disks import small_disk
 
 from sheepfold.farm.accounts import add_account, find_customer
 from sheepfold.farm.people import open_web_session
 from sheepfold.farm.sight import set_private, share_job
+from sheepfold.kinds.inspector import Inspector
 from sheepfold.model.accounts import Account, Role
 from sheepfold.model.jobs import JobId
 from sheepfold.protocols.visitors import COOKIE, SHARES_COOKIE
@@ -27,6 +30,27 @@ def test_pictures_lie_where_they_always_did_in_three_sizes(site, picture):
     assert site.http.get(f"/png/320/{hashkey[:2]}/{hashkey}.png").status_code == 404
     assert site.http.get(f"/png/512/zz/{hashkey}.png").status_code == 404
     assert site.http.get("/png/512/00/" + "0" * 32 + ".png").status_code == 404
+
+
+def test_a_smaller_picture_for_which_a_disk_has_no_room_is_made_when_there_is_some(site, picture):
+    site.order()
+    hashkey = site.argo.shoot(picture(0, 1024, 2880))
+    path = f"/png/512/{hashkey[:2]}/{hashkey}.png"
+    with small_disk(site.farm.spool_folder, "16k"):
+        answer = site.http.get(path)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert site.http.get(path).status_code == 200
+
+
+def test_one_smaller_picture_that_many_ask_for_at_once_is_made_once(site, picture, monkeypatch):
+    site.order()
+    hashkey = site.argo.shoot(picture(0, 1024, 2880))
+    shrunk, shrink = [], Inspector.shrink
+    monkeypatch.setattr(Inspector, "shrink", lambda *asked: shrunk.append(asked) or shrink(*asked))
+    with ThreadPoolExecutor(8) as visitors:
+        paths = [f"/png/160/{hashkey[:2]}/{hashkey}.png"] * 16
+        assert {answer.status_code for answer in visitors.map(site.http.get, paths)} == {200}
+    assert 1 <= len(shrunk) <= 3  # by as many threads as make them
 
 
 def test_pictures_are_asked_for_again_each_time_and_sent_once(site, picture):

@@ -21,6 +21,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.sight import Viewer
 from sheepfold.model.errors import NotFound, Unavailable
 from sheepfold.protocols.browsershots.methods import METHODS, Method
+from sheepfold.protocols.direct import shrunk
 from sheepfold.protocols.uploads import answer_file
 from sheepfold.protocols.visitors import account_by_key, to_sign_in, viewer_of, visitor_of
 
@@ -162,5 +163,11 @@ async def _picture(farm: Farm, request: Request, viewer: Viewer) -> Response:
     size, head, name = (request.path_params[word] for word in ("size", "head", "name"))
     if size not in _SIZES or name[:2] != head:
         raise NotFound(f"Pictures lie at /png/SIZE/HH/HASH.png, with one of the sizes {', '.join(_SIZES)}.")
-    media_type, file = await run_in_threadpool(screenshots.open_screenshot, farm, viewer, name, _SIZES[size])
+    wanted = (farm, viewer, name, _SIZES[size])
+    if (found := await run_in_threadpool(screenshots.open_screenshot, *wanted)) is None:
+        await shrunk(screenshots.make_small, *wanted)
+        found = await run_in_threadpool(screenshots.open_screenshot, *wanted)
+    if found is None:
+        raise NotFound(f"The smaller copy of {name} was removed.")
+    media_type, file = found
     return answer_file(request, file, media_type)
