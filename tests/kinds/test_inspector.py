@@ -1,6 +1,9 @@
+import gc
 import io
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -9,9 +12,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
+from sheepfold.kinds import inspector as inspector_module
 from sheepfold.kinds.inspector import Inspector
 from sheepfold.kinds.seam import Facts, Inspection, Soundness
 from sheepfold.model.errors import InvalidSpec, Unavailable, UndecodablePicture
@@ -132,6 +137,57 @@ def test_a_child_is_renewed_when_worn_out(picture: Path) -> None:
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
+def test_a_child_that_goes_on_answering_is_ended_in_time(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drips = "import os, sys, time\nfd = int(sys.argv[1])\nos.write(fd, b'{}\\n')\nos.read(fd, 999)\n" \
+            "while os.write(fd, b' '): time.sleep(0.05)"
+
+    def spawn(far: socket.socket, *_: int) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen([sys.executable, "-c", drips, str(far.fileno())], pass_fds=[far.fileno()])
+
+    with Inspector(1, deadline_s=1) as inspector:
+        inspector.start()
+        with monkeypatch.context() as patch:
+            patch.setattr(inspector_module, "_spawn", spawn)
+            inspector._all[0].child.end()
+            found = inspector.inspect("flame", picture, FACTS)
+        assert (found.soundness, "1 seconds" in found.reason) == (Soundness.UNDECODABLE, True)
+        assert inspector.inspect("flame", picture, FACTS).soundness is Soundness.SOUND
+
+
+def test_a_child_has_processor_time_for_one_file_at_a_time_and_dies_when_it_is_over(picture: Path) -> None:
+    with Inspector(1, deadline_s=5) as inspector:
+        for _ in range(2):
+            inspector.inspect("flame", picture, FACTS)
+            (child,) = map(psutil.Process, inspector.pids)
+            used_s = sum(child.cpu_times()[:2])
+            assert used_s < child.rlimit(psutil.RLIMIT_CPU)[0] < used_s + 10
+    endless = "from sheepfold.kinds import inspecting\ninspecting._grant(1)\nwhile True: pass"
+    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ended = subprocess.run([sys.executable, "-c", endless], env=environment, check=False, timeout=60)
+    assert ended.returncode == -signal.SIGXCPU
+
+
+def test_where_no_child_can_be_started_nothing_is_said_of_the_file_and_no_file_stays_open(picture: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = _open_files()
+    free = sorted(set(range(soft)) - before)
+    found = []
+    for room in range(12):  # for so many files more, until it is enough
+        with Inspector(1) as inspector:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free[room], hard))
+            try:
+                found.append(inspector.inspect("flame", picture, FACTS).soundness)
+            except Unavailable:
+                found.append(None)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        inspector._all[0].child = None
+        gc.collect()
+        assert _open_files() == before
+    assert (found[0], found[-1]) == (None, Soundness.SOUND)
+    assert set(found) == {None, Soundness.SOUND}
+
+
 def test_many_threads_share_few_children(picture: Path) -> None:
     with Inspector(2) as inspector, ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda _: inspector.inspect("flame", picture, FACTS).soundness, range(200)))
@@ -208,6 +264,10 @@ def test_it_works_from_a_program_that_came_by_standard_input(picture: Path) -> N
         [sys.executable, "-"], input=code, env=environment, capture_output=True, text=True, check=True, timeout=60
     )
     assert "SOUND" in done.stdout
+
+
+def _open_files() -> set[int]:
+    return {number for number in range(1024) if Path(f"/proc/self/fd/{number}").is_symlink()}
 
 
 def _asked(inspector: Inspector, pool: ThreadPoolExecutor, picture: Path) -> "Future[Inspection]":

@@ -3,11 +3,12 @@
 import base64
 import contextlib
 import json
+import math
 import os
 import resource
+import socket
 import sys
 import warnings
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,11 @@ NICE = 5
 """How much this gives way to the server, which answers claims meanwhile; the chores give way to both."""
 
 
-def main(line: Connection, memory_bytes: int) -> None:
-    """Answer one question after another; the first message says that the child is ready."""
+def main(near: socket.socket, memory_bytes: int, longest_s: int) -> None:
+    """Answer one question after another, a line each; the first line says that the child is ready.
+
+    Whoever asked ends a child after `longest_s`; it needs no more processor time than that where nobody is left to.
+    """
     os.nice(NICE)
     _limit(memory_bytes)
     from sheepfold.kinds import registry  # noqa: PLC0415 - nothing large is imported before the limits hold
@@ -31,15 +35,23 @@ def main(line: Connection, memory_bytes: int) -> None:
         registry.module_of(kind, "compare")
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     _warnings_are_errors()
-    line.send_bytes(b'{"ready": true}')
-    with contextlib.suppress(EOFError, ConnectionError):
-        while True:
-            line.send_bytes(json.dumps(_answer(json.loads(line.recv_bytes()))).encode())
+    with contextlib.suppress(ConnectionError), near.makefile("rb") as questions:
+        near.sendall(b'{"ready": true}\n')
+        for question in questions:
+            _grant(longest_s)
+            near.sendall(json.dumps(_answer(json.loads(question))).encode() + b"\n")
 
 
 def _limit(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+
+
+def _grant(seconds: int) -> None:
+    """Let this process have so many seconds more of processor time; then it dies."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used.ru_utime + used.ru_stime) + seconds, hard))
 
 
 def _warnings_are_errors() -> None:
@@ -97,4 +109,4 @@ def _facts(question: dict[str, Any]) -> "Facts":
 
 
 if __name__ == "__main__":
-    main(Connection(int(sys.argv[1])), int(sys.argv[2]))
+    main(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3]))

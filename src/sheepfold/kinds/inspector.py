@@ -8,17 +8,17 @@ sends is unpickled, as a child that a file has taken over would be a stranger to
 import base64
 import json
 import logging
+import math
 import os
 import queue
-import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from multiprocessing.connection import Connection, Pipe
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,6 +36,8 @@ _LONGEST_ANSWER = SMALL_BYTES * 4 // 3 + 64 * 1024  # a smaller copy's PNG comes
 _START_S = 60.0  # a loaded machine may be slow to import numpy
 _PATIENCE_S = 60.0
 _DEATH_S = 5.0
+_GRACE_S = 2
+_PART_BYTES = 64 * 1024
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 
@@ -184,7 +186,7 @@ class Inspector:
         if self._closed.is_set():
             raise Unavailable("The inspector is closed.")
         if seat.child is None:
-            seat.child = _Child(self._memory_mib)
+            seat.child = _Child(self._memory_mib, math.ceil(self._deadline_s) + _GRACE_S)
             if self._closed.is_set():  # while the child came up, when `close` could not see it
                 seat.child.end()
                 raise Unavailable("The inspector is closed.")
@@ -203,15 +205,17 @@ class _Seat:
 class _Child:
     """One process and the line to it."""
 
-    def __init__(self, memory_mib: int) -> None:
+    def __init__(self, memory_mib: int, longest_s: int) -> None:
         self.asked = 0
-        self._line, far = Pipe()
-        self._answered = select.poll()  # one for all questions: making one takes as long as a small file
-        self._answered.register(self._line, select.POLLIN)
-        try:
-            self._process = _spawn(far, memory_mib)
-        finally:
-            far.close()
+        with ExitStack() as begun:
+            try:
+                self._line, far = socket.socketpair()
+                begun.callback(self._line.close)
+                with far:
+                    self._process = _spawn(far, memory_mib, longest_s)
+            except OSError as error:  # no more files, say, or processes
+                raise Unavailable(f"An inspection process did not start: {error.strerror}.") from error
+            begun.pop_all()
         try:
             self._receive(_START_S)
         except _ChildLost as error:
@@ -224,15 +228,15 @@ class _Child:
 
     @property
     def lives(self) -> bool:
-        return self._process.poll() is None and not self._line.closed
+        return self._process.poll() is None and self._line.fileno() >= 0
 
     def ask(self, question: Mapping[str, Any], deadline_s: float) -> dict[str, Any]:
         """Return the answer to one question; the child is ended, and _ChildLost raised, where there is none in time."""
         self.asked += 1
-        message = json.dumps(question).encode()
+        message = json.dumps(question).encode() + b"\n"
         spent_s = self._processor_s()
         try:
-            self._send(message)
+            self._send(message, deadline_s)
             answer = self._receive(deadline_s)
         except _ChildLost as error:
             is_innocent = self._is_innocent(error, was_starved=self._processor_s() - spent_s < deadline_s / 2)
@@ -266,31 +270,52 @@ class _Child:
         self.kill()
         self._line.close()
 
-    def _send(self, message: bytes) -> None:
+    def _send(self, message: bytes, deadline_s: float) -> None:
         try:
-            self._line.send_bytes(message)
+            self._line.settimeout(deadline_s)
+            self._line.sendall(message)
         except OSError as error:
             raise _ChildLost("the process that read it died") from error
 
     def _receive(self, deadline_s: float) -> dict[str, Any]:
         try:
-            if not self._answered.poll(deadline_s * 1000):
-                raise _Overstayed(f"it took more than {deadline_s:g} seconds")
-            answer = json.loads(self._line.recv_bytes(maxlength=_LONGEST_ANSWER))
-        except (EOFError, OSError, ValueError) as error:
+            answer = json.loads(self._read_line(time.monotonic() + deadline_s))
+        except TimeoutError as error:
+            raise _Overstayed(f"it took more than {deadline_s:g} seconds") from error
+        except (EOFError, OSError) as error:
             raise _ChildLost("the process that read it died") from error
+        except ValueError as error:
+            raise _ChildLost("the process that read it answered nonsense") from error
         if not isinstance(answer, dict):
             raise _ChildLost("the process that read it answered nonsense")
         return answer
 
+    def _read_line(self, ends_at: float) -> bytes:
+        """Return what the child writes up to the end of a line; raises TimeoutError where that does not come in time,
+        however little comes each time.
+        """
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            if (left_s := ends_at - time.monotonic()) <= 0:
+                raise TimeoutError
+            self._line.settimeout(left_s)
+            part = self._line.recv(_PART_BYTES)
+            if not part:
+                raise EOFError
+            line += part
+            if len(line) > _LONGEST_ANSWER:
+                raise ValueError
+        return bytes(line)
 
-def _spawn(far: Connection, memory_mib: int) -> "subprocess.Popen[bytes]":
+
+def _spawn(far: socket.socket, memory_mib: int, longest_s: int) -> "subprocess.Popen[bytes]":
     """Start the child with its end of the line, an environment of its own, and a session that no Ctrl-C reaches."""
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     paths = [str(_PACKAGE_ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     environment["OPENBLAS_NUM_THREADS"] = "1"  # each of its threads would reserve address space
-    argv = [sys.executable, "-B", "-m", "sheepfold.kinds.inspecting", str(far.fileno()), str(memory_mib * MIB)]
+    limits = str(memory_mib * MIB), str(longest_s)
+    argv = [sys.executable, "-B", "-m", "sheepfold.kinds.inspecting", str(far.fileno()), *limits]
     with all_cores():
         return subprocess.Popen(
             argv,
