@@ -35,7 +35,8 @@ class Leaps:
         if self._ahead_s is None:
             self._begin()
         elif abs(leap_s := ahead_s - self._ahead_s) > LEAP_S:
-            self._doubt(leap_s)
+            _log.warning("clock_leapt_s=%d", leap_s)
+            self._doubt()
         self._ahead_s = ahead_s
         return self._farm.elapsed() < self._doubted_until
 
@@ -44,11 +45,11 @@ class Leaps:
         newest_at, doubted_until = self._farm.db.read(
             lambda tx: (clock_rows.newest_moment(tx), clock_rows.doubted_until(tx)))  # fmt: skip
         if newest_at is not None and now - newest_at > AWAY_S:
-            self._doubt(now - newest_at)
+            _log.info("clock=doubted nothing_known_since_s=%d", now - newest_at)
+            self._doubt()
         elif doubted_until > now:
             self._doubted_until = self._farm.elapsed() + min(GUARD_S, doubted_until - now)
 
-    def _doubt(self, leap_s: float) -> None:
-        _log.warning("clock_leapt_s=%d", leap_s)
+    def _doubt(self) -> None:
         self._farm.db.write(lambda tx: clock_rows.doubt(tx, self._farm.now() + GUARD_S))
         self._doubted_until = self._farm.elapsed() + GUARD_S
