@@ -161,10 +161,20 @@ def test_a_child_has_processor_time_for_one_file_at_a_time_and_dies_when_it_is_o
             (child,) = map(psutil.Process, inspector.pids)
             used_s = sum(child.cpu_times()[:2])
             assert used_s < child.rlimit(psutil.RLIMIT_CPU)[0] < used_s + 10
-    endless = "from sheepfold.kinds import inspecting\ninspecting._grant(1)\nwhile True: pass"
+    assert _limited("inspecting._grant(1)\nwhile True: pass").returncode == -signal.SIGXCPU
+
+
+def test_processor_time_is_given_as_far_as_the_servers_own_limit_goes() -> None:
+    granted = _limited("resource.setrlimit(resource.RLIMIT_CPU, (60, 60))\ninspecting._grant(100)\n"
+                       "print(*resource.getrlimit(resource.RLIMIT_CPU))")
+    assert (granted.stdout, granted.returncode) == ("60 60\n", 0)
+
+
+def _limited(code: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program that limits itself as a child does."""
+    argv = [sys.executable, "-c", f"import resource\nfrom sheepfold.kinds import inspecting\n{code}"]
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    ended = subprocess.run([sys.executable, "-c", endless], env=environment, check=False, timeout=60)
-    assert ended.returncode == -signal.SIGXCPU
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_where_no_child_can_be_started_nothing_is_said_of_the_file_and_no_file_stays_open(picture: Path) -> None:

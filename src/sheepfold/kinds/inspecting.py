@@ -48,10 +48,11 @@ def _limit(memory_bytes: int) -> None:
 
 
 def _grant(seconds: int) -> None:
-    """Let this process have so many seconds more of processor time; then it dies."""
+    """Let this process have so many seconds more of processor time, as far as its own limit goes; then it dies."""
     used = resource.getrusage(resource.RUSAGE_SELF)
+    until = math.ceil(used.ru_utime + used.ru_stime) + seconds
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used.ru_utime + used.ru_stime) + seconds, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (until if hard == resource.RLIM_INFINITY else min(until, hard), hard))
 
 
 def _warnings_are_errors() -> None:
