@@ -253,6 +253,28 @@ def test_a_child_sees_none_of_the_servers_secrets_and_keeps_its_limits(monkeypat
         assert len(list((child / "fd").iterdir())) == 4  # the three standard ones and its line
 
 
+def test_children_end_where_their_server_was_killed_also_while_they_read_a_file(large: Path) -> None:
+    code = (
+        "import threading\nfrom pathlib import Path\nfrom sheepfold.kinds.inspector import Inspector\n"
+        "from sheepfold.kinds.seam import Facts\n"
+        "inspector = Inspector(2, deadline_s=10)\ninspector.start()\n"
+        "facts = Facts({'width': 8192, 'height': 8192}, 0)\n"
+        f"asked = 'flame', Path({str(large)!r}), facts\n"
+        "threading.Thread(target=inspector.inspect, args=asked, daemon=True).start()\n"
+        "print(*inspector.pids, flush=True)\ninput()"
+    )
+    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None
+        children = [psutil.Process(int(pid)) for pid in server.stdout.readline().split()]
+        server.kill()
+    assert len(children) == 2
+    gone, alive = psutil.wait_procs(children, timeout=60)
+    assert (len(gone), alive) == (2, [])
+
+
 def test_an_import_and_a_construction_start_nothing() -> None:
     code = (
         "import subprocess; subprocess.Popen = None; import threading;"

@@ -80,6 +80,17 @@ def test_a_png_with_one_flipped_bit_is_undecodable(tmp_path: Path, noise: Noise)
     assert pictures.examine(path, any_size).soundness is Soundness.UNDECODABLE
 
 
+def test_a_png_without_its_palette_is_told_so(tmp_path: Path, noise: Noise) -> None:
+    path = tmp_path / "a.png"
+    noise(64, 64).quantize(256).save(path)
+    assert pictures.examine(path, any_size).soundness is Soundness.SOUND
+    whole = path.read_bytes()
+    begin, end = whole.index(b"PLTE") - 4, whole.index(b"IDAT") - 4
+    path.write_bytes(whole[:begin] + whole[end:])
+    found = pictures.examine(path, any_size)
+    assert (found.soundness, found.reason) == (Soundness.UNDECODABLE, "The PNG lacks the palette of its colours.")
+
+
 @pytest.mark.parametrize(("width", "height"), [(50_000, 50_000), (9_000, 9_000), (2**31 - 1, 2**31 - 1)])
 def test_a_bomb_is_undecodable_and_told_by_its_header(tmp_path: Path, width: int, height: int) -> None:
     path = tmp_path / "bomb.png"

@@ -16,7 +16,8 @@ from sheepfold.model.errors import UndecodablePicture
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+_COLOUR_AT, _PALETTE = 9, 3  # where the header has the colour type, and that of pixels which are numbers of colours
+_CHANNELS = {0: 1, 2: 3, _PALETTE: 1, 4: 2, 6: 4}  # by colour type
 _CRITICAL = {b"PLTE", b"IDAT", b"IEND"}
 _EXIF = b"eXIf"
 _NOT_AFTER = {
@@ -67,6 +68,8 @@ def check_png(file: BinaryIO) -> None:
                 check_upright(piece)
         if file.read(4) != _sum(crc):
             raise UndecodablePicture(f"The PNG is cut short or damaged: the checksum of {name!r} is wrong.")
+    if head[_COLOUR_AT] == _PALETTE and b"PLTE" not in seen:
+        raise UndecodablePicture("The PNG lacks the palette of its colours.")
     rows.end()
     colours.check_chunks(said)
 
