@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import World, new_database
 from tests.farm.receiver import receiving
 
+from sheepfold.store import chores as chore_rows
+
 
 def until(is_so) -> None:
     """Wait until something is so that another thread does, a minute at most."""
@@ -16,6 +18,16 @@ def until(is_so) -> None:
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def one_chore(world: World) -> int:
+    """Leave a preview as the only chore; returns its id."""
+    world.order()
+    world.make_all(world.maker("box"))
+    chore = world.farm.db.write(lambda tx: chore_rows.take(tx, world.clock.now, 60))
+    world.do_chores()
+    world.farm.db.write(lambda tx: chore_rows.put_back(tx, chore.id, world.clock.now))
+    return chore.id
 
 
 @pytest.fixture

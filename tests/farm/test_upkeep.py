@@ -37,6 +37,7 @@ from sheepfold.model.jobs import Job
 from sheepfold.model.tasks import LeaseState
 from sheepfold.store import blobs as blob_rows
 from sheepfold.store import chores as chore_rows
+from sheepfold.store import clock as clock_rows
 from sheepfold.store import retention as retention_rows
 from sheepfold.store.chores import ChoreWhat
 from sheepfold.store.database import Tx
@@ -219,6 +220,17 @@ def test_a_clock_that_leapt_is_doubted_by_a_house_that_begins_meanwhile(world: W
     assert is_cleared(world, job)
 
 
+def test_a_clock_that_was_doubted_while_it_was_ahead_is_not_doubted_by_each_house_to_come(world: World):
+    gone_by, job = one_day(world)
+    world.clock.advance(2 * DAY_S)
+    world.order()
+    world.farm.db.write(lambda tx: clock_rows.doubt(tx, world.clock.now + 100 * DAY_S))
+    beaten_for(world, House(world.farm, lambda: ThreadPoolExecutor(1)), gone_by, GUARD_S - 60)
+    assert not is_cleared(world, job)
+    beaten_for(world, House(world.farm, lambda: ThreadPoolExecutor(1)), gone_by, 180)
+    assert is_cleared(world, job)
+
+
 def test_a_farm_that_starts_with_a_clock_far_ahead_clears_nothing_before_it_may_have_been_set_right(world: World):
     gone_by, job = one_day(world)
     world.clock.advance(2 * DAY_S)
@@ -236,8 +248,20 @@ def test_a_job_that_ended_while_the_clock_was_behind_is_as_old_as_its_order(worl
     world.do_chores()
     world.clock.advance(10 * DAY_S)
     now = world.clock.now
-    assert world.farm.db.read(lambda tx: retention_rows.due(tx, now - 1, 9)) == []
-    assert [one.job_id for one in world.farm.db.read(lambda tx: retention_rows.due(tx, now, 9))] == [job.id]
+    assert world.farm.db.read(lambda tx: retention_rows.due(tx, now - 1, now, 9)) == []
+    assert [one.job_id for one in world.farm.db.read(lambda tx: retention_rows.due(tx, now, now, 9))] == [job.id]
+
+
+def test_a_job_that_was_ordered_while_the_clock_was_ahead_is_as_old_as_its_end(world: World):
+    world.clock.advance(1000 * DAY_S)
+    job = world.order()
+    world.clock.advance(-1000 * DAY_S)
+    world.make_all(world.maker("box"))
+    world.do_chores()
+    ended = world.clock.now
+    now = ended + 100 * DAY_S
+    assert world.farm.db.read(lambda tx: retention_rows.due(tx, ended - 1, now, 9)) == []
+    assert [one.job_id for one in world.farm.db.read(lambda tx: retention_rows.due(tx, ended, now, 9))] == [job.id]
 
 
 def test_a_clock_that_is_set_back_does_not_keep_the_house_from_its_periods(world: World):

@@ -137,6 +137,24 @@ def test_a_child_is_renewed_when_worn_out(picture: Path) -> None:
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
+def test_a_child_whose_answer_has_no_bottom_is_ended(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nests = "import os, sys\nfd = int(sys.argv[1])\nos.write(fd, b'{}\\n')\nos.read(fd, 999)\n" \
+            "os.write(fd, b'[' * 20_000 + b'\\n')\nos.read(fd, 999)"
+
+    def spawn(far: socket.socket, *_: int) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen([sys.executable, "-c", nests, str(far.fileno())], pass_fds=[far.fileno()])
+
+    with Inspector(1) as inspector:
+        with monkeypatch.context() as patch:
+            patch.setattr(inspector_module, "_spawn", spawn)
+            inspector.start()
+            before = inspector.pids
+            found = inspector.inspect("flame", picture, FACTS)
+        assert (found.soundness, "nonsense" in found.reason) == (Soundness.UNDECODABLE, True)
+        assert inspector.inspect("flame", picture, FACTS).soundness is Soundness.SOUND
+        assert inspector.pids != before
+
+
 def test_a_child_that_goes_on_answering_is_ended_in_time(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drips = "import os, sys, time\nfd = int(sys.argv[1])\nos.write(fd, b'{}\\n')\nos.read(fd, 999)\n" \
             "while os.write(fd, b' '): time.sleep(0.05)"

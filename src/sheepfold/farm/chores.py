@@ -324,14 +324,18 @@ def _local_pictures(farm: Farm, rows: Iterable[PictureRow], folder: Path) -> Ite
 
 
 def _see_room(farm: Farm, job_id: JobId) -> None:
-    """Raise StoreUnavailable where a job's pictures lie in a far store, and the disk has no room for copies of them."""
+    """Raise StoreUnavailable where a job's pictures lie in a far store, and the disk has no room for copies of them;
+    Greedy where it would have none if it were empty.
+    """
     if farm.blobs.is_local:
         return
     needed = farm.db.read(lambda tx: blob_rows.picture_bytes_of_job(tx, job_id))
     free = _free_bytes(farm)
     if free < needed + LEAST_FREE_BYTES:
-        raise StoreUnavailable(f"The pictures of job {job_id} need {needed:,} bytes of room to be put together, and the"
-                               f" farm's disk has {free:,}.")
+        reason = (f"The pictures of job {job_id} need {needed:,} bytes of room to be put together, and the farm's disk"
+                  f" has {free:,}.")
+        is_hopeless = needed + LEAST_FREE_BYTES > shutil.disk_usage(farm.spool_folder).total
+        raise Greedy(reason) if is_hopeless else StoreUnavailable(reason)
 
 
 @contextmanager

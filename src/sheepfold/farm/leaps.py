@@ -47,8 +47,10 @@ class Leaps:
         if newest_at is not None and now - newest_at > AWAY_S:
             _log.info("clock=doubted nothing_known_since_s=%d", now - newest_at)
             self._doubt()
+        elif doubted_until > now + GUARD_S:  # by a clock that was ahead: else each house to come would doubt anew
+            self._doubt()
         elif doubted_until > now:
-            self._doubted_until = self._farm.elapsed() + min(GUARD_S, doubted_until - now)
+            self._doubted_until = self._farm.elapsed() + doubted_until - now
 
     def _doubt(self) -> None:
         self._farm.db.write(lambda tx: clock_rows.doubt(tx, self._farm.now() + GUARD_S))

@@ -85,7 +85,7 @@ def _clear_old(farm: Farm) -> int:
     if not days:
         return 0
     until = min(guarded_since(farm), farm.now() - days * DAY_S)
-    old = farm.db.read(lambda tx: retention_rows.due(tx, until, JOBS_AT_A_TIME))
+    old = farm.db.read(lambda tx: retention_rows.due(tx, until, farm.now(), JOBS_AT_A_TIME))
     return sum(_begin(farm, ChoreWhat.CLEAR, one.job_id, f"older than {days} days") for one in old)
 
 
@@ -124,7 +124,7 @@ def _make_room(farm: Farm, excess: int) -> int:
         return 0
     limit = farm.settings.storage_limit_bytes
     why = f"{limit + excess} bytes are more than {limit}"
-    if old := farm.db.read(lambda tx: retention_rows.due(tx, guarded_since(farm), 1)):
+    if old := farm.db.read(lambda tx: retention_rows.due(tx, guarded_since(farm), farm.now(), 1)):
         return int(_begin(farm, ChoreWhat.CLEAR, old[0].job_id, why))
     if old := farm.db.read(lambda tx: retention_rows.emptiable(tx, 1)):
         return int(_begin(farm, ChoreWhat.EMPTY, old[0].job_id, why))

@@ -112,5 +112,6 @@ def read_storage(farm: Farm, account: Account) -> Storage:
 def _next(farm: Farm, tx: Tx) -> Iterable[Due]:
     """Return the jobs to be cleared next, or else those to be emptied, for which only a ceiling is a reason."""
     keep_days, limit_bytes = farm.settings.keep_days, farm.settings.storage_limit_bytes
-    waiting = retention_rows.due(tx, farm.now(), SHOWN) if keep_days or limit_bytes else ()
+    now = farm.now()
+    waiting = retention_rows.due(tx, now, now, SHOWN) if keep_days or limit_bytes else ()
     return waiting or (retention_rows.emptiable(tx, SHOWN) if limit_bytes else ())

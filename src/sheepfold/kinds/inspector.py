@@ -284,7 +284,7 @@ class _Child:
             raise _Overstayed(f"it took more than {deadline_s:g} seconds") from error
         except (EOFError, OSError) as error:
             raise _ChildLost("the process that read it died") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _ChildLost("the process that read it answered nonsense") from error
         if not isinstance(answer, dict):
             raise _ChildLost("the process that read it answered nonsense")

@@ -68,9 +68,8 @@ def check_png(file: BinaryIO) -> None:
                 check_upright(piece)
         if file.read(4) != _sum(crc):
             raise UndecodablePicture(f"The PNG is cut short or damaged: the checksum of {name!r} is wrong.")
-    if head[_COLOUR_AT] == _PALETTE and b"PLTE" not in seen:
-        raise UndecodablePicture("The PNG lacks the palette of its colours.")
     rows.end()
+    _check_whole(head, seen)
     colours.check_chunks(said)
 
 
@@ -96,6 +95,11 @@ def _check_place(name: bytes, before: bytes, seen: set[bytes]) -> None:
     is_late = name == b"IDAT" and b"IDAT" in seen and before != b"IDAT"
     if is_late or not seen.isdisjoint(_NOT_AFTER.get(name, ())):
         raise UndecodablePicture(f"The PNG has a chunk {name!r} in the wrong place.")
+
+
+def _check_whole(header: bytes, seen: set[bytes]) -> None:
+    if header[_COLOUR_AT] == _PALETTE and b"PLTE" not in seen:
+        raise UndecodablePicture("The PNG lacks the palette of its colours.")
 
 
 def _check_length(name: bytes, length: int) -> None:

@@ -77,8 +77,8 @@ _PICTURE = """
 """
 _OF_JOB = text(_PICTURE + " WHERE t.job_id = :job_id ORDER BY t.frame, t.part")
 _BYTES_OF_JOB = text(f"""
-    SELECT coalesce(sum(b.size_bytes), 0)
-    FROM ({_PICTURE} WHERE t.job_id = :job_id) p JOIN blobs b ON b.digest = p.digest
+    SELECT coalesce(sum(size_bytes), 0) FROM blobs
+    WHERE digest IN (SELECT p.digest FROM ({_PICTURE} WHERE t.job_id = :job_id) p)
 """)  # noqa: S608 -- constants
 _OF_TASK = text(_PICTURE + " WHERE t.id = :task_id")
 # by uq_tasks_job_id_frame_part
@@ -92,7 +92,7 @@ def pictures_of_job(tx: Tx, job_id: JobId) -> list[PictureRow]:
 
 
 def picture_bytes_of_job(tx: Tx, job_id: JobId) -> int:
-    """Return how many bytes the valid pictures of a job have together."""
+    """Return how many bytes the valid pictures of a job have together, those that are alike once."""
     return int(tx.execute(_BYTES_OF_JOB, {"job_id": job_id}).scalar_one())
 
 

@@ -38,8 +38,9 @@ _JOB = """
     FROM jobs j JOIN accounts a ON a.id = j.account_id
 """
 _OLDEST = " ORDER BY j.ended_at, j.id LIMIT :limit"
-# a job was not ended before it was ordered, except by a clock that was behind
-_DUE = text(f"{_JOB} WHERE {_CLEARABLE} AND j.ended_at <= :until AND j.created_at <= :until {_OLDEST}")
+# a job was not ended before it was ordered, except by a clock that was behind, or ordered by one that was ahead
+_DUE = text(f"{_JOB} WHERE {_CLEARABLE} AND j.ended_at <= :until"
+            f" AND (j.created_at <= :until OR j.created_at > :now) {_OLDEST}")
 _CLEARED = text(f"{_JOB} WHERE {_EMPTIABLE} {_OLDEST}")
 # with all that spares a job, so that somebody who keeps it or renders a frame anew is not overrun
 _CLEAR = text(f"UPDATE jobs AS j SET cleared_at = :now WHERE j.id = :job_id AND {_CLEARABLE}")  # noqa: S608 -- constants
@@ -48,9 +49,9 @@ _KEEP = text("UPDATE jobs SET kept_at = :at WHERE id = :job_id AND cleared_at IS
 _KEPT = text("SELECT count(*) FROM jobs WHERE kept_at IS NOT NULL")
 
 
-def due(tx: Tx, until: int, limit: int) -> list[Due]:
+def due(tx: Tx, until: int, now: int, limit: int) -> list[Due]:
     """Return jobs whose originals may be cleared, of those that ended by a time, the oldest first."""
-    return [_due(row) for row in tx.execute(_DUE, {"until": until, "limit": limit})]
+    return [_due(row) for row in tx.execute(_DUE, {"until": until, "now": now, "limit": limit})]
 
 
 def emptiable(tx: Tx, limit: int) -> list[Due]:
