@@ -147,6 +147,8 @@ def make_small(farm: Farm, viewer: Viewer, hashkey: str, width: int) -> None:
             small = farm.inspector.shrink(farm.blobs.local_path(Digest(shot.digest), folder), width)
         except UndecodablePicture as error:
             raise UnknownBlob(str(error)) from error
+        except FileNotFoundError as error:
+            raise UnknownBlob(f"The screenshot {hashkey} was cleared just now.") from error
     blob = farm.blobs.keep_bytes(small)
 
     def save(tx: Tx) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from tests.disks import small_disk
 
+from sheepfold.blobs.local import LocalBlobs
 from sheepfold.farm.accounts import add_account, find_customer
 from sheepfold.farm.people import open_web_session
 from sheepfold.farm.sight import set_private, share_job
@@ -40,6 +41,21 @@ def test_a_smaller_picture_for_which_a_disk_has_no_room_is_made_when_there_is_so
         answer = site.http.get(path)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
     assert site.http.get(path).status_code == 200
+
+
+def test_a_smaller_picture_whose_original_goes_meanwhile_is_not_found(site, picture, monkeypatch):
+    site.order()
+    hashkey = site.argo.shoot(picture())
+    local_path = LocalBlobs.local_path
+
+    def gone(blobs, digest, folder):
+        path = local_path(blobs, digest, folder)
+        path.unlink()
+        return path
+
+    monkeypatch.setattr(LocalBlobs, "local_path", gone)
+    answer = site.http.get(f"/png/512/{hashkey[:2]}/{hashkey}.png")
+    assert (answer.status_code, "cleared just now" in answer.text) == (404, True)
 
 
 def test_one_smaller_picture_that_many_ask_for_at_once_is_made_once(site, picture, monkeypatch):
