@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import count
@@ -28,9 +29,9 @@ from sheepfold.farm.backups import ask_backup, list_backups, make_next_backup
 from sheepfold.farm.browse import list_jobs, view_job
 from sheepfold.farm.checkup import check
 from sheepfold.farm.dispatch import held_lease
-from sheepfold.farm.farm import open_farm
+from sheepfold.farm.farm import Farm, open_farm
 from sheepfold.farm.manifest import FILES, MANIFEST, prove, read_backup
-from sheepfold.farm.retention import HOLD_S, Retention, is_held
+from sheepfold.farm.retention import HOLD_S, Retention, hold, is_held
 from sheepfold.farm.upkeep import sweep_blobs
 from sheepfold.model.errors import BadInput, Conflict, Unavailable, UnknownBlob
 from sheepfold.model.jobs import Job
@@ -236,6 +237,26 @@ def test_a_backup_that_stood_still_for_too_long_leaves_the_last_as_it_was(overdu
         back_up(overdue.farm, tmp_path / "backup", told=sleep)
     assert read_backup(tmp_path / "backup") == made
     assert sorted((tmp_path / "backup").rglob("*")) == lying
+
+
+def test_a_backup_that_ends_while_its_hold_is_found_to_be_lost_is_none(overdue: World, tmp_path, monkeypatch):
+    found = threading.Event()
+
+    def find(farm: Farm) -> bool:
+        was_held = hold(farm)
+        if threading.current_thread().name == "backup-hold" and not was_held:
+            found.set()
+            time.sleep(0.5)  # meanwhile the backup is done
+        return was_held
+
+    def sleep(*_: int) -> None:
+        overdue.clock.advance(HOLD_S)
+        until(found.is_set)
+
+    monkeypatch.setattr(backup, "hold", find)
+    monkeypatch.setattr(backup, "SIGN_PERIOD_S", 0.01)
+    with pytest.raises(Unavailable, match="no sign of life"):
+        back_up(overdue.farm, tmp_path / "backup", told=sleep)
 
 
 def test_a_backup_that_hangs_does_not_keep_the_farm_from_dropping_for_ever(overdue: World, tmp_path, monkeypatch):

@@ -135,6 +135,7 @@ class _Hold:
         self._was_lost = False
         self._went_on_at = farm.now()
         self._ended = threading.Event()
+        self._renewing = threading.Lock()
         self._thread = threading.Thread(target=self._keep_on, name="backup-hold", daemon=True)
 
     def __enter__(self) -> Self:
@@ -158,8 +159,9 @@ class _Hold:
                               " what it copies: make it again.")
 
     def _renew(self) -> None:
-        if not hold(self._farm):
-            self._was_lost = True
+        with self._renewing:  # who finds it held again must know that it was lost
+            if not hold(self._farm):
+                self._was_lost = True
 
     def _keep_on(self) -> None:
         while not self._ended.wait(SIGN_PERIOD_S):
