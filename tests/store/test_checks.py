@@ -16,6 +16,7 @@ from sheepfold.config import Settings
 from sheepfold.farm.checkup import check
 from sheepfold.farm.farm import open_farm
 from sheepfold.kinds.inspector import Inspector
+from sheepfold.model.errors import StoreUnavailable
 from sheepfold.store import checks
 from sheepfold.store.findings import Finding
 
@@ -120,6 +121,8 @@ def test_a_page_that_postgresql_has_read_with_a_wrong_checksum_is_found(
         with (strict_server.folder / "data" / path).open("r+b") as file:
             file.seek(4096)
             file.write(b"\xff" * 4096)
+        with pytest.raises(StoreUnavailable, match=r"^The database is damaged: invalid page in block 0 of .*the last"):
+            world.farm.db.look(lambda tx: tx.execute(text("SELECT * FROM events")))
         found = list(check(world.farm))
     assert re.fullmatch(r"PostgreSQL has read \d+ pages with wrong checksums", found[-1].what)
     assert "restore the last backup that was well" in found[-1].remedy

@@ -173,7 +173,7 @@ class House:
     def __init__(self, farm: Farm, make_executor: Callable[[], Executor]) -> None:
         self._farm = farm
         self._hiring = Hiring(make_executor)
-        self._hands = [Hand(farm, make_executor) for _ in range(max(1, farm.settings.chore_processes))]
+        self._hands = [Hand(farm, make_executor) for _ in range(farm.settings.chore_processes)]
         self._has_taken_up = False
         self._ended = threading.Event()
         self._leaps = Leaps(farm)

@@ -79,6 +79,8 @@ def read_at_once(db: Database, operation: Callable[[Tx], T]) -> T:
 _TROUBLES = (
     sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError
 )
+_DAMAGE = {"XX001", "XX002"}
+"""What PostgreSQL calls a page and an index that it cannot have written: data_corrupted and index_corrupted."""
 
 
 @contextmanager
@@ -95,19 +97,19 @@ def translated() -> Iterator[None]:
         if getattr(getattr(error, "orig", error), "sqlstate", None) is not None:
             raise _without_rows(error) from None
         raise BadInput("The farm takes no text with a zero byte.") from error  # all that is refused before it is sent
-    except psycopg.Error as error:
-        raise _without_rows(error) from None
-    except (sqlite3.DatabaseError, DatabaseError) as error:
-        if not _is_damage(getattr(error, "orig", None) or error):
-            raise
-        raise StoreUnavailable(f"The database is damaged: {_first_line(error)}. See to the disk, and restore the last"
-                               " backup that was well.") from error
+    except (psycopg.Error, sqlite3.DatabaseError, DatabaseError) as error:
+        if _is_damage(getattr(error, "orig", None) or error):
+            raise StoreUnavailable(f"The database is damaged: {_first_line(error)}. See to the disk, and restore the"
+                                   " last backup that was well.") from error
+        if isinstance(error, psycopg.Error):
+            raise _without_rows(error) from None
+        raise
 
 
 def _is_damage(error: BaseException) -> bool:
-    """Say whether SQLite has found pages that it cannot have written, or a file that is no database."""
+    """Say whether the database has found pages that it cannot have written, or a file that is no database."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # above stands what more is known
-    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or getattr(error, "sqlstate", None) in _DAMAGE
 
 
 def _without_rows(error: Exception) -> Exception:
