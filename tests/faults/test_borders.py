@@ -1,7 +1,10 @@
 """The server is killed at every border on the way of a picture; it is started again, the machine sends again."""
 
 import pytest
-from tests.faults.ground import KIND_OF, Crew, assert_check_is_content, furnish, reckon
+from tests.faults.ground import FLAMES, KIND_OF, Crew, assert_check_is_content, furnish, reckon
+
+from sheepfold.protocols.link import FarmUnreachable
+from sheepfold.protocols.rest.client import RestLink
 
 pytestmark = pytest.mark.timeout(900)
 ENDPOINTS = {
@@ -72,6 +75,21 @@ def live_through(house, protocol, borders, frames):
 @pytest.mark.parametrize(("protocol", "dialect"), FAST)
 def test_what_a_killed_server_had_accepted_is_there_and_paid_once(build, protocol, dialect):
     live_through(build(dialect), protocol, FAST[protocol, dialect], 6)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_a_lease_whose_grant_was_not_told_any_more_is_held_by_our_worker(build, dialect):
+    house = build(dialect, environment={"SHEEPFOLD_LEASE_TERM_S": "3600"})
+    people = furnish(house, 1)
+    house.start(f"after {ENDPOINTS['rest']}:claim_task")
+    with RestLink(house.url, people.keys[0], "faults", claim_wait_s=1, pause=lambda _: None) as link:
+        link.open(FLAMES)
+        with pytest.raises(FarmUnreachable):
+            link.claim(FLAMES)
+        house.revive()
+        link.open(FLAMES)
+        work = link.claim(FLAMES)
+        assert (house.deaths, work.handle, work.frame, link.claim(FLAMES)) == (1, "1", 0, None)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Dispatch: sessions, claims, inputs, heartbeats, and leases given back."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sheepfold.blobs.spool import Digest
@@ -10,7 +10,7 @@ from sheepfold.farm.farm import Farm
 from sheepfold.farm.settlement import Known, settle
 from sheepfold.model import lifecycle
 from sheepfold.model.accounts import AccountId, checked_name
-from sheepfold.model.errors import Cleared, MachineSuspended, SessionEnded, UnknownBlob, UnknownLease
+from sheepfold.model.errors import Cleared, LeaseNotHeld, MachineSuspended, SessionEnded, UnknownBlob, UnknownLease
 from sheepfold.model.jobs import Job, JobId
 from sheepfold.model.machines import MachineId, Session, SessionId
 from sheepfold.model.matching import Abilities
@@ -18,11 +18,12 @@ from sheepfold.model.tasks import LeaseId, TaskId
 from sheepfold.model.trust import UNPROVEN_SUSPENSION_S
 from sheepfold.store import accounts as account_rows
 from sheepfold.store import blobs as blob_rows
+from sheepfold.store import claim as claim_rows
 from sheepfold.store import jobs as job_rows
 from sheepfold.store import leases as lease_rows
 from sheepfold.store import sessions as session_rows
 from sheepfold.store import tasks as task_rows
-from sheepfold.store.claim import Claimant, claim
+from sheepfold.store.claim import Claimant, Granted, claim
 from sheepfold.store.database import Tx
 from sheepfold.store.leases import Holding, Wanted
 from sheepfold.store.tasks import Told
@@ -120,6 +121,31 @@ def claim_task(farm: Farm, maker: Maker, abilities: Abilities, term_s: int,
     return granted
 
 
+def named(request: str) -> dict[str, str]:
+    """Return the figures by which `granted_before` finds what a request was granted; none for one without a name."""
+    return {lease_rows.REQUEST: request} if request else {}
+
+
+def granted_before(farm: Farm, maker: Maker, request: str, term_s: int) -> Assignment | None:
+    """Return the lease that a request of a machine was granted though its answer was lost, with a new term.
+
+    `request` is its name, told with it as `named` says. None where it was granted nothing that is still held.
+    """
+    granted = farm.db.read(lambda tx: claim_rows.granted_before(tx, maker.machine_id, request))
+    if granted is None:
+        return None
+    assignment = _assigned(granted, term_s)
+    try:
+        return replace(assignment, deadline_at=heartbeat(farm, assignment.held_by(maker), term_s))
+    except LeaseNotHeld:
+        return None
+
+
+def _assigned(granted: Granted, term_s: int) -> Assignment:
+    return Assignment(granted.lease_id, granted.task_id, granted.job, granted.frame, granted.part, granted.deadline_at,
+                      term_s, granted.input)
+
+
 def _claimed(farm: Farm, maker: Maker, needs_ids: tuple[int, ...], term_s: int,
              figures: Mapping[str, Any] | None) -> Assignment | None:
     def grant(tx: Tx) -> Assignment | None:
@@ -132,8 +158,7 @@ def _claimed(farm: Farm, maker: Maker, needs_ids: tuple[int, ...], term_s: int,
             if account_rows.is_suspended(tx, maker.machine_id, since):
                 raise MachineSuspended
             return None
-        return Assignment(granted.lease_id, granted.task_id, granted.job, granted.frame, granted.part,
-                          granted.deadline_at, term_s, granted.input)
+        return _assigned(granted, term_s)
 
     return farm.db.write_singly(grant) if needs_ids else None
 

@@ -28,7 +28,10 @@ from sheepfold.model.tasks import LeaseId, TaskId
 from sheepfold.store import events as event_rows
 from sheepfold.store.database import Tx
 from sheepfold.store.jobs import JOB_COLUMNS, job_in, job_of
+from sheepfold.store.leases import REQUEST
 
+NEWEST = 64
+"""Among so many newest leases of a machine that of a request is looked for, whose answer was lost just now."""
 BLANK_PAUSE_S = 120
 """For so long a machine leaves a task, of which it made a blank picture, to others, who may confirm it."""
 LANES_AT_A_TIME = {"sqlite": 8, "postgresql": 32}
@@ -78,6 +81,18 @@ def claim(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...], now: int) -> G
     if not needs_ids:
         return None
     return (_claim_at_once if tx.dialect.name == "postgresql" else _claim_by_lanes)(tx, claimant, needs_ids, now)
+
+
+def granted_before(tx: Tx, machine_id: MachineId, request: str) -> Granted | None:
+    """Return the lease that a machine's request was granted lately and that is active still; None where there is none.
+
+    `request` is what the client called it, kept as the figure REQUEST.
+    """
+    for row in tx.execute(_NEWEST, {"machine_id": machine_id, "newest": NEWEST}):
+        if json.loads(row.figures).get(REQUEST) == request:
+            return Granted(LeaseId(row.id), TaskId(row.task_id), job_of(tx, JobId(row.job_id)), row.deadline_at,
+                           row.frame, row.part, row.input)
+    return None
 
 
 def _claim_by_lanes(tx: Tx, claimant: Claimant, needs_ids: tuple[int, ...], now: int) -> Granted | None:
@@ -216,6 +231,13 @@ _GRANT = text("""
     INSERT INTO leases (task_id, machine_id, account_id, session_id, protocol, state, granted_at, deadline_at, figures)
     VALUES (:task_id, :machine_id, :account_id, :session_id, :protocol, 'active', :now, :deadline_at, :figures)
     RETURNING id
+""")
+# by ix_leases_machine_id_id
+_NEWEST = text("""
+    SELECT l.id, l.task_id, t.job_id, l.deadline_at, l.figures, t.frame, t.part, t.input
+    FROM (SELECT id, task_id, state, deadline_at, figures FROM leases
+          WHERE machine_id = :machine_id ORDER BY id DESC LIMIT :newest) l
+    JOIN tasks t ON t.id = l.task_id WHERE l.state = 'active'
 """)
 _CHARGE = text("UPDATE lanes SET virtual_time = virtual_time + :charge WHERE id = :lane_id")
 # only a lane that is empty for everybody: this machine may have been refused what others may take

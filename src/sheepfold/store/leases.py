@@ -16,6 +16,9 @@ from sheepfold.model.tasks import LeaseId, LeaseState, TaskId
 from sheepfold.store.database import Question, Tx
 from sheepfold.store.sessions import OpenSession, session_asked, session_in
 
+REQUEST = "request"
+"""The figure of a lease that names the request which it was granted to, as its client called it; no story tells it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -242,6 +245,10 @@ def stories_of_task(tx: Tx, task_id: TaskId) -> list[LeaseStory]:
     """Return every lease that a task ever had, oldest first."""
     return [
         LeaseStory(LeaseId(row.id), row.machine, row.account, row.protocol, row.state, row.granted_at, row.deadline_at,
-                   row.ended_at, row.reason, json.loads(row.figures), row.log)
+                   row.ended_at, row.reason, _worth_telling(json.loads(row.figures)), row.log)
         for row in tx.execute(_STORIES, {"task_id": task_id})
     ]
+
+
+def _worth_telling(figures: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in figures.items() if name != REQUEST}

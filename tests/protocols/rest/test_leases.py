@@ -108,6 +108,30 @@ def test_held_request_ends_when_its_time_is_up(site):
     assert site.http.post("/leases", headers=site.session(), json={"wait_s": 1}).status_code == 204
 
 
+def test_a_request_whose_answer_was_lost_gets_its_lease_by_asking_again(site):
+    site.order(site.client(), frames=3)
+    me, asked = site.session(), {"name": "first"}
+    lost = site.http.post("/leases", headers=me, json=asked).json()
+    other = claimed(site, me)
+    site.clock.now += 60
+    again = site.http.post("/leases", headers=site.session(), json={**asked, "again": True})  # in a new session, too
+    assert (again.status_code, again.json()) == (201, {**lost, "deadline_at": lost["deadline_at"] + 60})
+    for odd in ({"name": "second", "again": True}, {"again": True}):
+        answer = site.http.post("/leases", headers=me, json=odd)
+        assert answer.status_code in {201, 204}
+        assert answer.status_code == 204 or answer.json()["lease"] not in {lost["lease"], other["lease"]}
+
+
+def test_a_lease_that_is_held_no_more_is_not_granted_by_asking_again(site):
+    site.order(site.client())
+    me, asked = site.session(), {"name": "first", "wait_s": 0}
+    lost = site.http.post("/leases", headers=me, json=asked).json()
+    assert site.http.post("/leases", headers=site.session("other"), json={**asked, "again": True}).status_code == 204
+    assert site.http.delete(f"/leases/{lost['lease']}", headers=me).status_code == 204
+    again = site.http.post("/leases", headers=me, json={**asked, "again": True})
+    assert (again.status_code, again.json()["task"], again.json()["lease"]) == (201, lost["task"], lost["lease"] + 1)
+
+
 def test_abilities_of_a_request_override_those_of_the_session(site):
     site.order(site.client())
     me = site.session()

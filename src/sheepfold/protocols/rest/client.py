@@ -76,6 +76,8 @@ class RestLink:
         self._key = key
         self._claim_wait_s = min(claim_wait_s, wire.MOST_WAIT_S)
         self._abilities: wire.Abilities | None = None
+        self._unanswered = ""
+        """The name of the last request for a task, where no answer came."""
 
     def open(self, abilities: Abilities) -> None:
         """Open a session; raises FarmRefused for a wrong key."""
@@ -83,11 +85,14 @@ class RestLink:
         self._open_session()
 
     def claim(self, abilities: Abilities, *, may_wait: bool = True) -> Work | None:
-        """Ask for a task, waiting a while for one where that is allowed."""
+        """Ask for a task, waiting a while for one where that is allowed; once more, where the last answer was lost."""
         told = wire.Abilities.of(abilities)
         other = None if told == self._abilities else told
-        asked = wire.LeaseAsked(abilities=other, wait_s=self._claim_wait_s if may_wait else 0)
+        again, self._unanswered = bool(self._unanswered), self._unanswered or uuid.uuid4().hex[:16]
+        asked = wire.LeaseAsked(abilities=other, wait_s=self._claim_wait_s if may_wait else 0, name=self._unanswered,
+                                again=again)
         granted = self._in_session(lambda: self._claimed(asked))
+        self._unanswered = ""
         if granted is None:
             return None
         return Work(str(granted.lease), granted.kind, granted.spec, granted.frame, granted.part, granted.term_s,

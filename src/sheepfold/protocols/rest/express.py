@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sheepfold.blobs.spool import Spool
-from sheepfold.farm.dispatch import Assignment, claim_task, session_with_lease
+from sheepfold.farm.dispatch import Assignment, claim_task, named, session_with_lease
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.intake import Receipt, submit_wanted
 from sheepfold.model.errors import SheepfoldError, UnknownLease
@@ -86,6 +86,8 @@ async def _claim(farm: Farm, root: str, app: ASGIApp, request: Request) -> Respo
         wish = wire.LeaseAsked.model_validate_json(body) if body else wire.LeaseAsked()
     except ValidationError:
         return _Onward(root, app, body)
+    if wish.again:
+        return _Onward(root, app, body)
     granted = await at_once(_claimed, farm, token, wish)
     if granted is not None:
         return _json(granted_lease(granted).model_dump_json(), 201)
@@ -97,7 +99,7 @@ async def _claim(farm: Farm, root: str, app: ASGIApp, request: Request) -> Respo
 def _claimed(farm: Farm, token: str, wish: wire.LeaseAsked) -> Assignment | None:
     worker = worker_of(farm, token)
     abilities = worker.abilities if wish.abilities is None else wish.abilities.to_model()
-    return claim_task(farm, worker.maker, abilities, farm.settings.lease_term_s)
+    return claim_task(farm, worker.maker, abilities, farm.settings.lease_term_s, named(wish.name))
 
 
 async def _result(farm: Farm, root: str, app: ASGIApp, request: Request) -> Response | _Onward:

@@ -1,6 +1,7 @@
 """What machines ask: sessions, leases, inputs, heartbeats, results."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -16,8 +17,10 @@ from sheepfold.farm.dispatch import (
     claim_task,
     close_session,
     give_up,
+    granted_before,
     heartbeat,
     held_lease,
+    named,
     open_session,
     read_input,
 )
@@ -95,21 +98,31 @@ async def add_lease(
 ) -> wire.LeaseGranted | Response:
     """Get a lease on the best task that the machine can do: it may make it until the deadline.
 
-    With `wait_s` the request is held for up to that many seconds in the hope of work.
+    With `wait_s` the request is held for up to that many seconds in the hope of work. One that never got its answer is
+    sent once more with its `name` and `again`: so a lease that it was granted is not lost.
     """
     wish = asked or wire.LeaseAsked()
     abilities = worker.abilities if wish.abilities is None else wish.abilities.to_model()
     wait_s = min(wish.wait_s, farm.settings.claim_wait_limit_s)
-    granted = await run_in_threadpool(claim_task, farm, worker.maker, abilities, farm.settings.lease_term_s)
+    granted = await run_in_threadpool(_claimed, farm, worker, abilities, wish)
     if granted is None and wait_s:
-        granted = await _awaited(request, token, abilities, wait_s)
+        granted = await _awaited(request, token, abilities, wait_s, named(wish.name))
     if granted is None:
         retry_s = 1 if wait_s else farm.settings.retry_s
         return Response(status_code=204, headers={"Retry-After": str(retry_s)})
     return granted_lease(granted)
 
 
-async def _awaited(request: Request, token: str, abilities: Abilities, wait_s: int) -> Assignment | None:
+def _claimed(farm: Farm, worker: Worker, abilities: Abilities, wish: wire.LeaseAsked) -> Assignment | None:
+    term_s = farm.settings.lease_term_s
+    if wish.again and (granted := granted_before(farm, worker.maker, wish.name, term_s)):
+        return granted
+    return claim_task(farm, worker.maker, abilities, term_s, named(wish.name))
+
+
+async def _awaited(
+    request: Request, token: str, abilities: Abilities, wait_s: int, figures: Mapping[str, str]
+) -> Assignment | None:
     """Claim again whenever there may be work, until there is some, the time is up or the client has gone."""
     farm: Farm = request.app.state.farm
     bell: Bell = request.app.state.bell
@@ -117,7 +130,7 @@ async def _awaited(request: Request, token: str, abilities: Abilities, wait_s: i
     ends_at = clock.time() + wait_s
     async with bell.ear(_makes_work) as ear:
         while not farm.closing.is_set() and not await request.is_disconnected():
-            granted = await run_in_threadpool(_claimed_again, farm, token, abilities)
+            granted = await run_in_threadpool(_claimed_again, farm, token, abilities, figures)
             left_s = ends_at - clock.time()
             if granted is not None or left_s <= 0:
                 return granted
@@ -125,9 +138,9 @@ async def _awaited(request: Request, token: str, abilities: Abilities, wait_s: i
     return None
 
 
-def _claimed_again(farm: Farm, token: str, abilities: Abilities) -> Assignment | None:
+def _claimed_again(farm: Farm, token: str, abilities: Abilities, figures: Mapping[str, str]) -> Assignment | None:
     """Claim for a request that is held; raises SessionEnded where its session ended meanwhile, or its key did."""
-    return claim_task(farm, worker_of(farm, token).maker, abilities, farm.settings.lease_term_s)
+    return claim_task(farm, worker_of(farm, token).maker, abilities, farm.settings.lease_term_s, figures)
 
 
 def granted_lease(granted: Assignment) -> wire.LeaseGranted:

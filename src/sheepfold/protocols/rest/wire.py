@@ -126,10 +126,16 @@ class SessionOpened(Told):
 
 
 class LeaseAsked(Asked):
-    """A request for work: with other abilities than the session's, and held for a while where there is none."""
+    """A request for work: with other abilities than the session's, and held for a while where there is none.
+
+    `name` is the request's own, for the client to choose. Sent once more under it with `again`, as no answer came, it
+    is answered with the lease that it was granted, where that is still held.
+    """
 
     abilities: Abilities | None = None
     wait_s: Annotated[int, Field(ge=0, le=MOST_WAIT_S)] = 0
+    name: Annotated[str, StringConstraints(pattern=r"^[!-~]{0,64}$")] = ""
+    again: bool = False
 
 
 class LeaseGranted(Told):
