@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -287,3 +288,15 @@ def test_a_farm_that_cannot_be_opened_is_one_line_and_starts_no_process(tmp_path
     environment = CLEAN | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
     with pytest.raises(AssertionError, match="The database does not answer"):
         Server(tmp_path, "--processes", "2", environment=environment)
+
+
+def test_a_process_that_cannot_open_the_farm_any_more_says_so_in_one_line(tmp_path):
+    share = ("import logging, sys, pathlib; from sheepfold.app import Place; from sheepfold.cli import serve;"
+             "serve._serve_share(pathlib.Path(sys.argv[1]), [], Place(0, 2), logging.INFO, serve.LogForm.PLAIN,"
+             " with_house=False)")
+    environment = CLEAN | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    ended = subprocess.run([sys.executable, "-c", share, tmp_path], env=environment, capture_output=True, text=True,
+                           timeout=DEADLINE_S, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    assert " ERROR not_serving=The database does not answer: " in line

@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+import sys
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -15,6 +16,7 @@ from sheepfold.certificate import ensure_certificate
 from sheepfold.cli.logs import LogForm, LogOption, log_to_stderr
 from sheepfold.cli.options import DataOption, farm_in, warn_of_unknown_settings
 from sheepfold.kinds import walls
+from sheepfold.model.errors import SheepfoldError
 from sheepfold.supervisor import supervise
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
@@ -72,9 +74,14 @@ def _note_death(doors: Sequence[Door], number: int) -> None:
 
 def _serve_share(data: Path, doors: Sequence[Door], place: Place, level: int, log: LogForm, *,
                  with_house: bool) -> None:
+    """Be one of several processes; one that cannot open the farm, or keep it open, ends with a line that says why."""
     log_to_stderr(level, log)
-    with farm_in(data) as farm:
-        serve(farm, doors, place, with_house=with_house)
+    try:
+        with farm_in(data) as farm:
+            serve(farm, doors, place, with_house=with_house)
+    except SheepfoldError as error:
+        _log.error("not_serving=%s", error)
+        sys.exit(1)
 
 
 def _open_doors(host: str, port: int, tls_port: int | None, certificate: tuple[Path, Path] | None) -> list[Door]:
