@@ -41,6 +41,19 @@ def test_no_secret_reaches_the_log_whatever_is_spoken(fold, run, form):
         assert all({"at", "level", "logger", "message"} == set(json.loads(line)) for line in serving.log)
 
 
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_nobody_writes_lines_of_their_own_into_the_log(fold, form):
+    serving = fold.serve("--log", form)
+    called = "<methodCall><methodName>x\n23:00:00 INFO forged=yes\u202e\x7f</methodName></methodCall>"
+    httpx.post(f"{serving.url}/xmlrpc/", content=called, headers={"Content-Type": "text/xml"}, trust_env=False)
+    httpx.get(f"{serving.url}/api/v1/jobs/%0A23:00:00%20INFO%20forged=yes", trust_env=False)
+    fold.end()
+    assert any("wire=browsershots method=x" in line for line in serving.log)
+    assert not any(line.startswith("23:00:00 INFO forged") for line in serving.log)
+    if form == "plain":
+        assert all(line.rstrip("\n").isprintable() for line in serving.log)
+
+
 def test_it_says_where_it_listens_and_ends_cleanly(fold):
     serving = fold.serve()
     assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+", serving.url)

@@ -17,6 +17,18 @@ class LogForm(StrEnum):
     JSON = "json"
 
 
+class PlainLines(logging.Formatter):
+    """Writes each message as one line, whatever strangers had in it: signs that nobody sees are written as escapes.
+
+    A traceback follows on lines of its own.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the library's name
+        """Return a record's line."""
+        line = super().formatMessage(record)
+        return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
+
+
 class JsonLines(logging.Formatter):
     """Writes each message as one JSON object: when (UTC), level, who logs, the message, and a traceback if any."""
 
@@ -31,8 +43,9 @@ class JsonLines(logging.Formatter):
 
 def log_to_stderr(level: int, form: LogForm = LogForm.PLAIN) -> None:
     """Write the log to standard error, without what libraries chatter."""
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S",
-                        stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainLines("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=level, handlers=[handler])
     for chatty in ("httpx", "httpcore", "alembic", "PIL"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     _use(form)

@@ -57,6 +57,13 @@ def test_words_that_flam3_does_not_know_are_kept() -> None:
     assert dict(xml.read_one(xml.write(genome)).xforms[0].extra) == {"plugin": "0.5"}
 
 
+@pytest.mark.parametrize("element", ["flame", "xform"])
+def test_words_without_number_are_refused_before_they_are_read(element: str) -> None:
+    many = " ".join(f'a{number}="1"' for number in range(xml.MAX_ATTRIBUTES))
+    with pytest.raises(InvalidSpec, match=f"^An element has at most {xml.MAX_ATTRIBUTES} attributes"):
+        xml.read(flame().replace(f"<{element} ", f"<{element} {many} ", 1))
+
+
 def test_edits_are_kept(genomes: Path) -> None:
     text = flame(f'{XFORM}<edit action="cross"><edit action="random" index="0"/><sheep id="7"/></edit>')
     assert '<sheep id="7"/>' in xml.read_one(xml.write(xml.read_one(text))).edits

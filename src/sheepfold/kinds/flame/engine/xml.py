@@ -36,6 +36,7 @@ from sheepfold.model.errors import InvalidSpec
 
 MAX_FLAMES = 5000
 MAX_EXTRA = 32  # attributes that are not ours, an element
+MAX_ATTRIBUTES = 1000  # of all sorts: lxml takes the square of their number to go through them
 MAX_XFORMS = checks.MAX_XFORMS + 2 * MAX_KIND  # written out, and added by symmetries
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _HUGE = 1e12
@@ -150,7 +151,7 @@ def _turned_along(before: Genome, genome: Genome) -> Genome:
 def _flame_values(flame: Element) -> tuple[dict[str, Any], dict[str, str]]:
     values: dict[str, Any] = {}
     extra: dict[str, str] = {}
-    for key, raw in flame.attrib.items():
+    for key, raw in _attributes(flame):
         name, text = str(key), str(raw)
         if name in _FLAME_WORDS:
             field, kind = _FLAME_WORDS[name]
@@ -225,7 +226,7 @@ def _with_attributes(base: Xform, element: Element) -> Xform:
     variations: dict[str, float] = {}
     parameters: dict[str, float] = {}
     extra: dict[str, str] = {}
-    for key, raw in element.attrib.items():
+    for key, raw in _attributes(element):
         name, text = ALIASES.get(str(key), str(key)), str(raw)
         if name in NUMBERS:
             variations[name] = _number(name, text)
@@ -248,6 +249,12 @@ def _old_variations(name: str, text: str) -> dict[str, float]:
         return {NAMES[_whole(name, text, (0, len(NAMES) - 1))]: 1.0}
     weights = _numbers(name, text, (1, len(NAMES)))
     return dict(zip(NAMES, weights, strict=False))
+
+
+def _attributes(element: Element) -> Iterable[tuple[Any, Any]]:
+    if len(element.attrib) > MAX_ATTRIBUTES:
+        raise InvalidSpec(f"An element has at most {MAX_ATTRIBUTES} attributes.")
+    return element.attrib.items()
 
 
 def _bounded_extra(extra: Mapping[str, str]) -> dict[str, str]:

@@ -25,7 +25,9 @@ _CALL_S = 20.0
 _HEAD_S = 30.0
 _HOP = (b"connection:", b"proxy-connection:", b"keep-alive:", b"proxy-authorization:")
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # 64:ff9b:1::/48 (RFC 8215) leads where a network's own rules say
-_SITE_LOCAL = ipaddress.ip_network("fec0::/10")  # RFC 3879: Python takes it for global
+# what some Python or other takes for global: site-local (RFC 3879), protocols' own, where a cloud's metadata lie
+# (RFC 6890), relays of 6to4 (RFC 7526), documentation (RFC 9637)
+_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("fec0::/10", "192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
 _NAT64_MASK = 2**32 - 1
 
 
@@ -46,7 +48,9 @@ def is_open(address: Address, allowed: Iterable[Network]) -> bool:
     inner = _inner(address)
     if any(one in network for one in (address, inner) for network in allowed):
         return True
-    return inner.is_global and not (inner.is_multicast or inner.is_reserved or inner in _SITE_LOCAL)
+    if any(inner in network for network in _NOT_PUBLIC):
+        return False
+    return inner.is_global and not (inner.is_multicast or inner.is_reserved)
 
 
 def _inner(address: Address) -> Address:
