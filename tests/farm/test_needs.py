@@ -1,11 +1,17 @@
 """Which needs abilities satisfy, remembered between claims."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from tests.conftest import ABLE, World
+import pytest
+from tests.conftest import ABLE, PAGE, World
 
 from sheepfold.farm import needs
 from sheepfold.farm.needs import NeedsIndex
+from sheepfold.farm.orders import Order, order_job
+from sheepfold.model.accounts import Account
+from sheepfold.model.jobs import Job
 from sheepfold.model.matching import Program
 from sheepfold.store import lanes as lane_rows
 
@@ -53,3 +59,33 @@ def test_made_up_abilities_do_not_fill_the_memory(world: World, monkeypatch):
         world.farm.needs.satisfied_by(replace(ABLE, memory_mib=memory_mib))
     assert len(world.farm.needs._satisfied) == 10
     assert len(world.farm.needs.satisfied_by(ABLE)) == 1
+
+
+def test_an_order_that_is_committed_after_a_later_one_is_offered(
+        world: World, dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    if dialect == "sqlite":
+        pytest.skip("SQLite's transactions come one after another.")
+    ann, bob, box = world.account("ann"), world.account("bob"), world.maker("box")
+    has_needs, may_commit = threading.Event(), threading.Event()
+    ensure_lane = lane_rows.ensure_lane
+
+    def slow_for_ann(tx, needs, account_id, priority):
+        found = ensure_lane(tx, needs, account_id, priority)
+        if account_id == ann.id:
+            has_needs.set()
+            assert may_commit.wait(30)
+        return found
+
+    def order(account: Account, width: int) -> Job:
+        spec = {"url": PAGE, "browsers": ["Firefox"], "widths": [width]}
+        return order_job(world.farm, account, Order("screenshot", spec))
+
+    monkeypatch.setattr(lane_rows, "ensure_lane", slow_for_ann)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(order, ann, 320)
+        assert has_needs.wait(30)
+        second = order(bob, 640)
+        assert world.claim(box).job.id == second.id  # which remembers what needs there are
+        may_commit.set()
+        assert first.result().id != second.id
+    assert world.claim(box).job.id == first.result().id

@@ -20,7 +20,7 @@ class NeedsIndex:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._lock = threading.Lock()
-        self._newest = -1
+        self._count = -1
         self._looked_at = -NEWS_PERIOD_S
         self._satisfied: OrderedDict[Abilities, tuple[int, ...]] = OrderedDict()
 
@@ -32,10 +32,10 @@ class NeedsIndex:
             if (known := self._satisfied.get(abilities)) is not None:
                 self._satisfied.move_to_end(abilities)
                 return known
-        newest = self._newest
+        count = self._count
         found = tuple(row.id for row in self._db.look(lane_rows.all_needs) if satisfies(abilities, row.needs))
         with self._lock:
-            if newest == self._newest:
+            if count == self._count:
                 self._satisfied[abilities] = found
             if len(self._satisfied) > REMEMBERED:
                 self._satisfied.popitem(last=False)
@@ -44,11 +44,11 @@ class NeedsIndex:
     def refresh(self) -> bool:
         """Look whether an order, of this server or another one, has brought new needs; True where it has."""
         looked_at = time.monotonic()
-        newest = self._db.look(lane_rows.newest_needs_id)
+        count = self._db.look(lane_rows.count_needs)
         with self._lock:
-            is_new = newest != self._newest
+            is_new = count != self._count
             if is_new:
                 self._satisfied.clear()
-                self._newest = newest
+                self._count = count
             self._looked_at = looked_at
             return is_new

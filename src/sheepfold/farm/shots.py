@@ -258,9 +258,10 @@ def _locked_in(tx: Tx, maker: Maker, task_id: TaskId, found: Sequence[Sequence[A
     mine = [lease for lease in task.leases if lease.machine_id == maker.machine_id]
     active = [lease for lease in task.leases if lease.state is LeaseState.ACTIVE]
     good = {LeaseState.ACTIVE, LeaseState.SUBMITTED}
-    lease = next((one for one in reversed(mine) if one.state in good), None)
-    if lease is None and mine and mine[-1].state is LeaseState.EXPIRED and not active:
-        lease = mine[-1]
+    last = [one for one in mine if one.id > task.past_lease]  # of this round: an earlier one takes no picture any more
+    lease = next((one for one in reversed(last) if one.state in good), None)
+    if lease is None and last and last[-1].state is LeaseState.EXPIRED and not active:
+        lease = last[-1]
     if lease is None:
         raise _not_mine(tx, [one for one in task.leases if one not in mine], active)
     return _Locked(task, job, lease, lease_rows.told_in(told)[lease.id])
