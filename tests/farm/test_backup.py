@@ -26,6 +26,7 @@ from sheepfold.config import Settings
 from sheepfold.farm import backup
 from sheepfold.farm.backup import STILL_S, back_up, restore
 from sheepfold.farm.backups import ask_backup, list_backups, make_next_backup
+from sheepfold.farm.belonging import see_files
 from sheepfold.farm.browse import list_jobs, view_job
 from sheepfold.farm.checkup import check
 from sheepfold.farm.dispatch import held_lease
@@ -472,6 +473,32 @@ def test_a_backup_elsewhere_does_not_end_the_hold_of_another(overdue: World, tmp
         assert overdue.farm.db.write(lambda tx: is_held(tx, overdue.clock.now))
 
     assert back_up(overdue.farm, tmp_path / "backup", told=another) == read_backup(tmp_path / "backup")
+
+
+@pytest.mark.parametrize("store", ["local", "s3"])
+def test_no_farm_is_restored_to_where_another_has_its_files(
+        world: World, elsewhere, request, tmp_path, shared_inspector, store: str):
+    url = request.getfixturevalue("s3_url") if store == "s3" else str(tmp_path / "files")
+    bucket = open_blobs(url, world.farm.spool_folder)
+    world.farm = replace(world.farm, blobs=bucket)
+    see_files(world.farm.db, bucket)
+    world.order()
+    world.make_all(world.maker("box"))
+    made = back_up(world.farm, tmp_path / "backup")
+    world.order()
+    world.make_all(world.maker("box"), 2)
+    world.do_chores()
+    known = {digest for digest, _ in bucket.list_digests()}
+    beside = replace(elsewhere, blobs_url=url)
+    with pytest.raises(Conflict, match=f"files of farm {bucket.owner()} already"):
+        restore(beside, tmp_path / "backup")
+    assert not (beside.data / "farm.sqlite").exists()
+    assert {digest for digest, _ in bucket.list_digests()} == known
+    bucket.belong_to("another")
+    assert restore(beside, tmp_path / "backup", is_gone=True) == made
+    with open_farm(beside, backwards, world.clock, shared_inspector) as again:
+        assert again.blobs.owner() == made.farm
+        assert list(check(again)) == []
 
 
 @pytest.mark.parametrize("broken", ["blob", "database"])

@@ -1,6 +1,8 @@
 """A farm leaves files alone that another farm's database tells of, and makes no new database beside old files."""
 
 import logging
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -84,6 +86,47 @@ def test_a_farm_that_has_no_files_yet_may_begin_anew(tmp_path, shared_inspector)
             owner = farm.blobs.owner()
         (tmp_path / "data" / "farm.sqlite").unlink()
     assert (tmp_path / "data" / "blobs" / OWNER).read_text() == owner
+
+
+def test_a_farm_whose_files_are_all_away_does_not_begin_anew_in_their_place(
+        world: World, tmp_path: Path, shared_inspector: Inspector, caplog: pytest.LogCaptureFixture):
+    world.order()
+    world.make_all(world.maker("box"))
+    farm, disk = world.farm, world.farm.settings.data / "blobs"
+    disk.rename(tmp_path / "away")
+    disk.mkdir()  # where a disk was not mounted
+    with (pytest.raises(Conflict, match="is the disk mounted"),
+          open_farm(farm.settings, backwards, world.clock, shared_inspector)):
+        pass
+    with caplog.at_level(logging.ERROR):
+        assert sweep_blobs(farm) == 0
+    assert "is the disk mounted" in caplog.text
+    assert farm.blobs.owner() == ""
+    world.farm.blobs.belong_to("another")  # nor in the place of a farm that has none
+    with (pytest.raises(Conflict, match="is the disk mounted"),
+          open_farm(farm.settings, backwards, world.clock, shared_inspector)):
+        pass
+    shutil.rmtree(disk)
+    (tmp_path / "away").rename(disk)
+    with open_farm(farm.settings, backwards, world.clock, shared_inspector):
+        assert world.findings() == []
+
+
+def test_a_farm_goes_on_without_its_files_once_somebody_says_that_they_are_lost(
+        world: World, shared_inspector: Inspector):
+    world.order()
+    world.make_all(world.maker("box"))
+    disk = world.farm.settings.data / "blobs"
+    shutil.rmtree(disk)
+    disk.mkdir()
+    with (pytest.raises(Conflict) as refused,
+          open_farm(world.farm.settings, backwards, world.clock, shared_inspector)):
+        pass
+    (word,) = re.findall(r"write (\w+) into a file `farm`", str(refused.value))
+    (disk / OWNER).write_text(word + "\n")
+    with open_farm(world.farm.settings, backwards, world.clock, shared_inspector) as farm:
+        assert farm.blobs.owner() == word
+    assert {line.partition(":")[0] for line in world.findings()} == {"every blob that is named is there"}
 
 
 def test_nothing_of_another_farm_is_swept(world: World, caplog: pytest.LogCaptureFixture):

@@ -460,6 +460,14 @@ def test_a_blob_that_is_gone_is_found(busy: World) -> Broken:
     return [found]
 
 
+@breaks("the files are the farm's own")
+def test_files_of_another_farm_are_found(busy: World) -> Broken:
+    busy.farm.blobs.belong_to("another")
+    (found,) = check(busy.farm)
+    assert found.what.startswith("The files here are of farm another, and the database is of farm ")
+    return [found]
+
+
 def lose_files(world: World) -> None:
     """Let a disk lose its files in two steps: they are spoilt, and moved away by whoever heeds what is found."""
     for digest, _ in list(world.farm.blobs.list_digests()):

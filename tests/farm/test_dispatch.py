@@ -34,7 +34,7 @@ from sheepfold.model.errors import (
 from sheepfold.model.events import What
 from sheepfold.model.jobs import Terms
 from sheepfold.model.matching import Abilities, Program
-from sheepfold.model.tasks import LeaseState
+from sheepfold.model.tasks import LeaseId, LeaseState
 from sheepfold.model.trust import UNPROVEN_SUSPENSION_S
 from sheepfold.store import accounts as account_rows
 from sheepfold.store.sessions import SEEN_GRAIN_S
@@ -116,6 +116,8 @@ def test_a_lease_is_found_by_its_machine_and_its_tasks_place(world: World):
     second = world.held(box)
     assert second.task_id == first.task_id
     assert lease_at(world.farm, box.machine_id, place).held == second
+    assert lease_at(world.farm, box.machine_id, place, first.lease_id).held == first
+    assert lease_at(world.farm, box.machine_id, place, LeaseId(999)).held == second
     with pytest.raises(UnknownLease):
         lease_at(world.farm, world.maker("other").machine_id, place)
 

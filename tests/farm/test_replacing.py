@@ -8,7 +8,7 @@ from tests.conftest import GENOMES, picture
 
 from sheepfold.farm.archives import open_archive
 from sheepfold.farm.browse import remarks_on, story, view_job
-from sheepfold.farm.dispatch import claim_task, heartbeat, held_lease, read_input
+from sheepfold.farm.dispatch import claim_task, give_up, heartbeat, held_lease, read_input
 from sheepfold.farm.orders import Order, cancel_job, order_job
 from sheepfold.farm.replacing import replace_input
 from sheepfold.farm.upkeep import sweep_blobs
@@ -90,6 +90,26 @@ def test_who_renders_from_the_old_file_is_told_to_stop_and_its_frame_is_not_take
     assert again.frame == 1
     assert world.send(anew, picture(2, SIZE)).verdict is Verdict.VALID
     assert view_job(world.farm, job.id).job.state is JobState.DONE
+    assert world.findings() == []
+
+
+@pytest.mark.parametrize("ending", ["submitted", "failed"])
+def test_who_broke_off_or_sent_nonsense_of_the_old_file_may_not_send_its_frame_once_more(world, ending):
+    job = ordered(world, "1", max_attempts=2)
+    granted, held = claimed(world, "one")
+    if ending == "failed":
+        give_up(world.farm, held, "It crashed.", failed=True)
+    else:
+        assert world.send(held, picture(1, SIZE)[:200]).verdict is Verdict.INVALID
+    replaced(world, job)
+    with pytest.raises(LeaseNotHeld, match="replaced"):
+        world.send(held, picture(1, SIZE))
+    assert [lease.state for lease in story(world.farm, granted.task_id).leases] == [ending]
+    assert world.findings() == []
+    _, crashed = claimed(world, "one")  # the new file has its own attempts
+    give_up(world.farm, crashed, "It crashed.", failed=True)
+    _, anew = claimed(world, "one")
+    assert world.send(anew, picture(2, SIZE)).verdict is Verdict.VALID
     assert world.findings() == []
 
 

@@ -104,6 +104,14 @@ def test_the_sweep_drops_old_orphans_and_keeps_young_ones(world: World):
     assert (world.farm.blobs.exists(old), world.farm.blobs.exists(young)) == (False, True)
 
 
+@pytest.mark.parametrize("is_full", [False, True])
+def test_the_sweep_spares_what_somebody_may_be_about_to_name_whatever_the_owner_has_set(world: World, is_full: bool):
+    world.farm = replace(world.farm, settings=replace(world.farm.settings, orphan_blob_age_s=60))
+    old, young = kept(world, b"old", GUARD_S + 1), kept(world, b"young", GUARD_S - 1)
+    assert sum(upkeep.sweep_in_steps(world.farm, is_full=is_full)) == 1
+    assert (world.farm.blobs.exists(old), world.farm.blobs.exists(young)) == (False, True)
+
+
 def test_the_sweep_goes_on_behind_a_file_that_cannot_be_deleted(world: World, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(upkeep, "BLOBS_AT_A_TIME", 1)
     for number in range(5):

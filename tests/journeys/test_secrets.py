@@ -40,6 +40,7 @@ from sheepfold.protocols.electricsheep.client import ElectricSheepLink
 from sheepfold.protocols.electricsheep.credentials import password_verifiers
 from sheepfold.protocols.link import FarmRefused, Figures
 from sheepfold.protocols.rest import wire as rest
+from sheepfold.protocols.sheepit.wire import read_extras
 
 GENOME = Path(__file__).parents[1] / "genomes" / "r2.flam3"
 SIZE = (64, 48)
@@ -217,7 +218,7 @@ def speak_sheepit(site: Site, key: str, artist: str) -> None:
             assert client_.log_in().status == 0
             cookie = book.note(f"the cookie of a SheepIt client of era {era}", http.cookies["farm"])
             job = client_.job()
-            book.note(f"what a SheepIt job of era {era} bears", job.extras or cookie)
+            book.note(f"what a SheepIt job of era {era} bears", read_extras(job.extras)[0] or cookie)
             assert cookie in str(client_.paths)
             lost = book.note(f"a wrong token of era {era}", changed(cookie))
             http.cookies.clear()

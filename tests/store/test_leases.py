@@ -48,7 +48,7 @@ def test_a_lease_is_found_by_its_machine_and_its_tasks_place(rows: Rows):
     granted = rows.claim(box)
 
     def found(machine_id: MachineId, frame: int) -> object:
-        return rows.db.look(lambda tx: leases.find_wanted(tx, machine_id, (job_id, frame, granted.part)))
+        return rows.db.look(lambda tx: leases.find_wanted(tx, machine_id, (job_id, frame, granted.part), LeaseId(0)))
 
     assert found(box.id, granted.frame) == rows.db.look(lambda tx: leases.wanted(tx, granted.lease_id))
     assert found(other.id, granted.frame) is None

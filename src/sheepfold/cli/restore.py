@@ -23,17 +23,21 @@ def restore_farm(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", exists=True, file_okay=False, help="The backup.")],
     data: _DataOption = None,
     only_check: Annotated[bool, typer.Option("--check", help="Read the whole backup, and make no farm.")] = False,
+    is_gone: Annotated[bool, typer.Option("--old-is-gone", help="Take over the files of a farm that is gone for good.")
+                       ] = False,
 ) -> None:
     """Make a new farm in DIR, or in the empty database at DATABASE_URL, of the backup in FOLDER, and check it.
 
-    Every file is hashed on its way. Exits 1 and says what is broken, if anything is. With --check the backup is read
-    and all of it told that is not as it was saved; nothing is made, and no DIR needed.
+    Every file is hashed on its way. Nothing is made where a farm has its files already: if it lives, each of the two
+    would sweep what it alone does not know; --old-is-gone says that it does not. Exits 1 and says what is broken, if
+    anything is. With --check the backup is read and all of it told that is not as it was saved; nothing is made, and no
+    DIR needed.
     """
     if only_check:
         raise typer.Exit(_prove(folder))
     if data is None:
         raise typer.BadParameter("Say where the farm shall be: --data DIR. Or read the backup only: --check.")
-    made = restore(settings_for(data, os.environ), folder)
+    made = restore(settings_for(data, os.environ), folder, is_gone=is_gone)
     with farm_in(data) as farm:
         findings = list(check(farm))
     for line in lines_of(findings):

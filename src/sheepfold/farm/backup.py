@@ -212,12 +212,13 @@ def last_backup(farm: Farm) -> AuditLine | None:
     return farm.db.read(lambda tx: people_rows.newest_line(tx, BACKED_UP))
 
 
-def restore(settings: Settings, folder: Path) -> Backup:
+def restore(settings: Settings, folder: Path, *, is_gone: bool = False) -> Backup:
     """Make the farm that settings describe of a backup, and return as much of it as is back; every file is hashed.
 
     The database comes last, so that one that was broken off is no farm, and is begun again. Raises BadInput where the
     folder is no backup, or one of a newer release, or its database or lists are not as they were saved, or there is a
-    farm already or something that was one's, or where the farm would lie in its backup; UnknownBlob where a blob of the
+    farm already or something that was one's, or where the farm would lie in its backup; Conflict where a farm has its
+    files there, also the one that was backed up, and nobody says that it `is_gone`; UnknownBlob where a blob of the
     backup is not what its name says; and Unavailable where a disk fails.
     """
     made = read_backup(folder)
@@ -227,21 +228,30 @@ def restore(settings: Settings, folder: Path) -> Backup:
         raise BadInput(f"The backup is not as it was saved: {'; '.join(fault.what for fault in faults)}."
                        f" {faults[0].remedy}")
     with _saying(f"The farm in {settings.data} cannot be made", settings.data):
-        return _restore(settings, folder, made)
+        return _restore(settings, folder, made, is_gone=is_gone)
 
 
-def _restore(settings: Settings, folder: Path, made: Backup) -> Backup:
+_OWNED = ("There are files of farm {} already, or will be: a farm that is restored beside it would sweep away what its"
+          " database does not know. Say another --data or BLOBS_URL; or, if that farm is gone for good, --old-is-gone."
+          " Nothing was changed.")
+
+
+def _restore(settings: Settings, folder: Path, made: Backup, *, is_gone: bool) -> Backup:
     own = folder / made.own
     check_new(settings.database_url, settings.data, made.database, made.revision)
     make_private_folder(settings.data)
     spool_folder = settings.data / "spool"
     blobs = open_blobs(settings.blobs_url or settings.data / "blobs", spool_folder)
+    if not is_gone and (owner := blobs.owner()):
+        raise Conflict(_OWNED.format(owner))
     sizes = [_restore_blob(blobs, path, spool_folder) for path in blobs_of(folder, made) if path.exists()]
     if (own / "tls").is_dir():
         shutil.copytree(own / "tls", settings.data / "tls", dirs_exist_ok=True)
     # a backup knows of its own making, which would go on into the folder of the farm that it is of
     load_database(settings.database_url, settings.data, own / DATABASE, made.revision,
                   backup_rows.forget_unfinished)
+    if made.farm:
+        blobs.belong_to(made.farm)
     return replace(made, blobs=len(sizes), size_bytes=sum(sizes))
 
 

@@ -12,6 +12,9 @@ _ORPHANS = ("There are files of a farm here, and {}: are --data, DATABASE_URL an
             " changed. Restore the farm's backup elsewhere, or move the files away to begin a new farm.")
 _STRANGE = ("The files here are of farm {}, and the database is of farm {}: are --data, DATABASE_URL and BLOBS_URL what"
             " they were? Nothing was changed. If they belong together all the same, delete `farm` among the files.")
+_GONE = ("The database names files, and where they should be there is none: is the disk mounted, are --data and"
+         " BLOBS_URL what they were? Nothing was changed. If they are lost for good, write {} into a file `farm`"
+         " there.")
 
 
 def is_here(settings: Settings) -> bool:
@@ -35,12 +38,29 @@ def see_files(db: Database, blobs: Blobs) -> None:
 
     Raises Conflict, and StoreUnavailable where the store does not answer.
     """
-    (farm, is_blank), owner = db.read(identity_of), blobs.owner()
+    farm, owner = db.read(identity.farm_id), blobs.owner()
     if owner == farm:
         return
-    if (owner or is_blank) and _any_file(blobs):
-        raise Conflict(_STRANGE.format(owner, farm) if owner else _ORPHANS.format("the database is a new one"))
+    if found := _doubt(db, blobs, farm, owner):
+        raise Conflict(found)
     blobs.belong_to(farm)
+
+
+def doubt_of(db: Database, blobs: Blobs) -> str:
+    """Say why a store's files are not the farm's own, or nothing; raises StoreUnavailable."""
+    farm, owner = db.read(identity.farm_id), blobs.owner()
+    return "" if owner == farm else _doubt(db, blobs, farm, owner)
+
+
+def _doubt(db: Database, blobs: Blobs, farm: str, owner: str) -> str:
+    """Say what speaks against a store that bears another farm's name, or none."""
+    _, is_blank = db.read(identity_of)
+    names_files = db.read(identity.names_files)  # before the files are looked for: a file is kept before it is named
+    if _any_file(blobs):
+        if owner:
+            return _STRANGE.format(owner, farm)
+        return _ORPHANS.format("the database is a new one") if is_blank else ""
+    return _GONE.format(farm) if names_files else ""
 
 
 def _any_file(blobs: Blobs) -> bool:

@@ -4,9 +4,11 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 from sheepfold.blobs.spool import Digest
+from sheepfold.farm.belonging import doubt_of
 from sheepfold.farm.farm import Farm
 from sheepfold.farm.storage import DAY_S
 from sheepfold.kinds.registry import KINDS
@@ -35,7 +37,8 @@ def check(farm: Farm, *, read_blobs: bool = False) -> Iterator[Finding]:
     old: a finding that stays is a trouble. Raises StoreUnavailable where the database does not answer any more.
     """
     yield from checks.all_contradictions(farm.db, _moment(farm))
-    for found in (_wrong_orders(farm), _wrong_tasks(farm), _wrong_blobs(farm, read_blobs=read_blobs)):
+    for found in (_wrong_orders(farm), _wrong_tasks(farm), _strange_blobs(farm),
+                  _wrong_blobs(farm, read_blobs=read_blobs)):
         yield from shortened(_as_far_as_answered(found))
 
 
@@ -104,6 +107,15 @@ def _wrong_tasks(farm: Farm) -> Iterator[Finding]:
         findings, last = asked(farm.db, "how tasks are", partial(wrong_tasks, after=last, limit=TASKS_AT_A_TIME),
                                by_indexes=by_indexes)
         yield from findings
+
+
+def _strange_blobs(farm: Farm) -> Iterator[Finding]:
+    with suppress(StoreUnavailable):  # which the files themselves tell
+        if doubt := doubt_of(farm.db, farm.blobs):
+            yield Finding("the files are the farm's own", doubt, _SEE_WHERE)
+
+
+_SEE_WHERE = "See to --data, DATABASE_URL and BLOBS_URL; until then the farm drops no file that nobody needs."
 
 
 def _wrong_blobs(farm: Farm, *, read_blobs: bool) -> Iterator[Finding]:

@@ -182,12 +182,16 @@ def session_with_lease(farm: Farm, token: str, lease_id: LeaseId) -> tuple[sessi
     return known, wanted if is_own else None
 
 
-def lease_at(farm: Farm, machine_id: MachineId, place: tuple[JobId, int, int]) -> Wanted:
+_UNNAMED = LeaseId(0)
+
+
+def lease_at(farm: Farm, machine_id: MachineId, place: tuple[JobId, int, int], named: LeaseId = _UNNAMED) -> Wanted:
     """Return what the result of a machine's lease on the task at a job's frame and part is judged by, with one look.
 
-    It is the machine's active lease, or else its newest. Raises UnknownTask, UnknownLease.
+    It is the one that is named, if it is the machine's and of that task; else the machine's active one, or else its
+    newest. Raises UnknownTask, UnknownLease.
     """
-    wanted = farm.db.look(lambda tx: lease_rows.find_wanted(tx, machine_id, place))
+    wanted = farm.db.look(lambda tx: lease_rows.find_wanted(tx, machine_id, place, named))
     if wanted is None:
         task_id = find_task(farm, *place)
         held = farm.db.look(lambda tx: lease_rows.holding_of_pair(tx, task_id, machine_id))

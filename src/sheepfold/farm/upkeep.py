@@ -131,9 +131,9 @@ def sweep_in_steps(farm: Farm, *, is_full: bool = False) -> Iterator[int]:
     except Conflict as error:
         _log.error("sweep=left reason=%s", error)
         return
-    limit = farm.now() - farm.settings.orphan_blob_age_s
-    if is_full:
-        limit = max(limit, guarded_since(farm))
+    limit = guarded_since(farm)
+    if not is_full:
+        limit = min(limit, farm.now() - farm.settings.orphan_blob_age_s)
     listed = farm.blobs.list_digests()
     while some := list(islice(listed, BLOBS_AT_A_TIME)):
         old = [digest for digest, kept_at in some if kept_at < limit]
@@ -288,7 +288,7 @@ class House:
     def _sweep_spool(self) -> None:
         """Remove what crashes left there. Its age is by the system's clock, as the times of files that grow are."""
         now, folder = time.time(), self._farm.spool_folder
-        sweep_spools(folder, now - self._farm.settings.orphan_blob_age_s)
+        sweep_spools(folder, now - max(self._farm.settings.orphan_blob_age_s, FOLDER_AGE_S))
         sweep_folders(folder, now - FOLDER_AGE_S)
 
     def _forget_on(self) -> None:

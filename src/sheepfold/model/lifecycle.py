@@ -89,9 +89,10 @@ def submit(task: Task, result: Result, now: int) -> Task:
 
 
 def withdraw(task: Task, now: int) -> Task:
-    """End all leases of an open task whose results may still come, since what it is rendered from has changed."""
+    """Begin an open task anew, since what it is rendered from has changed: nothing that its leases send is taken."""
     if task.state is not TaskState.OPEN:
         return task
+    past = max((lease.id for lease in task.leases), default=task.past_lease)
     ended = {LeaseState.ACTIVE, LeaseState.EXPIRED, LeaseState.RELEASED}
 
     def withdrawn(lease: Lease) -> Lease:
@@ -99,7 +100,8 @@ def withdraw(task: Task, now: int) -> Task:
             return lease
         return replace(lease, state=LeaseState.WITHDRAWN, ended_at=lease.ended_at or now)
 
-    return transition(replace(task, leases=tuple(withdrawn(lease) for lease in task.leases)), now)
+    leases = tuple(withdrawn(lease) for lease in task.leases)
+    return transition(replace(task, leases=leases, past_lease=past), now)
 
 
 def reopen(task: Task, now: int) -> Task:
@@ -110,8 +112,7 @@ def reopen(task: Task, now: int) -> Task:
     """
     if task.state not in {TaskState.DONE, TaskState.FAILED}:
         return task
-    past = max((lease.id for lease in task.leases), default=task.past_lease)
-    return withdraw(replace(task, state=TaskState.OPEN, past_lease=past), now)
+    return withdraw(replace(task, state=TaskState.OPEN), now)
 
 
 def picture_of(task: Task) -> Result | None:

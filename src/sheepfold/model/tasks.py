@@ -102,7 +102,8 @@ class Task:
     """One render of a job, (job, frame, part), whole: with every lease and result that it ever had.
 
     `cost_ms` is what a reference core is expected to need for it. Leases up to `past_lease`, with their results, are of
-    a time before the task was opened anew: their verdicts and credit stand, but the picture is no more theirs to give.
+    a time before the task was opened anew, or its input replaced: their verdicts and credit stand, but the picture is
+    no more theirs to give.
     """
 
     id: TaskId

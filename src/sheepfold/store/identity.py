@@ -8,6 +8,7 @@ _FARM = text("SELECT farm FROM identity")
 _KNOWS_ANYTHING = text("""
     SELECT 1 FROM accounts WHERE name <> :anonymous UNION ALL SELECT 1 FROM blobs LIMIT 1
 """)
+_NAMES_FILES = text("SELECT 1 FROM blobs WHERE cleared_at IS NULL LIMIT 1")
 
 
 def farm_id(tx: Tx) -> str:
@@ -18,3 +19,8 @@ def farm_id(tx: Tx) -> str:
 def is_blank(tx: Tx, anonymous: str) -> bool:
     """Say whether a farm is as it was made: it knows no file, and nobody but the account that every farm has."""
     return tx.execute(_KNOWS_ANYTHING, {"anonymous": anonymous}).first() is None
+
+
+def names_files(tx: Tx) -> bool:
+    """Say whether a farm knows of a file that should be there."""
+    return tx.execute(_NAMES_FILES).first() is not None

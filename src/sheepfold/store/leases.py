@@ -59,7 +59,8 @@ _ACTIVE_FIRST = " ORDER BY CASE l.state WHEN 'active' THEN 0 ELSE 1 END, l.id DE
 # by uq_tasks_job_id_frame_part, ix_leases_task_id
 _WANTED_AT = text(_WANTED + """
     WHERE t.job_id = :job_id AND t.frame = :frame AND t.part = :part AND l.machine_id + 0 = :machine_id
-""" + _ACTIVE_FIRST)
+    ORDER BY CASE WHEN l.id = :named THEN 0 WHEN l.state = 'active' THEN 1 ELSE 2 END, l.id DESC LIMIT 1
+""")
 # by pk_sheep, then the same; each frame has as many parts as the first, and pictures are numbered frame by frame
 _WANTED_OF_SHEEP = text("""
     WITH flame AS MATERIALIZED (
@@ -122,10 +123,13 @@ def wanted(tx: Tx, lease_id: LeaseId) -> Wanted:
     return _wanted(tx.execute(_WANTED_BY_ID, {"lease_id": lease_id}).one())
 
 
-def find_wanted(tx: Tx, machine_id: MachineId, place: tuple[JobId, int, int]) -> Wanted | None:
-    """Return the same of the lease of a machine on the task at a job's frame and part, or None."""
+def find_wanted(tx: Tx, machine_id: MachineId, place: tuple[JobId, int, int], named: LeaseId) -> Wanted | None:
+    """Return the same of the lease of a machine on the task at a job's frame and part, or None.
+
+    Of several it is the one that is named, else the active one, else the newest.
+    """
     job_id, frame, part = place
-    values = {"machine_id": machine_id, "job_id": job_id, "frame": frame, "part": part}
+    values = {"machine_id": machine_id, "job_id": job_id, "frame": frame, "part": part, "named": named}
     row = tx.execute(_WANTED_AT, values).one_or_none()
     return None if row is None else _wanted(row)
 

@@ -200,12 +200,16 @@ _SAVE_TASK = text("""
 def save(tx: Tx, before: Task, after: Task, now: int, told: Told | None = None) -> None:
     """Write what a rule changed of a task: its leases, its results, its state and openings; and what a client told."""
     _save_leases(tx, before, after, told)
-    if after.state is not before.state or openings(after) != openings(before):
+    if _standing(after) != _standing(before):
         ended_at = None if after.state is TaskState.OPEN else now
         values = {"state": after.state, "openings": openings(after), "ended_at": ended_at,
                   "past_lease": after.past_lease}
         tx.later(_SAVE_TASK, values | {"id": after.id})
     _save_results(tx, before, after)
+
+
+def _standing(task: Task) -> tuple[TaskState, int, LeaseId]:
+    return task.state, openings(task), task.past_lease
 
 
 def _save_leases(tx: Tx, before: Task, after: Task, told: Told | None) -> None:

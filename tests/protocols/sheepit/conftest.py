@@ -136,8 +136,9 @@ class Client:
         body, content_type = written_multipart(content, f"{job.id}_{job.frame}.png", boundary)
         told = {"rendertime": "4", "memoryused": "223450"} | more
         if is_old:
+            revision = {} if self.era == "a2" else {"revision": job.revision}
             url = self.path("validate-job") + "?" + urlencode(
-                {"job": job.id, "frame": job.frame, "revision": job.revision, "extras": job.extras} | told)
+                {"job": job.id, "frame": job.frame} | revision | {"extras": job.extras} | told)
         else:
             url = job.validation_url + "&" + urlencode(told)
         answer = self.http.post(url, content=body, headers={"content-type": content_type})

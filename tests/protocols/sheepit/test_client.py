@@ -8,6 +8,7 @@ import pytest
 from sheepfold.farm.browse import story
 from sheepfold.farm.dispatch import open_blob
 from sheepfold.farm.orders import cancel_job
+from sheepfold.farm.replacing import replace_input
 from sheepfold.farm.upkeep import expire_leases
 from sheepfold.model.matching import Abilities, Program
 from sheepfold.model.tasks import LeaseState, TaskState, Verdict
@@ -38,7 +39,7 @@ def picture(site, tmp_path, **size):
 def test_a_frame_goes_the_whole_way(site, link, tmp_path):
     ordered = site.order(2)
     work = link.claim(ABLE)
-    assert (work.kind, work.handle, work.frame) == ("blender", f"{ordered.id}/0001", 1)
+    assert (work.kind, work.handle, work.frame) == ("blender", f"{ordered.id}/0001/1", 1)
     assert work.spec == {"main": "scene.blend"}
     assert "sheepit_set_compute_device" in work.script
     archive = tmp_path / "project.zip"
@@ -103,6 +104,19 @@ def test_a_restarted_worker_delivers_what_it_had(site, link, tmp_path):
     first = made(site, key)
     work = first.claim(ABLE)
     assert made(site, key).submit(work, picture(site, tmp_path), Figures()) is Receipt.ACCEPTED
+
+
+def test_a_frame_of_a_file_that_was_replaced_is_not_taken_for_one_of_the_new(site, link, tmp_path):
+    ordered = site.order()
+    old = link.claim(ABLE)
+    scene = tmp_path / "new.blend"
+    scene.write_bytes(b"BLENDER-v402 new")
+    replace_input(site.farm, site.world.account("ann"), ordered.id, PROJECT, scene)
+    new = link.claim(ABLE)
+    link.submit(old, picture(site, tmp_path), Figures())
+    assert site.results(ordered.id) == []
+    assert link.submit(new, picture(site, tmp_path), Figures()) is Receipt.ACCEPTED
+    assert [result.verdict for result in site.results(ordered.id)] == [Verdict.VALID]
 
 
 def test_a_late_frame_is_still_a_frame(site, link, clock, tmp_path):

@@ -24,7 +24,9 @@ from sheepfold.protocols.sheepit.requests import (
     OpenedBy,
     frame_filename,
     read_cached,
+    read_extras,
     read_pairs,
+    write_extras,
     write_pairs,
 )
 from sheepfold.protocols.sheepit.statuses import Era, MissingVersion
@@ -75,6 +77,13 @@ def test_a_job_request_survives_its_way(request):
 @given(requests)
 def test_every_other_request_survives_its_way(request):
     assert type(request).from_pairs(travelled(request.to_pairs())) == request
+
+
+@pytest.mark.parametrize(("extras", "read"), [
+    (write_extras("0af", 12), ("0af", 12)), ("0af", ("0af", 0)), ("", ("", 0)), ("0af.-1", ("0af", 0)),
+    ("0af.1.2", ("0af", 0)), ("0af." + "9" * 19, ("0af", 0)), ("0af.٣", ("0af", 0))])
+def test_what_extras_tell(extras, read):
+    assert read_extras(extras) == read
 
 
 @given(st.builds(FrameUpload, job=counts, frame=frames, rendertime_s=counts, memory_kib=counts, extras=safe))

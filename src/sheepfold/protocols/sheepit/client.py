@@ -102,7 +102,7 @@ class SheepItLink:
     def fetch_input(self, work: Work, name: str, target: Path) -> None:
         """Write the project's archive to `target`."""
         del name
-        job, _ = _named(work.handle)
+        job, _, _ = _named(work.handle)
         asked = wire.ArchiveRequest(wire.ArchiveType.JOB, job)
         url = self._path(Endpoint.DOWNLOAD_ARCHIVE)
         try:
@@ -118,8 +118,8 @@ class SheepItLink:
 
     def heartbeat(self, work: Work, seconds_done: int) -> bool:
         """Tell that the render goes on; False when the farm wants the frame no more."""
-        job, frame = _named(work.handle)
-        beat = wire.Heartbeat(job=job, frame=frame, rendertime_s=seconds_done)
+        job, frame, extras = _named(work.handle)
+        beat = wire.Heartbeat(job=job, frame=frame, extras=extras, rendertime_s=seconds_done)
         answer = self._send("GET", self._path(Endpoint.KEEPALIVE), params=beat.to_pairs())
         return _read(lambda: wire.KeepAliveAnswer.from_xml(answer)).status != wire.HeartbeatStatus.STOP
 
@@ -135,10 +135,10 @@ class SheepItLink:
 
     def give_up(self, work: Work, reason: str, log: Path | None, *, failed: bool) -> None:
         """Report an error, with the log: of the renderer, or that the volunteer wants something else."""
-        job, frame = _named(work.handle)
+        job, frame, extras = _named(work.handle)
         # not KILLED_BY_USER, by which a volunteer wants no more of the project
         kind = wire.ErrorType.RENDERER_CRASHED if failed else wire.ErrorType.RENDERER_KILLED
-        report = wire.ErrorReport(type=kind, job=job, frame=frame)
+        report = wire.ErrorReport(type=kind, job=job, frame=frame, extras=extras)
         with ExitStack() as stack:
             body = stack.enter_context(log.open("rb")) if log is not None and log.exists() else reason.encode()
             self._send("POST", self._path(Endpoint.ERROR), params=report.to_pairs(),
@@ -164,13 +164,13 @@ class SheepItLink:
         if len(job.chunks) != 1 or not _SHA256.fullmatch(job.chunks[0].id):
             raise FarmUnreachable("The farm does not name its archives by SHA-256, as those of Sheepfold do.", WAIT_S)
         term_s = self._config.max_period_s or LONGEST_SILENCE_S
-        handle = f"{job.id}/{job.frame}"
+        handle = f"{job.id}/{job.frame}/{wire.read_extras(job.extras)[1]}"
         inputs = {PROJECT: job.chunks[0].id}
         return Work(handle, KIND, {"main": job.path}, int(job.frame), 0, term_s, inputs, script=job.script)
 
     def _sent(self, work: Work, picture: Path, figures: Figures) -> int:
-        job, frame = _named(work.handle)
-        upload = wire.FrameUpload(job=job, frame=frame, rendertime_s=figures.render_time_s,
+        job, frame, extras = _named(work.handle)
+        upload = wire.FrameUpload(job=job, frame=frame, extras=extras, rendertime_s=figures.render_time_s,
                                   memory_kib=figures.memory_kib, cores=figures.cores or None)
         name = wire.frame_filename(job, frame, picture.suffix.lstrip("."))
         with picture.open("rb") as file:
@@ -197,10 +197,13 @@ class SheepItLink:
             raise FarmUnreachable(f"The farm does not answer: {str(error) or type(error).__name__}.") from error
 
 
-def _named(handle: str) -> tuple[int, str]:
-    """Return the job and the frame that a handle names."""
-    job, _, frame = handle.partition("/")
-    return int(job), frame
+def _named(handle: str) -> tuple[int, str, str]:
+    """Return the job and the frame that a handle names, and the extras that name its lease.
+
+    They name no session, which may have ended; handles of older versions name no lease.
+    """
+    job, frame, *lease = handle.split("/")
+    return int(job), frame, wire.write_extras("", int(lease[0])) if lease else ""
 
 
 def _words(statuses: type[IntEnum], status: int) -> str:

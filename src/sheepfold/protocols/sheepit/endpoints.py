@@ -46,7 +46,7 @@ from sheepfold.model.errors import (
 )
 from sheepfold.model.events import Event
 from sheepfold.model.jobs import JobId
-from sheepfold.model.tasks import Soundness, Verdict
+from sheepfold.model.tasks import LeaseId, Soundness, Verdict
 from sheepfold.protocols.bell import MAKES_WORK, Bell
 from sheepfold.protocols.direct import DirectRoute, at_once, judged
 from sheepfold.protocols.sheepit import multipart, wire
@@ -54,7 +54,7 @@ from sheepfold.protocols.sheepit.sessions import COOKIE, Visit, check_living, ha
 from sheepfold.protocols.sheepit.tasks import Offer, answer, stats
 from sheepfold.protocols.sheepit.wire import Endpoint, Era, RequestKind
 from sheepfold.protocols.uploads import base_url, file_response
-from sheepfold.store.leases import Holding
+from sheepfold.store.leases import Holding, Wanted
 
 ANYWAY_S = 10.0
 """How often a request that is held asks again though nothing rang: upkeep wakes lanes without telling of it."""
@@ -343,14 +343,18 @@ def _kept(farm: Farm, visit: Visit, beat: wire.Heartbeat) -> bool:
     if beat.job is None or beat.frame_number is None:
         keep_alive(farm, visit.session, _term_s(farm))
         return True
-    held = _held(farm, visit, beat.job, beat.frame_number)
+    held = _wanted(farm, visit, beat.job, beat.frame_number, beat.extras).held
     told = {"seconds_done": beat.rendertime_s, "seconds_left": beat.remainingtime_s}
     return keep_lease(farm, held, _term_s(farm), {name: value for name, value in told.items() if value is not None})
 
 
-def _held(farm: Farm, visit: Visit, job: int, frame: int) -> Holding:
-    """Return a machine's lease on a frame, active or its newest; raises UnknownTask, UnknownLease."""
-    return lease_at(farm, visit.session.machine_id, (JobId(job), frame, 0)).held
+def _wanted(farm: Farm, visit: Visit, job: int, frame: int, extras: str) -> Wanted:
+    """Return the lease that a frame was given out with, as its client's extras tell, and what its result is judged by.
+
+    For who brings none back it is the machine's active or newest one. Raises UnknownTask, UnknownLease.
+    """
+    named = LeaseId(wire.read_extras(extras)[1])
+    return lease_at(farm, visit.session.machine_id, (JobId(job), frame, 0), named)
 
 
 # Downloads -----------------------------------------------------------------------------------------------------------
@@ -440,11 +444,12 @@ def _given_up_as_too_large(farm: Farm, visit: Visit, query: wire.Pairs, error: T
     """Free the task of a frame that will never fit; its client does not send it again, and may not say so."""
     with suppress(MissingParameter, NotFound):
         sent = wire.FrameUpload.from_pairs(query)
-        give_up(farm, _held(farm, visit, sent.job, sent.frame_number), f"Its frame is too large: {error}", failed=True)
+        held = _wanted(farm, visit, sent.job, sent.frame_number, sent.extras).held
+        give_up(farm, held, f"Its frame is too large: {error}", failed=True)
 
 
 def _submitted(farm: Farm, visit: Visit, sent: wire.FrameUpload, spooled: Spooled) -> Receipt:
-    wanted = lease_at(farm, visit.session.machine_id, (JobId(sent.job), sent.frame_number, 0))
+    wanted = _wanted(farm, visit, sent.job, sent.frame_number, sent.extras)
     told = {"seconds": sent.rendertime_s, "memory_kib": sent.memory_kib, "cores": sent.cores,
             "samples_a_second": sent.speedsamples}
     return submit_wanted(farm, wanted, spooled, {name: value for name, value in told.items() if value is not None})
@@ -490,7 +495,7 @@ def _reported(farm: Farm, visit: Visit, report: wire.ErrorReport) -> list[Holdin
     """Return the leases that a report is about; clients of 2015 that could not read their job do not name it."""
     if report.job is None or report.frame_number is None:
         return rendering(farm, visit.session)
-    return [_held(farm, visit, report.job, report.frame_number)]
+    return [_wanted(farm, visit, report.job, report.frame_number, report.extras).held]
 
 
 def _kept_log(farm: Farm, log: bytes) -> str:

@@ -28,6 +28,7 @@ Pairs = Mapping[str, str]
 
 _NUMBER = re.compile(r"([+-]?[0-9]{1,18})(?:\.[0-9]*)?", re.ASCII)
 _FRAME = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+_LEASE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -79,6 +80,17 @@ def read_pairs(query: bytes, form: bytes = b"") -> dict[str, str]:
 def write_pairs(pairs: Pairs) -> str:
     """Write a query string or form body, percent-encoded as the clients of 2020 do."""
     return urlencode(pairs, quote_via=quote)
+
+
+def write_extras(token: str, lease: int) -> str:
+    """Return what a job bears for its client to send back with frames, heartbeats and errors: its session and lease."""
+    return f"{token}.{lease}"
+
+
+def read_extras(extras: str) -> tuple[str, int]:
+    """Return the token and the lease that `write_extras` wrote; 0 for none."""
+    token, _, lease = extras.partition(".")
+    return token, int(lease) if _LEASE.fullmatch(lease) else 0
 
 
 def _split(raw: str) -> Iterable[tuple[str, str]]:

@@ -105,7 +105,7 @@ def visit_of(farm: Farm, request: Request, pairs: Mapping[str, str]) -> Visit:
     to a path of their own. Raises SessionEnded, and Forbidden where the key that opened the session was revoked.
     """
     in_path = request.path_params.get("token")
-    tokens = [in_path] if in_path is not None else [*_cookies(request), pairs.get("extras", "")]
+    tokens = [in_path] if in_path is not None else [*_cookies(request), wire.read_extras(pairs.get("extras", ""))[0]]
     return _first_living(farm, tokens)
 
 

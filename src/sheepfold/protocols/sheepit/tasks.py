@@ -70,7 +70,7 @@ def answer(farm: Farm, offer: Offer, granted: Assignment) -> wire.JobAnswer:
     archive = ensure_archive(farm, job)
     renderer = pick(offer.renderers, spec["renderer_version"])
     uses_gpu = offer.has_gpu and spec["compute"] != Compute.CPU
-    frame = wire.frame_text(granted.frame)
+    frame, extras = wire.frame_text(granted.frame), wire.write_extras(offer.visit.token, granted.lease_id)
     told = wire.Job(
         id=job.id,
         archive_md5=archive.md5,
@@ -78,8 +78,8 @@ def answer(farm: Farm, offer: Offer, granted: Assignment) -> wire.JobAnswer:
         frame=frame,
         renderer=wire.Renderer(renderer.md5, COMMAND_LINE),
         name=job.title,
-        extras=offer.visit.token,
-        validation_url=_validation_url(offer, job.id, frame),
+        extras=extras,
+        validation_url=_validation_url(offer, job.id, frame, extras),
         script=write_script(spec, uses_gpu=uses_gpu),
         revision=str(job.revision),
         uses_gpu=uses_gpu,
@@ -101,8 +101,8 @@ def stats(farm: Farm, visit: Visit) -> wire.Stats:
     )
 
 
-def _validation_url(offer: Offer, job_id: int, frame: str) -> str:
-    """Return where a frame is sent; with job, frame and token in it, since clients only append to it."""
+def _validation_url(offer: Offer, job_id: int, frame: str, extras: str) -> str:
+    """Return where a frame is sent; with job, frame and extras in it, since clients only append to it."""
     path = wire.session_paths(offer.visit.token)[wire.Endpoint.VALIDATE_JOB]
-    query = wire.write_pairs({"job": str(job_id), "frame": frame, "extras": offer.visit.token})
+    query = wire.write_pairs({"job": str(job_id), "frame": frame, "extras": extras})
     return f"{offer.base_url}{path}?{query}"

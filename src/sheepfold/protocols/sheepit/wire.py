@@ -43,7 +43,9 @@ from sheepfold.protocols.sheepit.requests import (
     Pairs,
     frame_filename,
     read_cached,
+    read_extras,
     read_pairs,
+    write_extras,
     write_pairs,
 )
 from sheepfold.protocols.sheepit.statuses import (
@@ -73,5 +75,5 @@ __all__ = [
     "HeartbeatStatus", "Job", "JobAnswer", "JobRequest", "JobStatus", "KeepAliveAnswer", "Logout",
     "MissingVersion", "Numbers", "OpenedBy", "Pairs", "Renderer", "RequestKind", "Stats", "ValidationAnswer",
     "ValidationStatus", "collapse_slashes", "frame_filename", "frame_text", "heartbeat_period_s", "numbers_for",
-    "read_cached", "read_pairs", "session_paths", "status_for", "write_pairs",
+    "read_cached", "read_extras", "read_pairs", "session_paths", "status_for", "write_extras", "write_pairs",
 ]
